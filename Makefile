@@ -1,0 +1,75 @@
+# skorche: one command for each thing one does with it. `make` alone lists them.
+# The set-up (a virtual environment in .venv, with the package and its tools) is made once, and again when
+# setup.cfg or pyproject.toml change. PYTHON_FOR_VENV=/path/to/python chooses the interpreter.
+
+VENV     := .venv
+PYTHON   := $(VENV)/bin/python
+STAMP    := $(VENV)/.set-up
+EXAMPLES ?= 20000
+ARGS     ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help set-up dot demo test check format-check lint types arrows diagrams-check diagrams bench fuzz \
+        wheel-check clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+	    awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+set-up: $(STAMP) dot  ## make .venv (once) and see that Graphviz is there
+
+# An editable install holds the folder's path: in a folder that was moved or copied it is made again.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+$(STAMP): setup.cfg pyproject.toml .ci/venv
+	@bash .ci/venv $(VENV)
+	@$(PYTHON) -m pip install -qq --editable '.[dev]'
+	@echo '$(CURDIR)' > $@
+
+dot:
+	@bash .ci/graphviz
+
+demo: set-up  ## run examples/archive_job.py
+	@$(PYTHON) examples/archive_job.py
+
+test: set-up  ## run the tests; ARGS='tests/ops -x' chooses
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: format-check lint types arrows diagrams-check  ## format, lint, types, arrows and diagrams
+
+format-check: $(STAMP)
+	@$(PYTHON) -m ruff format --check --quiet --diff .
+
+lint: $(STAMP)
+	@$(PYTHON) -m ruff check --quiet .
+
+types: $(STAMP)
+	@$(PYTHON) -m mypy --no-error-summary
+
+arrows: $(STAMP)
+	@told=$$($(PYTHON) $(VENV)/bin/lint-imports --no-logo 2>&1) || { echo "$$told"; exit 1; }
+
+diagrams-check: $(STAMP)
+	@$(PYTHON) docs/diagrams.py --check
+
+diagrams: set-up  ## draw graphviz/ anew
+	@$(PYTHON) docs/diagrams.py
+
+bench: $(STAMP)  ## run the benchmarks
+	@$(PYTHON) -m benchmarks $(ARGS)
+
+fuzz: $(STAMP)  ## try each law on many random graphs; EXAMPLES=20000 says how many
+	@EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest tests/laws --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
+wheel-check: $(STAMP)  ## build a wheel, install it apart and run examples/demo.py with it
+	@bash .ci/wheel-check $(PYTHON)
+
+clean:  ## remove what was made, except .venv
+	@rm -rf build dist *.egg-info archive_job_output benchmarks/raw \
+	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name .venv -prune -o -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +

@@ -1,0 +1,310 @@
+"""What people call: `Pipeline`, and the same verbs for the default pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar, Token
+from functools import partial, wraps
+from types import TracebackType
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from skorche.compile.plan import Plan, StagePlan, make_plan
+from skorche.engines import engine_names, find_engine
+from skorche.errors import AlreadyRunning, GraphError
+from skorche.graph import SCOPE, EngineChoice, Graph, OnError, Queue
+from skorche.observe.report import Report
+from skorche.ops.batch import batch
+from skorche.ops.chain import chain
+from skorche.ops.filter import filter
+from skorche.ops.map import map
+from skorche.ops.merge import merge
+from skorche.ops.split import split
+from skorche.ops.unbatch import unbatch
+from skorche.port import Inbox, Outbox
+from skorche.runtime.coordinator import Coordinator, Input, LiveInput, ReadInput
+from skorche.runtime.engine import Engine
+from skorche.runtime.recovery import Policy
+from skorche.runtime.run import Run
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+LIVE_ROOM = 1024
+"""Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
+
+
+_ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
+
+
+def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
+    """The operator as a method: declares in that pipeline, whatever the current one is."""
+
+    @wraps(operator)
+    def declare_here(self: Pipeline, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self:
+            return operator(*args, **kwargs)
+
+    return declare_here
+
+
+class Pipeline:
+    """A graph of tasks and operators, which can be drawn and run.
+
+    >>> with Pipeline("sums") as pipeline:
+    ...     numbers = Queue(fixed_inputs=range(4))
+    ...     results = map(lambda number: number + 1, numbers)
+    >>> report = pipeline.run().wait()
+    >>> results.flush(), report.delivered
+    ([1, 2, 3, 4], 4)
+    """
+
+    map = _method(map)
+    chain = _method(chain)
+    split = _method(split)
+    filter = _method(filter)
+    batch = _method(batch)
+    unbatch = _method(unbatch)
+    merge = _method(merge)
+
+    def __init__(self, name: str = "pipeline") -> None:
+        self.graph = Graph(name)
+        self._run: Run[Report] | None = None
+        self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name, for reports and pictures."""
+        return self.graph.name
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name}: {len(self.graph.nodes)} nodes>"
+
+    def __enter__(self) -> Pipeline:
+        self._tokens.append((SCOPE.entered.set(self.graph), _ENTERED.set(self)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        graph, pipeline = self._tokens.pop()
+        SCOPE.entered.reset(graph)
+        _ENTERED.reset(pipeline)
+
+    def plan(self, *, engine: EngineChoice = None) -> Plan:
+        """Validate and compile, without running.
+
+        >>> pipeline = Pipeline("one")
+        >>> _ = pipeline.map(len, Queue(name="words", fixed_inputs=["a"]), queue_out=Queue(name="sizes"))
+        >>> print(pipeline.plan().explain())
+        one: 1 stages
+          stage 0: len [thread, 1 worker] -> output sizes
+          input words -> stage 0
+
+        Raises:
+            GraphError: it cannot run; all findings at once.
+        """
+        return make_plan(self.graph, engine=engine, engines=engine_names())
+
+    def explain(self, *, engine: EngineChoice = None) -> str:
+        """The plan as text: stages, engines, edges."""
+        return self.plan(engine=engine).explain()
+
+    def run(
+        self,
+        *,
+        on_error: OnError | None = None,
+        max_failures: float | None = None,
+        engine: EngineChoice = None,
+    ) -> Run[Report]:
+        """Start, and return at once.
+
+        `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and goes
+        on; `max_failures` (items, or a share such as 0.05) implies "collect" and stops a hopeless run. A task's own
+        settings win over the run's. `engine` is for tasks that choose none.
+
+        Raises:
+            GraphError: the pipeline cannot run.
+            AlreadyRunning: it runs already.
+        """
+        if self._run is not None and self._run.running:
+            raise AlreadyRunning(
+                f"pipeline {self.name!r} was started while it runs.",
+                "its queues can take part in one run at a time.",
+                "wait for the run (or call shutdown()) first.",
+            )
+        policy = _policy(on_error, max_failures)
+        plan = self.plan(engine=engine)
+        sources, ends = self.graph.sources(), self.graph.ends()
+        live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
+        coordinator = Coordinator(
+            plan, _engines(plan), [_input(queue) for queue in sources], [partial(_outbox, queue) for queue in ends], policy
+        )
+        for queue in sources:
+            queue.started = True
+        self._run = Run(coordinator, live, Report.of)
+        return self._run
+
+    def shutdown(self) -> Report:
+        """Close the inputs that are open, wait for the run, and return its report; raises if it failed.
+
+        Raises:
+            Exception: the task's own exception, or whatever stopped the run.
+            GraphError: the pipeline was never run.
+        """
+        if self._run is None:
+            raise GraphError("shutdown() was called before run().", "there is nothing to wait for.", "call run() first.")
+        return self._run.shutdown()
+
+    @property
+    def last_run(self) -> Run[Report] | None:
+        """The latest run, going on or ended."""
+        return self._run
+
+    def render(
+        self,
+        filename: str = "pipeline",
+        root: Queue[Any] | Sequence[Queue[Any]] | None = None,
+        *,
+        directory: str = "graphviz",
+        format: Literal["svg", "png", "pdf", "dot"] = "svg",
+        skip_anon_queues: bool = True,
+    ) -> str:
+        """Draw the graph with graphviz, and return the path of the picture; see `skorche.render_pipeline`."""
+        from skorche.observe.render import render
+
+        return render(self.graph, filename, root, directory, format, skip_anon_queues)
+
+    render_pipeline = render
+
+
+def _policy(on_error: OnError | None, max_failures: float | None) -> Policy:
+    if on_error not in (None, "raise", "collect"):
+        raise GraphError(
+            f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'."
+        )
+    if max_failures is not None and (max_failures < 0 or (isinstance(max_failures, float) and max_failures > 1)):
+        raise GraphError(
+            f"run() was given max_failures={max_failures!r}.",
+            "it is a number of items, or a share between 0.0 and 1.0.",
+            "give max_failures=10, or 0.05 for one item in twenty.",
+        )
+    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures)
+
+
+def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
+    """One engine for each choice, with its stages."""
+    by_choice: dict[Any, list[StagePlan]] = {}
+    for stage in plan.stages:
+        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
+        by_choice.setdefault(key, []).append(stage)
+    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
+
+
+def _input(queue: Queue[Any]) -> Callable[[Callable[[], None]], Input]:
+    if queue.fixed_inputs is None:
+        return lambda wake: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, wake)
+    return lambda wake: ReadInput(queue.fixed_inputs, queue.name or "inputs", wake)
+
+
+def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
+    queue.outbox = Outbox(queue.maxsize, taken)
+    return queue.outbox
+
+
+# -- the default pipeline -------------------------------------------------------------------------------------------
+
+
+class _Default:
+    """The pipeline of programs that name none, and what is left of the one before."""
+
+    def __init__(self) -> None:
+        self.last: Pipeline | None = None
+        self.pipeline = self._fresh()
+
+    def _fresh(self) -> Pipeline:
+        pipeline = Pipeline()
+        SCOPE.default = pipeline.graph
+        return pipeline
+
+    def retire(self) -> None:
+        """Begin anew; the old one stays for pictures and its report."""
+        if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
+            self.last = self.pipeline
+        self.pipeline = self._fresh()
+
+
+DEFAULT = _Default()
+
+
+def _current() -> Pipeline:
+    """The pipeline of the innermost `with Pipeline()` block, else the default one."""
+    return _ENTERED.get() or DEFAULT.pipeline
+
+
+def run(
+    *, on_error: OnError | None = None, max_failures: float | None = None, engine: EngineChoice = None
+) -> Run[Report]:
+    """Start the current pipeline, and return at once; see `Pipeline.run`."""
+    return _current().run(on_error=on_error, max_failures=max_failures, engine=engine)
+
+
+def shutdown() -> Report:
+    """Close inputs, wait, and return the report; raises if the run failed. Leaves the default pipeline empty."""
+    pipeline = _current()
+    try:
+        return pipeline.shutdown()
+    finally:
+        if pipeline is DEFAULT.pipeline:
+            DEFAULT.retire()
+
+
+def init() -> None:
+    """Begin a new default pipeline; a run of the old one that is still going is cancelled."""
+    old = DEFAULT.pipeline.last_run
+    if old is not None and old.running:
+        old.cancel()
+        old.join()
+    DEFAULT.retire()
+
+
+def last_report() -> Report | None:
+    """The report of the default pipeline's latest run that has ended, also after `shutdown()`."""
+    for pipeline in (DEFAULT.pipeline, DEFAULT.last):
+        if pipeline is not None and pipeline.last_run is not None and pipeline.last_run.report is not None:
+            return pipeline.last_run.report
+    return None
+
+
+def push_to_queue(items: Iterable[T], queue: Queue[T]) -> None:
+    """Put all items, and close the queue.
+
+    >>> queue = Queue()
+    >>> push_to_queue("ab", queue)
+    >>> queue.flush()
+    ['a', 'b']
+    """
+    for item in items:
+        queue.put(item)
+    queue.close()
+
+
+def render_pipeline(
+    filename: str = "pipeline",
+    root: Queue[Any] | Sequence[Queue[Any]] | None = None,
+    *,
+    directory: str = "graphviz",
+    format: Literal["svg", "png", "pdf", "dot"] = "svg",
+    skip_anon_queues: bool = True,
+) -> str:
+    """Draw the default pipeline (the current one in a `with Pipeline()` block), and return the path written.
+
+    Tasks are boxes, operators grey boxes, named ends plain text. Without the `dot` program the DOT text is written
+    instead, with a hint what to install. After `shutdown()` it draws the pipeline that has run.
+    """
+    from skorche.observe.render import render
+
+    graph = SCOPE.graph
+    if not graph.nodes and graph is DEFAULT.pipeline.graph and DEFAULT.last is not None:
+        graph = DEFAULT.last.graph
+    return render(graph, filename, root, directory, format, skip_anon_queues)

@@ -1,0 +1,1 @@
+"""A graph, understood: `validate` finds what cannot run, `fuse` groups steps into stages, `plan` freezes the result."""

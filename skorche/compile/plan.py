@@ -1,0 +1,233 @@
+"""A frozen plan: stages with their kernels, the operators with memory between them, sources and ends.
+
+A plan names queues by number, nodes by number and engines by name, and holds no queue, so it can be pickled (unless an
+engine was given as an object).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from skorche.compile.fuse import Members, fuse
+from skorche.compile.validate import validate
+from skorche.errors import GraphError
+from skorche.graph import Graph, Node, OnError, Queue
+from skorche.kernel import Kernel, Regrouping, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a port leads: a stage, an operator with memory, or an end, by number."""
+
+    kind: Literal["stage", "gather", "end"]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """What the runtime needs to know of a node: its name for people, and its policies."""
+
+    name: str
+    title: str
+    is_task: bool
+    retries: int = 0
+    backoff: float = 0.0
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    on_error: OnError | None = None
+    isolate: bool = False
+    errors: Destination | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """Steps that run together in one engine, `workers` calls at a time."""
+
+    number: int
+    nodes: tuple[int, ...]
+    kernel: Kernel
+    ports: tuple[Destination, ...]
+    engine: Any
+    workers: int
+    timeout: float | None
+    ordered: bool
+    idempotent: bool
+    edge: str
+    maxsize: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GatherPlan:
+    """An operator with memory; the scheduler runs it."""
+
+    node: int
+    make: Callable[[], Regrouping]
+    output: Destination
+    feeders: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """A queue that items come from."""
+
+    name: str
+    output: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class EndPlan:
+    """A queue that results, or failures, end in."""
+
+    name: str
+    maxsize: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of it. `sources` and `ends` are in the order of `Graph.sources()` and `Graph.ends()`."""
+
+    name: str
+    nodes: tuple[NodePlan, ...]
+    stages: tuple[StagePlan, ...]
+    gathers: tuple[GatherPlan, ...]
+    sources: tuple[SourcePlan, ...]
+    ends: tuple[EndPlan, ...]
+
+    def explain(self) -> str:
+        """The stages, engines and edges, as text."""
+        lines = [f"{self.name}: {len(self.stages)} stages"]
+        for stage in self.stages:
+            names = " + ".join(self.nodes[node].name for node in stage.nodes)
+            how = f"{_engine_name(stage.engine)}, {stage.workers} worker{'s' * (stage.workers > 1)}"
+            extras = [word for word, on in (("ordered", stage.ordered), ("runs once", not stage.idempotent)) if on]
+            if stage.timeout is not None:
+                extras.append(f"timeout {stage.timeout:g} s")
+            lines.append(f"  stage {stage.number}: {names} [{', '.join([how, *extras])}]{self._arrow(stage.ports)}")
+        for number, gather in enumerate(self.gathers):
+            lines.append(f"  op {number}: {self.nodes[gather.node].name} [scheduler]{self._arrow((gather.output,))}")
+        for source in self.sources:
+            lines.append(f"  input {source.name}{self._arrow((source.output,))}")
+        return "\n".join(lines)
+
+    def _arrow(self, ports: tuple[Destination, ...]) -> str:
+        return " -> " + ", ".join(self._describe(port) for port in ports)
+
+    def _describe(self, port: Destination) -> str:
+        if port.kind == "end":
+            return f"output {self.ends[port.number].name}"
+        return f"{'op' if port.kind == 'gather' else 'stage'} {port.number}"
+
+
+def _engine_name(engine: Any) -> str:
+    return engine if isinstance(engine, str) else getattr(engine, "__name__", type(engine).__name__)
+
+
+def make_plan(graph: Graph, *, engine: Any = None, engines: frozenset[str] = frozenset({"thread"})) -> Plan:
+    """Validate, fuse, freeze.
+
+    Raises:
+        GraphError: the graph cannot run; all findings at once.
+    """
+    findings = validate(graph, engines, engine)
+    if findings:
+        raise GraphError.of(findings)
+    return _Planner(graph, engine).plan()
+
+
+class _Planner:
+    """Numbers everything, then translates. Lives for one plan."""
+
+    def __init__(self, graph: Graph, engine: Any) -> None:
+        self.graph = graph
+        self.run_engine = engine
+        self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
+        self.stages = fuse(graph, self._engine_of)
+        self.gathers = [node for node in graph.nodes if node.regrouping is not None]
+        self.head_number = {stage.nodes[0].name: number for number, stage in enumerate(self.stages)}
+        self.gather_number = {node.name: number for number, node in enumerate(self.gathers)}
+        self.end_number = {id(queue): number for number, queue in enumerate(graph.ends())}
+
+    def _engine_of(self, node: Node) -> Any:
+        if node.task is None:
+            return "inline" if self.run_engine == "inline" else "thread"
+        chosen = node.task.settings.engine
+        return (chosen if chosen is not None else self.run_engine) or "thread"
+
+    def plan(self) -> Plan:
+        graph = self.graph
+        return Plan(
+            graph.name,
+            tuple(self._node(node) for node in graph.nodes),
+            tuple(self._stage(number, stage) for number, stage in enumerate(self.stages)),
+            tuple(self._gather(node) for node in self.gathers),
+            tuple(SourcePlan(_queue_name(queue), self._destination(queue)) for queue in graph.sources()),
+            tuple(EndPlan(_queue_name(queue), queue.maxsize) for queue in graph.ends()),
+        )
+
+    def _destination(self, queue: Queue[Any]) -> Destination:
+        consumer = self.graph.consumers.get(id(queue))
+        if consumer is None:
+            return Destination("end", self.end_number[id(queue)])
+        if consumer.regrouping is not None:
+            return Destination("gather", self.gather_number[consumer.name])
+        return Destination("stage", self.head_number[consumer.name])
+
+    def _node(self, node: Node) -> NodePlan:
+        errors = self._destination(node.errors) if node.errors is not None else None
+        if node.task is None:
+            return NodePlan(node.name, node.title, False, errors=errors)
+        options = node.task.settings
+        return NodePlan(
+            node.name,
+            node.title,
+            True,
+            options.retries,
+            options.backoff,
+            options.retry_on,
+            options.on_error,
+            options.isolate,
+            errors,
+        )
+
+    def _stage(self, number: int, members: Members) -> StagePlan:
+        head = members.nodes[0]
+        options = head.task.settings if head.task else None
+        kernel, ports = self._kernel(members)
+        queue = head.inputs[0]
+        return StagePlan(
+            number,
+            tuple(self.node_number[node.name] for node in members.nodes),
+            kernel,
+            ports,
+            members.engine,
+            members.workers,
+            options.timeout if options else None,
+            options.ordered if options else False,
+            options.idempotent if options else True,
+            f"{_queue_name(queue)} into {head.name}",
+            queue.maxsize if id(queue) in self.graph.producers else None,
+        )
+
+    def _kernel(self, members: Members) -> tuple[Kernel, tuple[Destination, ...]]:
+        step_of = {id(node.inputs[0]): step for step, node in enumerate(members.nodes) if step}
+        ports: list[Destination] = []
+        steps: list[Step] = []
+        for node in members.nodes:
+            branches: list[int] = []
+            for queue in node.outputs:
+                if id(queue) not in step_of:
+                    ports.append(self._destination(queue))
+                branches.append(step_of.get(id(queue), ~(len(ports) - 1)))
+            assert node.work is not None
+            steps.append(Step(node.work(), tuple(branches)))
+        return Kernel(tuple(steps), len(ports)), tuple(ports)
+
+    def _gather(self, node: Node) -> GatherPlan:
+        assert node.regrouping is not None
+        number = self.node_number[node.name]
+        return GatherPlan(number, node.regrouping, self._destination(node.outputs[0]), len(node.inputs))
+
+
+def _queue_name(queue: Queue[Any]) -> str:
+    return queue.name or "(unnamed)"

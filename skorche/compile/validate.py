@@ -1,0 +1,55 @@
+"""What a graph cannot run with. Each check is one function; all findings are reported together.
+
+Mistakes that show while declaring (two consumers, a circle) are raised there; here is what only the whole graph, or
+the choice of engines, can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from skorche.errors import GraphError, nearest, shorten
+from skorche.graph import Graph, Node, Queue
+
+
+def validate(graph: Graph, engines: frozenset[str], run_engine: Any) -> list[GraphError]:
+    """All findings, in order of declaration.
+
+    `engines` are the names an engine may be chosen by, `run_engine` is what the run chose for tasks that did not.
+    """
+    findings: list[GraphError] = []
+    for source in graph.sources():
+        findings += _consumed_iterator(source)
+    for choice, chooser in [(run_engine, "run()"), *((_engine_of(node), node.title) for node in graph.nodes)]:
+        findings += _unknown_engine(choice, chooser, engines)
+    return findings
+
+
+def _engine_of(node: Node) -> Any:
+    return node.task.settings.engine if node.task else None
+
+
+def _consumed_iterator(queue: Queue[Any]) -> Iterator[GraphError]:
+    given = queue.fixed_inputs
+    if queue.started and given is not None and iter(given) is given:
+        yield GraphError(
+            f"{queue.title} ({queue.declared}) was given {shorten(given)}, which an earlier run has consumed.",
+            "an iterator gives its items once.",
+            "give a list, or another object that can be iterated again, or declare a new queue.",
+        )
+
+
+def _unknown_engine(choice: Any, chooser: str, engines: frozenset[str]) -> Iterator[GraphError]:
+    if choice is None or choice in engines if isinstance(choice, (str, type(None))) else _is_executor(choice):
+        return
+    known = ", ".join(sorted(engines))
+    yield GraphError(
+        f"{chooser} was given engine={shorten(choice)}.",
+        f"the engines are {known}, a concurrent.futures.Executor, or a function that makes one.",
+        nearest(str(choice), engines) or "choose one of these.",
+    )
+
+
+def _is_executor(choice: Any) -> bool:
+    return isinstance(choice, Callable) or hasattr(choice, "submit")  # type: ignore[arg-type]

@@ -1,0 +1,48 @@
+"""Where kernels run. One engine, one module; each is registered under its name as an entry point in `setup.cfg`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+BUILT_IN = {
+    "inline": "skorche.engines.inline:InlineEngine",
+    "thread": "skorche.engines.thread:ThreadEngine",
+    "process": "skorche.engines.process:ProcessEngine",
+}
+"""The same as the entry points, so that a run need not search all installed packages for them (20 ms)."""
+
+
+def engine_names() -> frozenset[str]:
+    """The names an engine may be chosen by, built in or installed."""
+    return frozenset(BUILT_IN)
+
+
+def find_engine(choice: Any) -> Callable[[], Any]:
+    """A factory for the engine of this name, or of an executor.
+
+    >>> find_engine("inline")()
+    InlineEngine()
+    """
+    if not isinstance(choice, str):
+        from skorche.engines.executor import ExecutorEngine
+
+        return lambda: ExecutorEngine(choice)
+    if choice in BUILT_IN:
+        module, name = BUILT_IN[choice].split(":")
+        made: Callable[[], Any] = getattr(import_module(module), name)
+        return made
+    loaded: Callable[[], Any] = _installed()[choice].load()
+    return loaded
+
+
+def _installed() -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group="skorche.engines")}
+
+
+def is_engine(choice: Any) -> bool:
+    """Whether a choice names a known engine; looks into installed packages only if it is not built in."""
+    return choice in BUILT_IN or choice in _installed()

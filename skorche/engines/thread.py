@@ -1,0 +1,123 @@
+"""Runs kernels on threads of this process: `workers` threads per stage, fed by one queue each.
+
+    coordinator ──(ticket, chunk)──▶ stage queue ──▶ worker threads ──Done──▶ coordinator
+
+A thread cannot be stopped. When an item is given up, its thread is *abandoned*: a new thread takes its place, and what
+it says later is dropped. Only stages with a `timeout` may have to do that, so only their threads are daemons, which do
+not keep the interpreter alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Literal
+
+from skorche.compile.plan import StagePlan
+from skorche.errors import TaskTimeout
+from skorche.runtime.chunk import Chunk
+from skorche.runtime.engine import Capabilities, Done, Emit, Lost, Started
+
+_Work = SimpleQueue["tuple[int, Chunk] | None"]
+
+
+class ThreadEngine:
+    """Threads, one pool per stage."""
+
+    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.005)
+
+    def __repr__(self) -> str:
+        return "ThreadEngine()"
+
+    def open(self, stages: Sequence[StagePlan], emit: Emit) -> None:
+        """Make the pools; threads start with the first chunks, as many as there is work for."""
+        self._pools = {stage.number: _Pool(stage, emit) for stage in stages}
+        self._stage_of: dict[int, int] = {}
+
+    def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
+        """Put the chunk into the stage's queue."""
+        self._pools[stage].submit(ticket, chunk)
+
+    def kill(self, ticket: int) -> None:
+        """Abandon the thread that works on this ticket."""
+        for pool in self._pools.values():
+            pool.abandon(ticket)
+
+    def close(self, how: Literal["drain", "kill"]) -> None:
+        """End and join all threads, the abandoned ones excepted."""
+        for pool in self._pools.values():
+            pool.end()
+        for pool in self._pools.values():
+            pool.join()
+
+
+class _Pool:
+    """The threads of one stage."""
+
+    def __init__(self, stage: StagePlan, emit: Emit) -> None:
+        self._stage, self._emit = stage, emit
+        self._work: _Work = SimpleQueue()
+        self._threads: set[Thread] = set()
+        self._out = 0
+        self._lock = Lock()
+        self._chunks: dict[int, Chunk] = {}
+        self._working: dict[int, Thread] = {}
+
+    def submit(self, ticket: int, chunk: Chunk) -> None:
+        with self._lock:
+            self._chunks[ticket] = chunk
+            if len(self._threads) < min(self._stage.workers, len(self._chunks)):
+                self._start()
+        self._work.put((ticket, chunk))
+
+    def _start(self) -> None:
+        names = self._stage.edge.rpartition(" into ")[2]
+        thread = Thread(
+            target=self._serve, name=f"skorche {names}", daemon=self._stage.timeout is not None
+        )
+        self._threads.add(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        from threading import current_thread
+
+        me, run, timed = current_thread(), self._stage.kernel.run, self._stage.timeout is not None
+        while (work := self._work.get()) is not None:
+            ticket, chunk = work
+            self._working[ticket] = me
+            if timed:
+                self._emit(Started(ticket))
+            outcome = run(chunk.items, entry=chunk.entry)
+            with self._lock:
+                self._working.pop(ticket, None)
+                kept = self._chunks.pop(ticket, None)
+            if kept is not None:
+                self._emit(Done(ticket, outcome))
+            if me not in self._threads:
+                return
+            del work, chunk, kept, outcome  # an idle thread must not keep items alive
+
+    def abandon(self, ticket: int) -> None:
+        """Give a ticket back as lost; its thread, if one works on it, is replaced."""
+        with self._lock:
+            chunk = self._chunks.pop(ticket, None)
+            if chunk is None:
+                return
+            thread = self._working.pop(ticket, None)
+            if thread is not None:
+                self._threads.discard(thread)
+                if self._chunks:
+                    self._start()
+        indices = range(len(chunk.items))
+        cause = TaskTimeout("the item was given up.")
+        suspect, left = (0, indices[1:]) if thread is not None else (None, indices)
+        self._emit(Lost(ticket, cause, suspect, left, abandoned_thread=thread is not None))
+
+    def end(self) -> None:
+        for _ in self._threads:
+            self._work.put(None)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()

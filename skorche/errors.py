@@ -1,0 +1,160 @@
+"""Every error skorche raises. Each says what happened, why it cannot be, and how to mend it.
+
+    SkorcheError
+    ├── GraphError          the pipeline as declared cannot run            (also a ValueError)
+    ├── QueueClosed         `put` after `close`, or into a run that stopped
+    ├── AlreadyRunning      a pipeline was started while it runs
+    ├── SplitError          a predicate gave a value that has no branch    (fails the item)
+    ├── TaskError           a task raised what is not an `Exception`       (fails the item)
+    ├── TaskTimeout         an item took longer than its task's `timeout`  (fails the item, also a TimeoutError)
+    ├── WorkerCrash         the process working on an item died            (fails the item)
+    ├── TransferError       an item or a result cannot cross to a process  (fails the item)
+    ├── RemoteError         stands for an exception that cannot leave its process
+    ├── TooManyFailures     `max_failures` was exceeded
+    ├── RunCancelled        the run was cancelled before it ended
+    ├── EngineError         an engine cannot work at all
+    │   └── WorkerStartError   its workers die before they take an item
+    └── InternalError       skorche broke a promise: please report it
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+LONGEST_REPR = 200
+
+
+def shorten(value: object, longest: int = LONGEST_REPR) -> str:
+    """The `repr` of a value, cut in the middle when long; never raises, since it is used to tell of errors.
+
+    >>> shorten("abc")
+    "'abc'"
+    >>> len(shorten("x" * 10_000))
+    200
+    """
+    try:
+        text = repr(value)
+    except Exception as error:  # a broken __repr__ must not hide the error that is being told
+        text = f"<{type(value).__name__} whose repr() raised {type(error).__name__}>"
+    if len(text) <= longest:
+        return text
+    half = (longest - 3) // 2
+    return text[: longest - 3 - half] + "..." + text[-half:]
+
+
+def nearest(name: str, known: Iterable[object]) -> str:
+    """'Did you mean ...? ' when a known name is close, else an empty text.
+
+    >>> nearest("audoi", ["img", "audio"])
+    "Did you mean 'audio'? "
+    """
+    texts = {str(one): one for one in known}
+    close = get_close_matches(name, texts, n=1)
+    return f"Did you mean {texts[close[0]]!r}? " if close else ""
+
+
+class SkorcheError(Exception):
+    """The root of the tree. `what`, `why` and `mend` are the parts of its text."""
+
+    def __init__(self, what: str, why: str = "", mend: str = "") -> None:
+        self.what, self.why, self.mend = what, why, mend
+        super().__init__(what, why, mend)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(f"  Why:  {self.why}")
+        if self.mend:
+            lines.append(f"  Mend: {self.mend}")
+        return "\n".join(lines)
+
+
+class GraphError(SkorcheError, ValueError):
+    """The pipeline as declared cannot run. `findings` holds all that was found, this error included."""
+
+    def __init__(self, what: str, why: str = "", mend: str = "", findings: Sequence[GraphError] = ()) -> None:
+        super().__init__(what, why, mend)
+        self.findings: tuple[GraphError, ...] = tuple(findings) or (self,)
+
+    @classmethod
+    def of(cls, findings: Sequence[GraphError]) -> GraphError:
+        """One error that tells of all findings at once."""
+        if len(findings) == 1:
+            return findings[0]
+        parts = "\n".join(f"{number}. {finding}" for number, finding in enumerate(findings, 1))
+        return cls(f"{len(findings)} things keep this pipeline from running:\n{parts}", findings=findings)
+
+
+class QueueClosed(SkorcheError):
+    """An item was put into a queue that takes no more."""
+
+
+class AlreadyRunning(SkorcheError):
+    """`run()` was called on a pipeline whose run has not ended."""
+
+
+class SplitError(SkorcheError):
+    """A split's predicate gave a value that none of its branches carries."""
+
+    def __init__(self, node: str, value: object, allowed: Sequence[object]) -> None:
+        self.node, self.value, self.allowed = node, value, tuple(allowed)
+        branches = ", ".join(repr(one) for one in self.allowed)
+        super().__init__(
+            f"{node} met {shorten(value)}.",
+            f"its branches are {branches}, so this item has nowhere to go.",
+            f"{nearest(str(value), self.allowed)}Otherwise add {shorten(value)} to predicate_values.",
+        )
+
+    def __reduce__(self) -> tuple[type[SplitError], tuple[object, ...]]:
+        return type(self), (self.node, self.value, self.allowed)
+
+
+class TaskError(SkorcheError):
+    """A task raised something that is no `Exception` (such as `SystemExit`) or that ends iterations; it is the cause."""
+
+
+class TaskTimeout(SkorcheError, TimeoutError):
+    """An item took longer than the `timeout` of its task, in seconds."""
+
+
+class WorkerCrash(SkorcheError):
+    """The process that worked on an item died. `exit_code` is negative for a signal, as in `subprocess`."""
+
+    def __init__(self, what: str, why: str = "", mend: str = "", exit_code: int | None = None) -> None:
+        super().__init__(what, why, mend)
+        self.exit_code = exit_code
+
+
+class TransferError(SkorcheError):
+    """An item or a result cannot be pickled or unpickled, so it cannot go to a process or come back."""
+
+
+class RemoteError(SkorcheError):
+    """Stands for an exception that cannot be pickled or rebuilt; its type, text and traceback are in the message."""
+
+
+class TooManyFailures(SkorcheError):
+    """More items failed than `max_failures` allows. The cause is the last failure's error."""
+
+
+class RunCancelled(SkorcheError):
+    """The run was cancelled before all items had ended."""
+
+
+class EngineError(SkorcheError):
+    """An engine cannot work at all, whatever the item."""
+
+
+class WorkerStartError(EngineError):
+    """The engine's workers die, or cannot load a task, before they take their first item."""
+
+
+class InternalError(SkorcheError):
+    """skorche broke a promise of its own. Nobody should ever see this: please report it with its text."""
+
+    def __init__(self, what: str, why: str = "", mend: str = "This is a bug in skorche: please report it.") -> None:
+        super().__init__(what, why, mend)

@@ -1,0 +1,466 @@
+"""What people declare: `Task`, `Queue` and the nodes that connect them, kept in a `Graph`. Nothing here runs.
+
+Nodes are frozen and know the file and line that declared them. Compile and runtime never ask what a node *is*, only
+for its traits: the per-item work or the regrouping it stands for, and where that may run.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeVar, cast, overload
+
+from skorche.errors import GraphError, nearest, shorten
+from skorche.kernel import Regrouping, Work
+from skorche.port import Inbox, Outbox, Sentinel
+
+A = TypeVar("A")
+B = TypeVar("B")
+T = TypeVar("T")
+A_contra = TypeVar("A_contra", contravariant=True)
+B_co = TypeVar("B_co", covariant=True)
+
+OnError = Literal["raise", "collect"]
+EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A file and a line of the user's program."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @classmethod
+    def of_caller(cls) -> Location:
+        """Where skorche was called from: the nearest frame outside of the package."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+            frame = frame.f_back
+        return cls(frame.f_code.co_filename, frame.f_lineno)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How a task runs. Seconds as float; `None` leaves it to the run."""
+
+    engine: EngineChoice = None
+    max_workers: int | None = None
+    retries: int = 0
+    backoff: float = 0.5
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    timeout: float | None = None
+    on_error: OnError | None = None
+    ordered: bool = False
+    idempotent: bool = True
+    isolate: bool = False
+    tag: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, fine, wanted in (
+            ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
+            ("retries", self.retries >= 0, "0 or more retries"),
+            ("backoff", self.backoff >= 0, "0 or more seconds"),
+            ("timeout", self.timeout is None or self.timeout > 0, "more than 0 seconds, or None"),
+            ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
+        ):
+            if not fine:
+                raise GraphError(
+                    f"a task was given {name}={getattr(self, name)!r}.", "it has no meaning.", f"give {wanted}."
+                )
+
+
+class Task(Generic[A_contra, B_co]):
+    """A function and how to run it. Calling a task calls the function.
+
+    >>> @task(retries=2)
+    ... def add_one(number: int) -> int:
+    ...     return number + 1
+    >>> add_one(1), add_one.name
+    (2, 'add_one')
+    """
+
+    def __init__(self, function: Callable[..., B_co], name: str | None, options: TaskOptions) -> None:
+        functools.update_wrapper(cast(Any, self), function)
+        self.function = function
+        self.name = name or name_of(function)
+        self._options = options
+        code = getattr(function, "__code__", None)
+        self.declared = Location(code.co_filename, code.co_firstlineno) if code else Location.of_caller()
+
+    def __call__(self, item: A_contra, /, *args: object, **kwargs: object) -> B_co:
+        return self.function(item, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name} at {self.declared}>"
+
+    @property
+    def settings(self) -> TaskOptions:
+        """The options as they are now, frozen."""
+        return self._options
+
+    def options(self, **changes: Any) -> Task[A_contra, B_co]:
+        """A copy with other options; `tag` becomes part of the node's name.
+
+        >>> task(abs).options(max_workers=4, tag="wide").settings.max_workers
+        4
+
+        Raises:
+            GraphError: an option does not exist or its value has no meaning.
+        """
+        name = changes.pop("name", self.name)
+        return Task(self.function, name, changed_options(self._options, changes))
+
+    def bind(self, **arguments: Any) -> Task[A_contra, B_co]:
+        """A copy whose function has these keyword arguments fixed.
+
+        >>> @task
+        ... def scale(number, by=1):
+        ...     return number * by
+        >>> scale.bind(by=3)(5)
+        15
+        """
+        return Task(functools.partial(self.function, **arguments), self.name, self._options)
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """The name people know a function by."""
+    if isinstance(function, functools.partial):
+        return name_of(function.func)
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
+    """Options with changes, or an error that offers the nearest name."""
+    for name in changes:
+        if name not in TaskOptions.__slots__:
+            known = ", ".join(TaskOptions.__slots__)
+            raise GraphError(
+                f"a task was given the option {name!r}.",
+                f"the options are {known}.",
+                f"{nearest(name, TaskOptions.__slots__)}Otherwise leave it out.",
+            )
+    return replace(options, **changes)
+
+
+@overload
+def task(function: Callable[[A], B], /) -> Task[A, B]: ...
+@overload
+def task(
+    function: None = None,
+    /,
+    *,
+    name: str | None = None,
+    engine: EngineChoice = None,
+    max_workers: int | None = None,
+    retries: int = 0,
+    backoff: float = 0.5,
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
+    timeout: float | None = None,
+    on_error: OnError | None = None,
+    ordered: bool = False,
+    idempotent: bool = True,
+    isolate: bool = False,
+    tag: str | None = None,
+) -> Callable[[Callable[[A], B]], Task[A, B]]: ...
+def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
+    """Make a function a task, with or without options. The function can still be called.
+
+    Options: `engine` ("thread", the default, "process", "inline", or an executor), `max_workers` (1),
+    `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
+    (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
+    (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members).
+
+    >>> @task
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> @task(name="half", max_workers=4)
+    ... def divide(number: int) -> float:
+    ...     return number / 2
+    >>> double(4), divide(4), divide.name
+    (8, 2.0, 'half')
+
+    Raises:
+        GraphError: it is not callable, is `async def` or a class, or an option is unknown or has no meaning.
+    """
+    settings = changed_options(TaskOptions(), options)
+    if function is None:
+        return lambda real: task_of(real, name, settings)
+    return task_of(function, name, settings)
+
+
+def task_of(function: Any, name: str | None = None, options: TaskOptions | None = None) -> Task[Any, Any]:
+    """A task from a function; a task as it is."""
+    if isinstance(function, Task):
+        return function
+    if not callable(function):
+        raise GraphError(
+            f"{shorten(function)} was given as a task.",
+            f"{type(function).__name__} objects cannot be called.",
+            "give a function, or decorate one with @skorche.task.",
+        )
+    if inspect.iscoroutinefunction(function):
+        raise GraphError(
+            f"{name_of(function)} is an async function.",
+            "calling it only makes a coroutine that nobody awaits.",
+            "call asyncio.run() inside an ordinary function.",
+        )
+    return Task(function, name, options or TaskOptions())
+
+
+class Queue(Generic[T]):
+    """An edge of the graph: one producer, one consumer. Also where items go in and come out.
+
+    `fixed_inputs` is any iterable, read lazily while running; such a queue is closed from the start. Without it and
+    without a producer the queue is a live input for `put`. A queue that nobody consumes collects results.
+    `maxsize` (items) bounds it; an output with a bound pushes back on the pipeline until somebody reads it.
+
+    >>> queue = Queue(name="letters", fixed_inputs="ab")
+    >>> queue.get(), queue.get(), queue.get()
+    ('a', 'b', QUEUE_SENTINEL)
+
+    Raises:
+        GraphError: `fixed_inputs` is not iterable, or `maxsize` is below 1.
+    """
+
+    def __init__(
+        self, name: str | None = None, fixed_inputs: Iterable[T] | None = None, *, maxsize: int | None = None
+    ) -> None:
+        if fixed_inputs is not None and not isinstance(fixed_inputs, Iterable):
+            raise GraphError(
+                f"Queue(name={name!r}) was given {shorten(fixed_inputs)} as fixed_inputs.",
+                f"{type(fixed_inputs).__name__} objects cannot be iterated.",
+                "give a list, a generator or any other iterable; [x] for a single item.",
+            )
+        if maxsize is not None and maxsize < 1:
+            raise GraphError(
+                f"Queue(name={name!r}) was given maxsize={maxsize!r}.", "nothing fits in.", "give 1 or more, or None."
+            )
+        self.name, self.maxsize, self.fixed_inputs = name, maxsize, fixed_inputs
+        self.declared = Location.of_caller()
+        self.inbox: Inbox[T] = Inbox(self.title)
+        self.outbox: Outbox[T] | None = None
+        self.filled_by: str | None = None
+        self.started = False
+        self._reading: Iterator[T] | None = None
+
+    @property
+    def title(self) -> str:
+        """What to call the queue in a message."""
+        return f"queue {self.name!r}" if self.name else f"the queue of {self.declared}"
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.name or 'of ' + str(self.declared)}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"{self.title} cannot be pickled: it belongs to this process. Pass items, not the queue.")
+
+    def nameit(self, name: str) -> Queue[T]:
+        """Give the queue a name; returns the queue."""
+        self.name = name
+        return self
+
+    def put(self, item: T) -> None:
+        """Put one item in, from any thread. While running it waits for room. `QUEUE_SENTINEL` closes the queue.
+
+        Raises:
+            QueueClosed: the queue is closed, has `fixed_inputs`, or its run has stopped.
+        """
+        if isinstance(item, Sentinel):
+            self.close()
+            return
+        if self.fixed_inputs is not None or self.filled_by:
+            self.inbox.refuse("a queue with fixed_inputs" if self.fixed_inputs is not None else f"{self.filled_by}")
+        self.inbox.put(item)
+
+    def close(self) -> None:
+        """Say that no more items come. Closing twice is fine."""
+        self.inbox.close()
+
+    def get(self, timeout: float | None = None) -> T | Sentinel:
+        """The next item, in order of arrival; `QUEUE_SENTINEL`, each time, once the queue is closed and empty.
+
+        Raises:
+            TimeoutError: nothing came within `timeout` seconds.
+        """
+        if self.outbox is not None:
+            return self.outbox.get(timeout)
+        if self.fixed_inputs is None:
+            return self.inbox.get(timeout)
+        if self._reading is None:
+            self._reading = iter(self.fixed_inputs)
+        for item in self._reading:
+            return item
+        return self.inbox.sentinel
+
+    def flush(self) -> list[T]:
+        """All the queue has, in input order. During a run it waits for the queue to end (and lifts `maxsize`)."""
+        if self.outbox is not None:
+            return self.outbox.flush()
+        if self.fixed_inputs is not None:
+            return list(self)
+        return self.inbox.take(None)
+
+    def __iter__(self) -> Iterator[T]:
+        """Items as they come, until the queue ends. Raises the run's error if it failed."""
+        while not isinstance(item := self.get(), Sentinel):
+            yield item
+        if self.outbox is not None and self.outbox.error is not None:
+            raise self.outbox.error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
+
+    `work` makes the per-item step, `regrouping` the memory; exactly one of them is not None. `rides` tells where the
+    step may run: "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process)
+    or "anywhere" (behind any stage).
+    """
+
+    label: str
+    name: str
+    inputs: tuple[Queue[Any], ...]
+    outputs: tuple[Queue[Any], ...]
+    declared: Location
+    task: Task[Any, Any] | None = None
+    errors: Queue[Any] | None = None
+    rides: Literal["alone", "lane", "anywhere"] = "alone"
+    work: Callable[[], Work] | None = None
+    regrouping: Callable[[], Regrouping] | None = None
+    edge_labels: tuple[str, ...] = ()
+    changes_count: bool = False
+
+    @property
+    def title(self) -> str:
+        """What to call the node in a message, and where it was declared."""
+        return f"{'task' if self.task else 'op'} {self.name!r} ({self.declared})"
+
+
+@dataclass
+class Graph:
+    """Nodes in order of declaration, and which queue connects which. Refuses what cannot be right at once."""
+
+    name: str = "pipeline"
+    nodes: list[Node] = field(default_factory=list)
+    producers: dict[int, Node] = field(default_factory=dict)
+    consumers: dict[int, Node] = field(default_factory=dict)
+    queues: dict[int, Queue[Any]] = field(default_factory=dict)
+
+    def add(self, node: Node) -> Node:
+        """Add a node under a name of its own.
+
+        Raises:
+            GraphError: a queue has a producer or a consumer already, stands on both sides, or closes a circle.
+        """
+        node = replace(node, name=self._unique(node.name))
+        for queue in node.inputs:
+            self._check_free(queue, self.consumers, node, "consumes", "tee it when both need every item")
+        outputs = [*node.outputs, *([node.errors] if node.errors is not None else [])]
+        for queue in outputs:
+            self._check_free(queue, self.producers, node, "fills", "give each its own queue and merge them")
+            self._check_fillable(queue, node)
+        self._check_acyclic(node, outputs)
+        self._connect(node, outputs)
+        return node
+
+    def _connect(self, node: Node, outputs: Sequence[Queue[Any]]) -> None:
+        self.nodes.append(node)
+        for queue in node.inputs:
+            self.consumers[id(queue)] = node
+        for queue in outputs:
+            self.producers[id(queue)] = node
+            queue.filled_by = node.title
+        self.queues.update((id(queue), queue) for queue in (*node.inputs, *outputs))
+
+    def _unique(self, name: str) -> str:
+        taken = {node.name for node in self.nodes}
+        number, unique = 1, name
+        while unique in taken:
+            number += 1
+            unique = f"{name}({number})"
+        return unique
+
+    def _check_free(
+        self, queue: object, known: dict[int, Node], node: Node, verb: str, advice: str
+    ) -> None:
+        if not isinstance(queue, Queue):
+            raise GraphError(
+                f"{node.title} was given {shorten(queue)} where a queue belongs.",
+                f"{type(queue).__name__} objects are no queues.",
+                "wrap items as skorche.Queue(fixed_inputs=items).",
+            )
+        other = known.get(id(queue))
+        if other is not None or [id(q) for q in node.inputs].count(id(queue)) > 1:
+            raise GraphError(
+                f"{node.title} {verb} {queue.title}, which {other.title if other else 'it'} {verb} already.",
+                "a queue has one producer and one consumer.",
+                f"{advice}. Running a notebook cell twice does this too: call skorche.init() first, "
+                "or declare inside a `with skorche.Pipeline():` block.",
+            )
+
+    def _check_fillable(self, queue: Queue[Any], node: Node) -> None:
+        if queue.fixed_inputs is not None:
+            raise GraphError(
+                f"{node.title} fills {queue.title}, which has fixed_inputs.",
+                "its items are given already.",
+                "use a queue without fixed_inputs for the output.",
+            )
+
+    def _check_acyclic(self, node: Node, outputs: Sequence[Queue[Any]]) -> None:
+        reached, ahead = {id(queue) for queue in node.inputs}, list(outputs)
+        while ahead:
+            queue = ahead.pop()
+            if id(queue) in reached:
+                raise GraphError(
+                    f"{node.title} closes a circle through {queue.title}.",
+                    "items would go round for ever, and no queue in it could ever end.",
+                    "give the output a queue of its own.",
+                )
+            follower = self.consumers.get(id(queue))
+            if follower is not None:
+                ahead += [*follower.outputs, *([follower.errors] if follower.errors is not None else [])]
+
+    def sources(self) -> list[Queue[Any]]:
+        """Queues that no node fills, in order of declaration."""
+        return [queue for key, queue in self.queues.items() if key not in self.producers]
+
+    def ends(self) -> list[Queue[Any]]:
+        """Queues that no node consumes, in order of declaration."""
+        return [queue for key, queue in self.queues.items() if key not in self.consumers]
+
+
+class Scope:
+    """Which graph operators add to: the one of the innermost `with Pipeline()` block, else the default one."""
+
+    def __init__(self) -> None:
+        self.default = Graph()
+        self.entered: ContextVar[Graph | None] = ContextVar("skorche_graph", default=None)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that a declaration belongs to now."""
+        return self.entered.get() or self.default
+
+
+SCOPE = Scope()
+
+
+def declare(
+    label: str, name: str, inputs: tuple[Queue[Any], ...], outputs: Sequence[Queue[Any] | None], **traits: Any
+) -> tuple[Queue[Any], ...]:
+    """Add a node to the current graph; makes the queues that were not given. Returns the output queues."""
+    made = tuple(Queue() if queue is None else queue for queue in outputs)
+    location = Location.of_caller()
+    SCOPE.graph.add(Node(label=label, name=name, inputs=inputs, outputs=made, declared=location, **traits))
+    return made

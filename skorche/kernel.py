@@ -1,0 +1,285 @@
+"""What is done to a chunk of items: steps in, `Outcome` out. The same kernel runs in every engine.
+
+A kernel is a small tree of steps. Each step takes items and gives items, one list per branch; a branch leads to a
+later step or leaves the kernel by a *port*. Items are followed by their *path*, their place relative to the chunk:
+the index in the chunk, or `(index, i)` for element `i` of an expansion. Nothing here knows a queue, a thread, an
+engine or an operator.
+
+    items ──▶ step 0 ──▶ step 1 ──▶ port 0          one `try` per step on the happy path, not one per item;
+                             └────▶ port 1          a failed item is noted and the others go on from there
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter, thread_time
+from typing import Any, Protocol, runtime_checkable
+
+from skorche.errors import TaskError
+
+Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
+Paths = Sequence[Path]
+Item = Any  # Any: a user's object. The kernel never looks inside
+Mark = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Trouble:
+    """An item that failed in a step, with the text of its traceback as it was there."""
+
+    step: int
+    path: Path
+    item: Item
+    error: BaseException
+    traceback: str
+
+
+@dataclass(slots=True)
+class StepCount:
+    """What one step did to one chunk. `passed` are inputs that got through, `members` what an expansion held."""
+
+    received: int = 0
+    passed: int = 0
+    emitted: int = 0
+    filtered: int = 0
+    members: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Outcome:  # not frozen: made once per chunk on the hot path, where freezing costs a microsecond a field
+    """What became of a chunk: items and paths per port, troubles, and counts per step (None: not reached)."""
+
+    ports: list[tuple[list[Item], Paths]]
+    counts: list[StepCount | None]
+    troubles: list[Trouble] = field(default_factory=list)
+    expansions: list[tuple[Path, int]] = field(default_factory=list)
+    bytes_in: int = 0
+    bytes_out: int = 0
+    rerun: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds of all steps."""
+        return sum(count.seconds for count in self.counts if count)
+
+
+class Record:
+    """What a running step writes down: failures and expansions. One per kernel run."""
+
+    __slots__ = ("expansions", "filtered", "mark", "members", "passed", "step", "troubles")
+
+    def __init__(self, mark: Mark | None) -> None:
+        self.mark = mark
+        self.step = 0
+        self.filtered = self.members = self.passed = 0
+        self.troubles: list[Trouble] = []
+        self.expansions: list[tuple[Path, int]] = []
+
+    def fail(self, path: Path, item: Item, error: BaseException) -> None:
+        """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
+        text = describe(error)
+        if not isinstance(error, Exception) or isinstance(error, (StopIteration, StopAsyncIteration)):
+            wrapped = TaskError(
+                f"a task raised {type(error).__name__}: {error}",
+                "it is no ordinary exception, and must neither end the program nor an iteration.",
+                "raise an ordinary exception to fail an item; to leave one out, use filter.",
+            )
+            wrapped.__cause__, error = error, wrapped
+        self.troubles.append(Trouble(self.step, path, item, error, text))
+
+    def apply(
+        self, function: Callable[[Item], Any], items: Sequence[Item], paths: Paths
+    ) -> tuple[list[Any], Sequence[Item], Paths]:
+        """`function` of each item; gives the results, and the items and paths of those that did not fail.
+
+        On the happy path `map` runs the whole chunk in one `try`. When an item fails, what came before stays in
+        `results` and the iterator goes on behind it, so no item ever runs twice.
+        """
+        results: list[Any] = []
+        failed: list[tuple[int, BaseException]] = []
+        advance = self._advance(function, items, paths, results)
+        while len(results) + len(failed) < len(items):
+            try:
+                advance()
+                if len(results) + len(failed) < len(items):  # map took a StopIteration of the function for the end
+                    failed.append((len(results) + len(failed), StopIteration()))
+            except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item: DESIGN 3.2)
+                failed.append((len(results) + len(failed), _trimmed(error)))
+        if not failed:
+            return results, items, paths
+        for position, error in failed:
+            self.fail(paths[position], items[position], error)
+        out = {position for position, _ in failed}
+        kept = [position for position in range(len(items)) if position not in out]
+        return results, [items[position] for position in kept], [paths[position] for position in kept]
+
+    def _advance(
+        self, function: Callable[[Item], Any], items: Sequence[Item], paths: Paths, results: list[Any]
+    ) -> Callable[[], None]:
+        """A call that works on from where it stopped; with a mark it says before each item which one it is."""
+        if self.mark is None:
+            rest = iter(items)
+            return lambda: results.extend(map(function, rest))
+        mark, step, append = self.mark, self.step, results.append
+        marked = zip([p if type(p) is int else p[0] for p in paths] if type(paths) is list else paths, items)
+
+        def advance() -> None:
+            for index, item in marked:
+                mark(index, step)
+                append(function(item))
+
+        return advance
+
+
+def _trimmed(error: BaseException) -> BaseException:
+    """The error with its traceback starting in the user's code, not in the kernel."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return error.with_traceback(traceback)
+
+
+def describe(error: BaseException) -> str:
+    """The traceback's text, as Python would print it."""
+    from traceback import format_exception  # 8 ms to import: only failures need it
+
+    return "".join(format_exception(error)).rstrip()
+
+
+class Work(Protocol):
+    """What a step does: items in, one pair of items and paths per branch out."""
+
+    def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
+
+    work: Work
+    branches: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The steps of a stage. Picklable; `run` may be called anywhere.
+
+    >>> from skorche.ops.map import Mapping
+    >>> kernel = Kernel((Step(Mapping(abs), (~0,)),), ports=1)
+    >>> kernel.run([-1, 2]).ports
+    [([1, 2], range(0, 2))]
+    """
+
+    steps: tuple[Step, ...]
+    ports: int
+
+    def run(
+        self, items: Sequence[Item], paths: Paths | None = None, entry: int = 0, mark: Mark | None = None
+    ) -> Outcome:
+        """Run the items through the steps, beginning at step `entry`; `mark` is called before each item."""
+        record = Record(mark)
+        ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
+        outcome = Outcome(ports, [None] * len(self.steps), record.troubles, record.expansions)
+        self._visit(entry, items, range(len(items)) if paths is None else paths, record, outcome)
+        return outcome
+
+    def _visit(self, index: int, items: Sequence[Item], paths: Paths, record: Record, outcome: Outcome) -> None:
+        step = self.steps[index]
+        record.step = index
+        record.filtered = record.members = record.passed = 0
+        wall, cpu = perf_counter(), thread_time()
+        branches = step.work.run(items, paths, record)
+        outcome.counts[index] = StepCount(
+            len(items),
+            record.passed,
+            sum([len(made) for made, _ in branches]),
+            record.filtered,
+            record.members,
+            perf_counter() - wall,
+            thread_time() - cpu,
+        )
+        for target, (made, made_paths) in zip(step.branches, branches, strict=True):
+            if target < 0:
+                outcome.ports[~target] = (made if type(made) is list else list(made), made_paths)
+            elif made:
+                self._visit(target, made, made_paths, record, outcome)
+
+
+class Regrouping(Protocol):
+    """An operator with memory: regroups items without looking at them, in the scheduler. Calls no user code."""
+
+    held: int
+    """Items taken in and not yet given out."""
+    eager: bool
+    """Whether a group that is not full may leave as soon as its reader has nothing else to do."""
+
+    def feed(self, items: list[Item], places: Any) -> tuple[list[Item], Any]:
+        """Take items and places in, give what is complete."""
+        ...
+
+    def close(self) -> tuple[list[Item], Any]:
+        """Give what is held: the input has ended."""
+        ...
+
+    def drop(self) -> Any:
+        """Forget what is held, and give its places: the run stops."""
+        ...
+
+    def outputs(self, inputs: int) -> int:
+        """How many items at most come out when so many more come in."""
+        ...
+
+    def inputs(self, outputs: int) -> int:
+        """How many items surely fit in when so many may come out."""
+        ...
+
+    def members(self, items: Iterable[Item]) -> int:
+        """How many of the items that came in these outputs hold."""
+        ...
+
+
+@runtime_checkable
+class _Wrapper(Protocol):
+    __wrapped__: Any
+
+
+class _ByName:
+    """Pickles as a module and a name, where the name holds a wrapper of the function (such as a Task)."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
+        return _unwrapped, (self.module, self.name)
+
+
+def _unwrapped(module: str, name: str) -> Any:
+    from importlib import import_module
+
+    return _look_up(import_module(module), name).__wrapped__
+
+
+def _look_up(module: Any, name: str) -> Any:
+    found = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def portable(function: Any) -> Any:
+    """What to pickle in place of a function that a decorator hides under its own name: a reference by name.
+
+    A decorated function cannot be pickled by name, because the name gives the decorator's object. By value it would
+    drag its globals along. What stands in `__main__` has to go by value all the same.
+    """
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not module or not name or module == "__main__" or "<" in name:
+        return function
+    found = _look_up(sys.modules.get(module), name)
+    if isinstance(found, _Wrapper) and found.__wrapped__ is function:
+        return _ByName(module, name)
+    return function

@@ -1,0 +1,1 @@
+"""Reads, never touches: reports and pictures."""

@@ -1,0 +1,137 @@
+"""`Report`: what a run did, as attributes, as a printable table, and as a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from skorche.errors import shorten
+from skorche.events import Failure, NodeTally, RunFinished
+
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The account of one run. Items unless the name says otherwise.
+
+    Each admitted source item is counted once, by the worst end that anything made from it met:
+    `admitted == delivered + filtered + failed + cancelled`. `rerun` counts items that ran again because a worker died
+    before their results had left it. `ok`: nothing failed unhandled, nothing was cancelled. `nodes` are by node name.
+    """
+
+    name: str
+    ok: bool
+    elapsed: float
+    admitted: int
+    delivered: int
+    filtered: int
+    failed: int
+    cancelled: int
+    rerun: int
+    abandoned_threads: int
+    failures: tuple[Failure, ...]
+    nodes: Mapping[str, NodeTally]
+    guarantees: tuple[str, ...]
+
+    @classmethod
+    def of(cls, record: RunFinished) -> Report:
+        """The report of a finished run."""
+        return cls(
+            record.name,
+            record.error is None and not record.unhandled and not record.cancelled,
+            record.elapsed,
+            record.admitted,
+            record.delivered,
+            record.filtered,
+            record.failed,
+            record.cancelled,
+            record.rerun,
+            record.abandoned_threads,
+            record.failures,
+            record.nodes,
+            record.guarantees,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, fit for JSON: items and errors are given as text.
+
+        >>> report.to_dict()["admitted"]  # doctest: +SKIP
+        3
+        """
+        failures = [
+            {
+                "node": failure.node,
+                "item": shorten(failure.item),
+                "error": f"{type(failure.error).__name__}: {failure.error}",
+                "traceback": failure.traceback,
+                "attempts": failure.attempts,
+            }
+            for failure in self.failures
+        ]
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        nodes = {name: asdict(tally) for name, tally in self.nodes.items()}
+        return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), self._table(), *self._failure_lines(), *self.guarantees]).rstrip()
+
+    def _headline(self) -> str:
+        parts = [f"{self.admitted} admitted", f"{self.delivered} delivered"]
+        for name in ("filtered", "failed", "cancelled", "rerun"):
+            count = getattr(self, name)
+            if count:
+                parts.append(f"{count} {name}")
+        if self.abandoned_threads:
+            parts.append(f"{self.abandoned_threads} threads abandoned")
+        return f"{self.name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
+
+    def _table(self) -> str:
+        """The nodes as a table, plain text, as wide as it needs to be."""
+        from rich.console import Console  # 40 ms to import: only who prints a report needs it
+        from rich.table import Table
+
+        table = Table("node", box=None, pad_edge=False)
+        columns = ("received", "emitted", "filtered", "failed", "cancelled", "retried")
+        shown = [name for name in columns if name in columns[:2] or any(getattr(n, name) for n in self.nodes.values())]
+        for heading in (*shown, "busy s", "cpu s", "p50", "p99"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for name, tally in self.nodes.items():
+            counts = [str(getattr(tally, column)) for column in shown]
+            times = [f"{tally.busy_seconds:.2f}", f"{tally.cpu_seconds:.2f}", _time(tally.p50), _time(tally.p99)]
+            table.add_row(_plain(name), *counts, *times)
+        console = Console(width=1000, no_color=True, force_terminal=False, highlight=False, file=_Nowhere())
+        with console.capture() as capture:
+            console.print(table)
+        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+    def _failure_lines(self) -> list[str]:
+        lines = [f"failure {number}: {failure}" for number, failure in enumerate(self.failures[:SHOWN_FAILURES])]
+        left = len(self.failures) - len(lines)
+        return [*lines, f"... and {left} more in report.failures"] if left > 0 else lines
+
+
+class _Nowhere:
+    """A file for a console that only captures."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing to flush."""
+
+
+def _plain(name: str) -> Any:
+    from rich.text import Text
+
+    return Text(name)  # a name is no markup
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"

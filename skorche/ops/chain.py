@@ -1,0 +1,57 @@
+"""`chain`: tasks one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
+
+from skorche.errors import GraphError
+from skorche.graph import Queue
+from skorche.ops.map import map
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+
+@overload
+def chain(tasks: tuple[Callable[[A], B]], queue_in: Queue[A], *, queue_out: Queue[B] | None = None) -> Queue[B]: ...
+@overload
+def chain(
+    tasks: tuple[Callable[[A], B], Callable[[B], C]], queue_in: Queue[A], *, queue_out: Queue[C] | None = None
+) -> Queue[C]: ...
+@overload
+def chain(
+    tasks: tuple[Callable[[A], B], Callable[[B], C], Callable[[C], D]],
+    queue_in: Queue[A],
+    *,
+    queue_out: Queue[D] | None = None,
+) -> Queue[D]: ...
+@overload
+def chain(
+    tasks: Sequence[Callable[[Any], Any]], queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None
+) -> Queue[Any]: ...
+def chain(
+    tasks: Sequence[Callable[[Any], Any]], queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None
+) -> Queue[Any]:
+    """`chain([f, g, h], queue_in)` gives `h(g(f(item)))`; the same as three calls of `map`.
+
+    A tuple of tasks is checked by type checkers, a list is not.
+
+    >>> drive(chain, [1, 2], tasks=[lambda n: n + 1, lambda n: n * 10])
+    [20, 30]
+
+    Order of completion. One in, one out. Holds nothing.
+
+    Raises:
+        GraphError: no tasks are given, or as for `map`.
+    """
+    if callable(tasks):
+        tasks = [tasks]
+    if not tasks:
+        raise GraphError("chain was given no tasks.", "there is nothing to do with the items.", "give one or more.")
+    queue = queue_in
+    for task in tasks[:-1]:
+        queue = map(task, queue)
+    return map(tasks[-1], queue, queue_out=queue_out)

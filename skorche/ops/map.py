@@ -1,0 +1,55 @@
+"""`map`: a task for every item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from skorche.events import Failure
+from skorche.graph import Queue, declare, task_of
+from skorche.kernel import Paths, Record
+from skorche.ops.function import Calling
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def map(
+    task: Callable[[A], B],
+    queue_in: Queue[A],
+    *,
+    queue_out: Queue[B] | None = None,
+    queue_errors: Queue[Failure] | None = None,
+) -> Queue[B]:
+    """Call the task for every item; its results go to the queue returned.
+
+    >>> drive(map, [1, 2, 3], task=lambda number: 10 * number)
+    [10, 20, 30]
+
+    Order of completion (`ordered=True` on the task keeps the order). One in, one out. Holds nothing.
+    Failed items go to `queue_errors` as `Failure`s if it is given; otherwise the task's `on_error` decides.
+
+    Raises:
+        GraphError: the task cannot be called, or a queue has a consumer or a producer already.
+    """
+    real = task_of(task)
+    tag = real.settings.tag
+    (made,) = declare(
+        real.name,
+        f"{real.name}({tag})" if tag else real.name,
+        (queue_in,),
+        [queue_out],
+        task=real,
+        errors=queue_errors,
+        work=lambda: Mapping(real.function),
+    )
+    return made
+
+
+class Mapping(Calling):
+    """The step of `map`."""
+
+    def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
+        results, _, kept = record.apply(self.function, items, paths)
+        record.passed = len(results)
+        return [(results, kept)]

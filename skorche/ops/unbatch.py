@@ -1,0 +1,50 @@
+"""`unbatch`: the elements of each item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from typing import Any, TypeVar
+
+from skorche.graph import Queue, declare
+from skorche.kernel import Paths, Record
+
+T = TypeVar("T")
+
+
+def unbatch(queue_in: Queue[Iterable[T]] | Queue[list[T]], *, queue_out: Queue[T] | None = None) -> Queue[T]:
+    """The elements of each item, which may be any iterable. An empty one counts as filtered.
+
+    >>> drive(unbatch, [[1, 2], (), "ab"])
+    [1, 2, 'a', 'b']
+
+    Ordered. One in, any number out. Holds nothing.
+
+    Raises:
+        GraphError: a queue has a consumer or a producer already. An item that cannot be iterated fails.
+    """
+    (made,) = declare(
+        "Unbatch", "Unbatch", (queue_in,), [queue_out], rides="anywhere", work=Unbatching, changes_count=True
+    )
+    return made
+
+
+class Unbatching:
+    """The step of `unbatch`."""
+
+    def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
+        expanded, _, paths = record.apply(list, items, paths)
+        counts = list(map(len, expanded))
+        record.passed = len(expanded)
+        record.members = sum(counts)
+        record.expansions += zip(paths, counts, strict=True)
+        wholes = chain.from_iterable(map(repeat, paths, counts))
+        indices = chain.from_iterable(map(range, counts))
+        if all(type(path) is int for path in paths):
+            inner: list[Any] = list(zip(wholes, indices, strict=True))
+        else:
+            inner = [
+                (*whole, index) if type(whole) is tuple else (whole, index)
+                for whole, index in zip(wholes, indices, strict=True)
+            ]
+        return [(list(chain.from_iterable(expanded)), inner)]

@@ -1,0 +1,235 @@
+"""Where the user's threads and a run meet: `Inbox` for items going in, `Outbox` for results coming out.
+
+    user threads ──put──▶ Inbox ──take──▶ coordinator          one lock each; the coordinator never waits here,
+    user threads ◀──get── Outbox ◀─deliver── coordinator       user threads do: for room, or for an item
+
+Closing is a state, never an item. An inbox that is *hungry* calls `wake` at the next change, so nobody polls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from threading import Condition
+from typing import Generic, NoReturn, TypeVar, cast
+
+from skorche.errors import AlreadyRunning, QueueClosed
+from skorche.place import Place, Places, join, sort_by_place
+
+T = TypeVar("T")
+
+
+class Sentinel:
+    """The one object that stands for the end of a queue. It equals nothing else, and pickles to itself."""
+
+    def __repr__(self) -> str:
+        return "QUEUE_SENTINEL"
+
+    def __reduce__(self) -> str:
+        return "QUEUE_SENTINEL"
+
+
+QUEUE_SENTINEL = Sentinel()
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _left(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no item came in time")
+    return left
+
+
+class Inbox(Generic[T]):
+    """Items put by users, taken by a run. Unbounded while no run is attached."""
+
+    sentinel = QUEUE_SENTINEL
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._changed = Condition()
+        self._items: deque[T] = deque()
+        self._closed = self._closed_for_run = False
+        self._stopped: BaseException | None = None
+        self._bound: int | None = None
+        self._wake: Callable[[], None] | None = None
+        self._hungry = False
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise the error for a `put` that cannot be."""
+        raise QueueClosed(
+            f"an item was put into {self.title}.",
+            f"it takes no more items: {reason}.",
+            "put items before closing the queue, and while its run goes on.",
+        ) from self._stopped
+
+    def put(self, item: T) -> None:
+        """Add an item; waits for room while a run is attached, and raises when the run stops."""
+        with self._changed:
+            while True:
+                if self._closed or self._closed_for_run:
+                    self.refuse("it is closed")
+                if self._stopped is not None:
+                    self.refuse("its run has stopped")
+                if self._bound is None or len(self._items) < self._bound:
+                    break
+                self._changed.wait()
+            self._items.append(item)
+            self._tell()
+
+    def close(self, *, for_this_run: bool = False) -> None:
+        """No more items: for good, or until the attached run has ended."""
+        with self._changed:
+            if for_this_run:
+                self._closed_for_run = True
+            else:
+                self._closed = True
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        if self._hungry and self._wake is not None:
+            self._hungry = False
+            self._wake()
+
+    def get(self, timeout: float | None = None) -> T | Sentinel:
+        """One item for a user who reads an unbound queue; the sentinel when closed and empty."""
+        deadline = _deadline(timeout)
+        with self._changed:
+            while not self._items:
+                if self._closed:
+                    return QUEUE_SENTINEL
+                self._changed.wait(_left(deadline))
+            self._changed.notify_all()
+            return self._items.popleft()
+
+    def take(self, limit: int | None) -> list[T]:
+        """Up to `limit` items (None: all) at once; never waits. Hungry afterwards when there were fewer."""
+        with self._changed:
+            items = self._items
+            if limit is None or limit >= len(items):
+                taken = list(items)
+                items.clear()
+            else:
+                taken = [items.popleft() for _ in range(limit)]
+            self._hungry = not items
+            if taken:
+                self._changed.notify_all()
+            return taken
+
+    @property
+    def ended(self) -> bool:
+        """Closed, and every item taken."""
+        with self._changed:
+            return (self._closed or self._closed_for_run) and not self._items
+
+    def attach(self, wake: Callable[[], None], bound: int) -> None:
+        """A run begins to take items; `wake` is called from the putting thread when a hungry inbox changes."""
+        with self._changed:
+            if self._wake is not None:
+                raise AlreadyRunning(
+                    f"{self.title} feeds a run that has not ended.", "its items cannot go to two runs.",
+                    "wait for the first run, or use a queue for each.",
+                )
+            self._wake, self._bound, self._stopped = wake, bound, None
+
+    def stop(self, error: BaseException) -> None:
+        """The run takes no more: whoever waits in `put` is woken and told why."""
+        with self._changed:
+            self._stopped = error
+            self._changed.notify_all()
+
+    def detach(self) -> None:
+        """The run has ended: back to a plain, unbounded queue, open unless the user closed it."""
+        with self._changed:
+            self._wake = self._bound = None
+            self._closed_for_run = self._hungry = False
+            self._changed.notify_all()
+
+
+class Outbox(Generic[T]):
+    """Results of one run, waiting for users. Keeps the order of arrival for `get`, places for `flush`."""
+
+    def __init__(self, maxsize: int | None, taken: Callable[[int], None]) -> None:
+        self._changed = Condition()
+        self._pieces: deque[tuple[list[T], Places]] = deque()
+        self._next = 0
+        self._closed = False
+        self._bounded = maxsize is not None
+        self._taken = taken
+        self.error: BaseException | None = None
+
+    def deliver(self, items: list[T], places: Places) -> None:
+        """The coordinator adds results."""
+        with self._changed:
+            self._pieces.append((items, places))
+            self._changed.notify_all()
+
+    def close(self, error: BaseException | None) -> None:
+        """No more results come; `error` is why, if the run failed."""
+        with self._changed:
+            self._closed, self.error = True, error
+            self._changed.notify_all()
+
+    def get(self, timeout: float | None = None) -> T | Sentinel:
+        """The next result in order of arrival; the sentinel when closed and empty."""
+        deadline = _deadline(timeout)
+        with self._changed:
+            while not self._pieces:
+                if self._closed:
+                    return QUEUE_SENTINEL
+                self._changed.wait(_left(deadline))
+            items = self._pieces[0][0]
+            item = items[self._next]
+            self._next += 1
+            if self._next == len(items):
+                self._pieces.popleft()
+                self._next = 0
+        if self._bounded:
+            self._taken(1)
+        return item
+
+    def lift(self) -> None:
+        """Stop pushing back: somebody wants it all."""
+        if self._bounded:
+            self._bounded = False
+            self._taken(-1)
+
+    def flush(self) -> list[T]:
+        """Everything not yet read, in input order, once no more comes."""
+        self.lift()
+        with self._changed:
+            while not self._closed:
+                self._changed.wait()
+            pieces = [(items, places) for items, places in self._pieces]
+            if self._next:
+                items, places = pieces[0]
+                pieces[0] = (items[self._next :], places[self._next :])
+            self._pieces.clear()
+            self._next = 0
+        return cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
+
+
+def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
+    if all(type(places) is range for _, places in pieces):
+        pieces.sort(key=lambda piece: cast(range, piece[1]).start)
+    items: list[object] = []
+    run: Places = pieces[0][1] if pieces else ()
+    scattered: list[Place] | None = None
+    for number, (some, places) in enumerate(pieces):
+        items += some
+        if number and scattered is None:
+            joined = join(run, places)
+            if type(joined) is range:
+                run = joined
+            else:
+                scattered = cast("list[Place]", joined)
+        elif scattered is not None:
+            scattered += places
+    return sort_by_place(items, run if scattered is None else scattered)

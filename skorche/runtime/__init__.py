@@ -1,0 +1,1 @@
+"""A plan, running: the scheduler (pure), the coordinator that feeds it, and the protocol of engines."""

@@ -1,0 +1,81 @@
+"""From a plan to the parts of a scheduler, connected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skorche.compile.plan import Destination, Plan, StagePlan
+from skorche.runtime.engine import Capabilities
+from skorche.runtime.flow import Books, Edge, Gather, Outlet, Target
+from skorche.runtime.order import Window
+from skorche.runtime.stage import Stage
+from skorche.runtime.tally import Tally
+
+
+@dataclass
+class Feed:
+    """A source as the scheduler sees it: `asked` items have been asked for and have not come."""
+
+    number: int
+    target: Target
+    asked: int = 0
+    given: int = 0
+    ended: bool = False
+
+
+@dataclass
+class Parts:
+    """Everything a scheduler moves items through."""
+
+    books: Books
+    stages: list[Stage]
+    gathers: list[Gather]
+    outlets: list[Outlet]
+    feeds: list[Feed]
+
+
+def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
+    """The parts of a plan; `capabilities` are those of each stage's engine."""
+    books = Books(plan, [Tally(node.name) for node in plan.nodes])
+    edges = [Edge(books, stage.nodes[0], _first_limit(stage)) for stage in plan.stages]
+    outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
+    gathers = [Gather(books, gather.node, gather.make(), gather.feeders) for gather in plan.gathers]
+
+    def target(destination: Destination) -> Target:
+        return {"stage": edges, "gather": gathers, "end": outlets}[destination.kind][destination.number]  # type: ignore[index]
+
+    for gather, planned in zip(gathers, plan.gathers, strict=True):
+        gather.target = target(planned.output)
+    stages = []
+    for stage, can, edge in zip(plan.stages, capabilities, edges, strict=True):
+        targets, error_target = [target(port) for port in stage.ports], {}
+        for node in stage.nodes:
+            errors = plan.nodes[node].errors
+            if errors is not None:
+                error_target[node] = len(targets)
+                targets.append(target(errors))
+        window = Window(len(stage.ports)) if stage.ordered else None
+        stages.append(Stage(stage, can, edge, targets, error_target, edge.limit, window))
+    _widen(plan, stages)
+    feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
+    return Parts(books, stages, gathers, outlets, feeds)
+
+
+def _first_limit(stage: StagePlan) -> int:
+    limit = 2 * stage.workers
+    return limit if stage.maxsize is None else min(limit, stage.maxsize)
+
+
+def _widen(plan: Plan, stages: list[Stage]) -> None:
+    """An edge takes at least one item from each worker of the stages that feed it, so that none waits for another."""
+    for feeder in plan.stages:
+        for port in feeder.ports:
+            while port.kind == "gather":
+                port = plan.gathers[port.number].output
+            if port.kind == "stage":
+                stage = stages[port.number]
+                stage.floor = max(stage.floor, feeder.workers + stage.plan.workers)
+                if stage.plan.maxsize is not None:
+                    stage.floor = min(stage.floor, stage.plan.maxsize)
+                stage.edge.limit = stage.floor

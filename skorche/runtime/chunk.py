@@ -1,0 +1,60 @@
+"""Chunks: the items that travel together, with their places."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skorche.place import Places, join
+
+
+@dataclass(slots=True)
+class Chunk:  # not frozen: made once per chunk on the hot path, where freezing costs a microsecond a field
+    """Items for a stage, entering its kernel at step `entry`. `attempts` counts earlier ones; None: all are fresh."""
+
+    items: Sequence[Any]
+    places: Places
+    entry: int = 0
+    attempts: Sequence[int] | None = None
+
+
+class Waiting:
+    """Items waiting in line, held in the pieces they came in, so that places stay ranges while they can."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[tuple[list[Any], Places]] = deque()
+        self.count = 0
+
+    def add(self, items: list[Any], places: Places) -> None:
+        """Add a piece at the end."""
+        self._pieces.append((items, places))
+        self.count += len(items)
+
+    def take(self, count: int) -> tuple[list[Any], Places]:
+        """Up to `count` items from the front."""
+        items, places = self._pieces.popleft()
+        if len(items) > count:
+            self._pieces.appendleft((items[count:], places[count:]))
+            items, places = items[:count], places[:count]
+        elif len(items) < count and self._pieces:
+            items, places = self._gather(items, places, count)
+        self.count -= len(items)
+        return items, places
+
+    def _gather(self, items: list[Any], places: Places, count: int) -> tuple[list[Any], Places]:
+        items = items[:]
+        while self._pieces and len(items) < count:
+            more, more_places = self._pieces.popleft()
+            room = count - len(items)
+            if len(more) > room:
+                self._pieces.appendleft((more[room:], more_places[room:]))
+                more, more_places = more[:room], more_places[:room]
+            items += more
+            places = join(places, more_places)
+        return items, places
+
+    def drain(self) -> tuple[list[Any], Places]:
+        """Everything, when the run stops."""
+        return self.take(self.count) if self._pieces else ([], [])

@@ -1,0 +1,97 @@
+"""The protocol between the scheduler and what runs kernels. An engine knows no operator, no queue and no policy.
+
+    scheduler ──submit(ticket, stage, chunk)──▶ engine          never blocks
+    scheduler ◀──Started | Done | Lost | Broken── engine        by `emit`, from any thread
+
+Every submitted ticket comes back exactly once, as `Done` or as `Lost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from skorche.compile.plan import StagePlan
+from skorche.kernel import Outcome
+from skorche.runtime.chunk import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do. `chunk_seconds` of work make a good chunk; `chunk_bytes` bounds it when it is copied.
+
+    `kill`: a ticket can be stopped. `ahead`: tickets may wait inside the engine so that its workers never do.
+    `guarantee` says what is weaker than usual, for the report.
+    """
+
+    kill: bool
+    ahead: bool
+    chunk_seconds: float
+    chunk_bytes: int | None = None
+    guarantee: str = ""
+
+
+@dataclass(slots=True)
+class Done:  # not frozen, as Outcome
+    """A chunk has been worked on."""
+
+    ticket: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker died, or was stopped, with this chunk.
+
+    `finished` is what had left the worker; `suspect` is the index of the item it was on (None: it was on none), with
+    `cause`; `left` are the indices that come back, of which `rerun` had run before.
+    """
+
+    ticket: int
+    cause: BaseException
+    suspect: int | None
+    left: Sequence[int]
+    finished: Outcome | None = None
+    rerun: int = 0
+    abandoned_thread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Work on a ticket begins. Only said for stages with a `timeout`."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The engine cannot go on at all; the run fails with this error. It then gives all tickets back as `Lost`."""
+
+    error: BaseException
+
+
+EngineEvent = Done | Lost | Started | Broken
+Emit = Callable[[EngineEvent], None]
+
+
+class Engine(Protocol):
+    """Where kernels run."""
+
+    capabilities: Capabilities
+
+    def open(self, stages: Sequence[StagePlan], emit: Emit) -> None:
+        """Get ready for these stages; may start workers. Raises if it cannot."""
+        ...
+
+    def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
+        """Take a chunk; never blocks. At most `workers` calls of a stage run at a time."""
+        ...
+
+    def kill(self, ticket: int) -> None:
+        """Stop work on a ticket, if the engine can; it comes back as `Lost`, or as `Done` if it just ended."""
+        ...
+
+    def close(self, how: Literal["drain", "kill"]) -> None:
+        """Leave nothing behind. Called once, when no ticket is out ("drain"), or in a hurry ("kill")."""
+        ...

@@ -1,0 +1,211 @@
+"""Where items go: to the edge of a stage, through an operator with memory, or to an end.
+
+The three obey one protocol. A stage *holds* room in all its targets before it starts a chunk, so no worker ever has a
+result it cannot leave; when the chunk is done it *releases* the room and the targets *accept* the results. An operator
+with memory passes holds on to its own target, translated into its own outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from skorche.compile.plan import Plan
+from skorche.kernel import Regrouping
+from skorche.place import Places
+from skorche.runtime.chunk import Waiting
+from skorche.runtime.command import Command, Deliver
+from skorche.runtime.ledger import End, Ledger
+from skorche.runtime.tally import Tally
+
+UNBOUNDED = 1 << 60
+
+
+@dataclass(slots=True)
+class Books:
+    """What all parts of the scheduler share: counts, the commands to give, and whether the run is stopping."""
+
+    plan: Plan
+    tallies: list[Tally]
+    ledger: Ledger = field(default_factory=Ledger)
+    commands: list[Command] = field(default_factory=list)
+    stopping: bool = False
+    arrived: int = 0
+
+
+class Target(Protocol):
+    """What a port leads to."""
+
+    @property
+    def room(self) -> int: ...
+    @property
+    def idle(self) -> bool: ...
+    def hold(self, count: int) -> None: ...
+    def release(self, count: int) -> None: ...
+    def accept(self, items: list[Any], places: Places) -> None: ...
+    def close(self) -> None: ...
+
+
+class Edge:
+    """Items waiting for a stage. `limit` follows the measured cost of the stage (see `stage.Stage`)."""
+
+    def __init__(self, books: Books, node: int, limit: int) -> None:
+        self._books, self._tally = books, books.tallies[node]
+        self.waiting = Waiting()
+        self.limit = limit
+        self.held = 0
+        self.open = True
+
+    @property
+    def room(self) -> int:
+        """Items that may still come."""
+        return self.limit - self.waiting.count - self.held
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits here."""
+        return not self.waiting.count
+
+    def hold(self, count: int) -> None:
+        """Keep room for results to come."""
+        self.held += count
+
+    def release(self, count: int) -> None:
+        """Give up room that was held."""
+        self.held -= count
+
+    def accept(self, items: list[Any], places: Places) -> None:
+        """Items have come; when the run is stopping they are cancelled here."""
+        self._tally.received += len(items)
+        if self._books.stopping:
+            self.cancel(places)
+        elif items:
+            self.waiting.add(items, places)
+
+    def cancel(self, places: Places) -> None:
+        """Items that will not be worked on."""
+        self._tally.cancelled += len(places)
+        self._books.ledger.end(places, End.CANCELLED)
+
+    def close(self) -> None:
+        """No more items come."""
+        self.open = False
+
+
+class Gather:
+    """An operator with memory between its feeders and its own target."""
+
+    def __init__(self, books: Books, node: int, regrouping: Regrouping, feeders: int) -> None:
+        self._books, self._tally = books, books.tallies[node]
+        self._regrouping = regrouping
+        self._feeders = feeders
+        self.target: Target
+        self._held = self._reserved = 0
+
+    @property
+    def room(self) -> int:
+        """Items that may still come without overfilling the target."""
+        return self._regrouping.inputs(self.target.room + self._reserved) - self._held
+
+    @property
+    def idle(self) -> bool:
+        """Whether the reader behind has nothing to do."""
+        return self.target.idle
+
+    def hold(self, count: int) -> None:
+        """Keep room for results to come, here and behind."""
+        self._held += count
+        self._reserve()
+
+    def release(self, count: int) -> None:
+        """Give up room that was held."""
+        self._held -= count
+        self._reserve()
+
+    def _reserve(self) -> None:
+        wanted = self._regrouping.outputs(self._held) if self._held else 0
+        if wanted != self._reserved:
+            self.target.hold(wanted - self._reserved)
+            self._reserved = wanted
+
+    def accept(self, items: list[Any], places: Places) -> None:
+        """Regroup; what is complete goes on."""
+        self._tally.received += len(items)
+        if self._books.stopping:
+            self._cancel(places)
+        else:
+            self._send(*self._regrouping.feed(items, places))
+
+    def _send(self, items: list[Any], places: Places) -> None:
+        members = self._regrouping.members(items)
+        self._tally.passed += members
+        self._tally.members += members
+        self._tally.emitted += len(items)
+        if items:
+            self.target.accept(items, places)
+        self._reserve()
+
+    def send_early(self) -> bool:
+        """Let a group go that is not full, if it may and its reader waits for it."""
+        if not (self._regrouping.eager and self._regrouping.held and self.idle):
+            return False
+        self._send(*self._regrouping.close())
+        return True
+
+    def _cancel(self, places: Places) -> None:
+        self._tally.cancelled += len(places)
+        self._books.ledger.end(places, End.CANCELLED)
+
+    def drop(self) -> None:
+        """Cancel what is held: the run stops."""
+        self._cancel(self._regrouping.drop())
+
+    def close(self) -> None:
+        """One feeder has ended; after the last one what is held goes on."""
+        self._feeders -= 1
+        if not self._feeders:
+            self._send(*self._regrouping.close())
+            self.target.close()
+
+
+class Outlet:
+    """An end of the graph, which users read. Bounded by `maxsize` (until lifted), else not at all."""
+
+    def __init__(self, books: Books, end: int, maxsize: int | None) -> None:
+        self._books, self._end = books, end
+        self.maxsize = maxsize
+        self._unread = self._held = 0
+        self.open = True
+        self.idle = True
+
+    @property
+    def room(self) -> int:
+        """Results that may still come."""
+        return UNBOUNDED if self.maxsize is None else self.maxsize - self._unread - self._held
+
+    def hold(self, count: int) -> None:
+        """Keep room for results to come."""
+        self._held += count
+
+    def release(self, count: int) -> None:
+        """Give up room that was held."""
+        self._held -= count
+
+    def accept(self, items: list[Any], places: Places) -> None:
+        """Results are delivered, also while the run is stopping."""
+        if items:
+            self._books.arrived += len(items)
+            self._unread += len(items)
+            self._books.ledger.end(places, End.DELIVERED)
+            self._books.commands.append(Deliver(self._end, items, places))
+
+    def read(self, count: int) -> None:
+        """A user has read results; -1 lifts the bound."""
+        if count < 0:
+            self.maxsize = None
+        else:
+            self._unread -= count
+
+    def close(self) -> None:
+        """No more results come."""
+        self.open = False

@@ -1,0 +1,71 @@
+"""The account of the run: what became of each source item. Counted where it happens, never by subtraction.
+
+An item that never had more than one living descendant costs one addition when it ends, and a chunk of those one
+addition for all. Only for the others is a count of living descendants kept, with the worst end any of them met.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from skorche.place import Group, Place, Places, roots
+
+
+class End(IntEnum):
+    """How an item ends, the worst last."""
+
+    FILTERED = 0
+    DELIVERED = 1
+    CANCELLED = 2
+    FAILED = 3
+
+
+class Ledger:
+    """Admitted items and their ends."""
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self.ended = dict.fromkeys(End, 0)
+        self._alive: dict[int, list[int]] = {}
+
+    @property
+    def open_roots(self) -> int:
+        """Source items with several living descendants."""
+        return len(self._alive)
+
+    def end(self, places: Places, how: End) -> None:
+        """Items at these places met their end."""
+        if not self._alive and (type(places) is range or set(map(type, places)) <= {int}):
+            self.ended[how] += len(places)
+            return
+        for place in places:
+            for root in roots(place):
+                self._end_one(root, how)
+
+    def _end_one(self, root: int, how: End) -> None:
+        entry = self._alive.get(root)
+        if entry is None:
+            self.ended[how] += 1
+            return
+        entry[0] -= 1
+        entry[1] = max(entry[1], how)
+        if not entry[0]:
+            del self._alive[root]
+            self.ended[End(entry[1])] += 1
+
+    def expand(self, place: Place, count: int) -> None:
+        """The item at this place became `count` items (a batch that keeps its length gives its members back)."""
+        if isinstance(place, Group) and len(place) == count:
+            return
+        if count == 0:
+            self.end([place], End.FILTERED)
+        elif count > 1:
+            for root in roots(place):
+                entry = self._alive.setdefault(root, [1, End.FILTERED])
+                entry[0] += count - 1
+
+    def mark(self, place: Place, how: End) -> None:
+        """Remember a bad end for an item that lives on (as a `Failure` in a queue)."""
+        for root in roots(place):
+            entry = self._alive.setdefault(root, [1, End.FILTERED])
+            entry[1] = max(entry[1], how)

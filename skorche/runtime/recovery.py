@@ -1,0 +1,172 @@
+"""What happens to an item that failed: divided, tried again, handed to an error queue, collected, or the end of the run.
+
+    a list under isolate=True, longer than one  ▶ two halves enter the stage again
+    attempts left, and the error is one to retry ▶ enters again after backoff * 2^(attempt-1) seconds, full jitter
+    otherwise it has failed: to `queue_errors` if there is one; else `on_error` decides between raise and collect
+
+Full jitter (a uniform draw from zero to the backoff) spreads retries best: Brooker, "Exponential Backoff And Jitter",
+AWS Architecture Blog, 2015.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from skorche.compile.plan import NodePlan
+from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
+from skorche.events import Failure
+from skorche.graph import OnError
+from skorche.kernel import Trouble
+from skorche.place import Group, Place, element
+from skorche.runtime.flow import Books
+from skorche.runtime.ledger import End
+from skorche.runtime.order import Origin
+from skorche.runtime.stage import Again, Flight, Stage
+
+LONGEST_BACKOFF = 60.0
+FEWEST_FOR_A_SHARE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the run was told to do with failures. `max_failures`: a number of items, or a share of those that ended."""
+
+    on_error: OnError = "raise"
+    max_failures: float | None = None
+
+
+class Recovery:
+    """Decides on failed items. Keeps the failures, and the items that wait to be tried again."""
+
+    def __init__(self, books: Books, policy: Policy, random: Random) -> None:
+        self._books, self._policy, self._random = books, policy, random
+        self._timers: list[tuple[float, int, Stage, Again]] = []
+        self._number = 0
+        self.failures: list[Failure] = []
+        self.unhandled = 0
+        self.fatal: BaseException | None = None
+
+    def handle(self, flight: Flight, trouble: Trouble, place: Place, now: float) -> bool:
+        """Deal with one failed item; whether it will enter the stage again."""
+        stage, chunk = flight.stage, flight.chunk
+        index = trouble.path if type(trouble.path) is int else trouble.path[0]
+        origin = flight.origins[index] if flight.origins else None
+        known = chunk.attempts[index] if chunk.attempts and trouble.step == chunk.entry else 0
+        number = stage.plan.nodes[trouble.step]
+        node = self._books.plan.nodes[number]
+        if not self._books.stopping:
+            if node.isolate and isinstance(trouble.item, list) and len(trouble.item) > 1:
+                self._divide(stage, trouble, place, number, origin)
+                return True
+            if known < node.retries and isinstance(trouble.error, node.retry_on):
+                again = Again(trouble.item, place, known + 1, trouble.step, origin)
+                self._delay(stage, again, node, number, now)
+                return True
+        self._fail(stage, trouble, place, number, known + 1)
+        return False
+
+    def _divide(self, stage: Stage, trouble: Trouble, place: Place, node: int, origin: Origin | None) -> None:
+        items, half = trouble.item, len(trouble.item) // 2
+        if isinstance(place, Group) and len(place) == len(items):
+            places: list[Place] = [Group(place[:half]), Group(place[half:])]
+        else:
+            self._books.ledger.expand(place, 2)
+            places = [element(place, 0, 2), element(place, 1, 2)]
+        self._books.tallies[node].divided += 1
+        if origin is not None:
+            origin[0].pending += 1
+            origin[0].holds = [hold + 1 for hold in origin[0].holds]
+        for part, where in zip((items[:half], items[half:]), places, strict=True):
+            stage.due.append(Again(part, where, 0, trouble.step, origin))
+        for target in stage.targets:
+            target.hold(1)
+
+    def _delay(self, stage: Stage, again: Again, node: NodePlan, number: int, now: float) -> None:
+        self._books.tallies[number].retried += 1
+        longest = min(LONGEST_BACKOFF, node.backoff * 2 ** (again.attempts - 1))
+        self._number += 1
+        heapq.heappush(self._timers, (now + self._random.uniform(0, longest), self._number, stage, again))
+        stage.delayed += 1
+
+    def _fail(self, stage: Stage, trouble: Trouble, place: Place, number: int, attempts: int) -> None:
+        node = self._books.plan.nodes[number]
+        tally = self._books.tallies[number]
+        tally.failed += 1
+        failure = Failure(node.name, trouble.item, trouble.error, trouble.traceback, attempts)
+        self.failures.append(failure)
+        target = stage.error_target.get(number)
+        if target is not None:
+            tally.handled += 1
+            self._books.ledger.mark(place, End.FAILED)
+            stage.targets[target].accept([failure], [place])
+            return
+        self._books.ledger.end([place], End.FAILED)
+        self.unhandled += 1
+        self._judge(node, failure)
+
+    def _judge(self, node: NodePlan, failure: Failure) -> None:
+        if self.fatal is not None:
+            return
+        if (node.on_error or self._policy.on_error) == "raise":
+            self.fatal = explain_failure(node, failure)
+        elif self._too_many():
+            self.fatal = self._give_up(failure)
+        else:
+            failure.error.__traceback__ = None  # its text is kept; frames would keep the items they hold
+
+    def _too_many(self) -> bool:
+        limit = self._policy.max_failures
+        if limit is None:
+            return False
+        if isinstance(limit, int):
+            return self.unhandled > limit
+        ended = sum(self._books.ledger.ended.values())
+        return ended >= FEWEST_FOR_A_SHARE and self._books.ledger.ended[End.FAILED] > limit * ended
+
+    def _give_up(self, failure: Failure) -> TooManyFailures:
+        error = TooManyFailures(
+            f"{self.unhandled} items failed, more than max_failures={self._policy.max_failures} allows; "
+            f"the last: {failure}",
+            "a run that fails so often is hopeless.",
+            "see report.failures for all of them; raise max_failures to go on.",
+        )
+        error.__cause__ = failure.error
+        return error
+
+    @property
+    def next_timer(self) -> float | None:
+        """When the next item is due."""
+        return self._timers[0][0] if self._timers else None
+
+    def wake(self, now: float) -> None:
+        """Items whose time has come enter their stage again."""
+        while self._timers and self._timers[0][0] <= now:
+            _, _, stage, again = heapq.heappop(self._timers)
+            stage.delayed -= 1
+            stage.due.append(again)
+
+    def drop(self) -> Iterator[tuple[Stage, Again]]:
+        """Forget the items that wait: the run stops."""
+        while self._timers:
+            _, _, stage, again = self._timers.pop()
+            stage.delayed -= 1
+            yield stage, again
+
+
+def explain_failure(node: NodePlan, failure: Failure) -> BaseException:
+    """The task's own exception, with notes that say where, on what, and how to keep going."""
+    error = failure.error
+    if isinstance(error, InternalError):
+        return error
+    tries = "" if failure.attempts == 1 else f" (attempt {failure.attempts})"
+    error.add_note(f"in {node.title}{tries}, for the item {shorten(failure.item)}")
+    if failure.traceback and not isinstance(error, SkorcheError) and error.__traceback__ is None:
+        error.add_note(f"where it was raised:\n{failure.traceback}")
+    error.add_note(
+        "to keep going after a failure: run(on_error='collect') lists failures in the report, "
+        "queue_errors= makes them a queue, retries= tries again."
+    )
+    return error

@@ -1,0 +1,332 @@
+"""The scheduler: a pure state machine. Events and the time go in, commands come out; nothing here waits or runs.
+
+For each stage, whatever happens:
+
+* success: results go to the targets of the ports, where room was held since the chunk started;
+* failure: `recovery` decides; an item that enters the stage again keeps the room held for it;
+* a worker's death: what had left it counts, the item it was on fails, the others come back;
+* a stop: what waits is cancelled at once, what is in flight finishes and counts (or is killed after a grace).
+
+A stage ends when its edge is closed and nothing waits, is in flight, or will enter again; then it closes its targets.
+All counters live here, so there are no locks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from random import Random
+
+from skorche.compile.plan import Plan
+from skorche.errors import InternalError, TaskTimeout
+from skorche.kernel import Outcome, Trouble
+from skorche.place import SOURCE_STRIDE
+from skorche.runtime.audit import audit, stuck
+from skorche.runtime.build import build
+from skorche.runtime.chunk import Chunk
+from skorche.runtime.command import Command, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken
+from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Started
+from skorche.runtime.flow import Edge
+from skorche.runtime.ledger import End
+from skorche.runtime.recovery import Policy, Recovery
+from skorche.runtime.resolve import Resolver
+from skorche.runtime.stage import Again, Flight, Stage
+
+
+class Scheduler:
+    """Moves the items of one run. Call `begin` once, then `handle` with every batch of events, until `finished`."""
+
+    def __init__(
+        self, plan: Plan, capabilities: Sequence[Capabilities], policy: Policy | None = None, seed: int | None = None
+    ) -> None:
+        self.plan = plan
+        self.parts = build(plan, capabilities)
+        self.books = self.parts.books
+        self.recovery = Recovery(self.books, policy or Policy(), Random(seed))
+        self.error: BaseException | None = None
+        self.finished = False
+        self.rerun = self.abandoned_threads = 0
+        self.flights: dict[int, Flight] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        self._tickets = 0
+        self._killing = False
+
+    def begin(self, now: float) -> list[Command]:
+        """The first commands."""
+        return self.handle((), now)
+
+    def handle(self, events: Sequence[Event], now: float) -> list[Command]:
+        """Take events in, give the commands that follow."""
+        for event in events:
+            self._take(event, now)
+        self.recovery.wake(now)
+        self._expire(now)
+        if self.recovery.fatal is not None and self.error is None:
+            self._stop(self.recovery.fatal)
+        self._advance(now)
+        commands, self.books.commands = self.books.commands, []
+        return commands
+
+    @property
+    def next_timer(self) -> float | None:
+        """When to call `handle` at the latest, events or not."""
+        retry = self.recovery.next_timer
+        deadline = self._deadlines[0][0] if self._deadlines else None
+        return min((time for time in (retry, deadline) if time is not None), default=None)
+
+    def _take(self, event: Event, now: float) -> None:
+        if isinstance(event, Done):
+            self._done(event, now)
+        elif isinstance(event, Fed):
+            self._fed(event)
+        elif isinstance(event, Lost):
+            self._lost(event, now)
+        elif isinstance(event, Started):
+            flight = self.flights.get(event.ticket)
+            if flight is not None and flight.stage.plan.timeout is not None:
+                heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
+        elif isinstance(event, Taken):
+            self.parts.outlets[event.end].read(event.count)
+        elif isinstance(event, Stop):
+            self._stop(event.error)
+            if event.grace is not None:
+                heapq.heappush(self._deadlines, (now + event.grace, -1))
+        elif isinstance(event, Broken):
+            self._stop(event.error)
+
+    # -- what comes back from engines -------------------------------------------------------------------------------
+
+    def _done(self, event: Done, now: float) -> None:
+        flight = self.flights.pop(event.ticket, None)
+        if flight is None:
+            raise InternalError(f"an engine returned ticket {event.ticket}, which is not out.")
+        outcome = event.outcome
+        limit = flight.stage.plan.timeout
+        late = limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill
+        if late:
+            outcome = Outcome([([], ())] * len(outcome.ports), [None] * len(outcome.counts))
+            outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
+        self._land(flight, outcome, (), now)
+
+    def _lost(self, event: Lost, now: float) -> None:
+        flight = self.flights.pop(event.ticket, None)
+        if flight is None:
+            raise InternalError(f"an engine lost ticket {event.ticket}, which is not out.")
+        kernel = flight.stage.plan.kernel
+        outcome = event.finished or Outcome([([], ())] * kernel.ports, [None] * len(kernel.steps))
+        self.rerun += event.rerun
+        self.abandoned_threads += event.abandoned_thread
+        left = list(event.left)
+        if event.suspect is not None:
+            if self._killing and not flight.timed_out:
+                left.append(event.suspect)
+            else:
+                cause = self._timeout_error(flight) if flight.timed_out else event.cause
+                outcome.troubles.append(self._suspicion(flight, event.suspect, cause))
+        self._land(flight, outcome, left, now)
+
+    def _suspicion(self, flight: Flight, index: int, cause: BaseException) -> Trouble:
+        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "")
+
+    def _timeout_error(self, flight: Flight) -> TaskTimeout:
+        stage = flight.stage.plan
+        return TaskTimeout(
+            f"task {self.plan.nodes[stage.nodes[0]].name!r} took longer than its timeout of {stage.timeout:g} s.",
+            "the item was given up; a process is stopped, a thread cannot be and goes on in the background."
+            if flight.stage.capabilities.kill
+            else "this engine cannot stop an item, so its late result was dropped.",
+            "raise timeout=, or look into what the task waits for.",
+        )
+
+    def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
+        """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
+        stage, chunk = flight.stage, flight.chunk
+        stage.in_flight -= 1
+        self.rerun += outcome.rerun
+        stage.learn(outcome, len(chunk.items) - len(left))
+        for step, count in enumerate(outcome.counts):
+            if count is not None:
+                self.books.tallies[stage.plan.nodes[step]].add(count, head=step == chunk.entry)
+        resolver = Resolver(chunk.places, outcome.expansions)
+        for path, members in outcome.expansions:
+            self.books.ledger.expand(resolver.place(path), members)
+        again = {index for index in left if self._give_back(flight, index)}
+        for trouble in outcome.troubles:
+            if self.recovery.handle(flight, trouble, resolver.place(trouble.path), now):
+                again.add(trouble.path if type(trouble.path) is int else trouble.path[0])
+        self._route(flight, outcome, resolver, again)
+
+    def _give_back(self, flight: Flight, index: int) -> bool:
+        """An item that was not finished enters the stage again, unless the run is stopping; whether it does."""
+        chunk, stage = flight.chunk, flight.stage
+        if self.books.stopping:
+            stage.edge.cancel([chunk.places[index]])
+            return False
+        origin = flight.origins[index] if flight.origins else None
+        attempts = chunk.attempts[index] if chunk.attempts else 0
+        stage.due.append(Again(chunk.items[index], chunk.places[index], attempts, chunk.entry, origin))
+        return True
+
+    def _route(self, flight: Flight, outcome: Outcome, resolver: Resolver, again: set[int]) -> None:
+        stage = flight.stage
+        if stage.window is None or flight.origins is None:
+            for target, hold in zip(stage.targets, flight.holds, strict=True):
+                target.release(hold - len(again))
+            for port, (items, paths) in enumerate(outcome.ports):
+                if items:
+                    stage.targets[port].accept(items, resolver.places(paths))
+            return
+        for port, (items, paths) in enumerate(outcome.ports):
+            stage.window.add(flight.origins, port, items, paths, resolver.places(paths))
+        for index, (slot, _) in enumerate(flight.origins):
+            slot.pending -= index not in again
+        self._send_in_order(stage)
+
+    def _send_in_order(self, stage: Stage) -> None:
+        assert stage.window is not None
+        for slot in stage.window.complete():
+            for target, hold in zip(stage.targets, slot.holds, strict=True):
+                target.release(hold)
+            for port, part in enumerate(slot.parts):
+                if part:
+                    stage.targets[port].accept([item for _, item, _ in part], [place for _, _, place in part])
+
+    # -- what comes from sources and users --------------------------------------------------------------------------
+
+    def _fed(self, event: Fed) -> None:
+        feed = self.parts.feeds[event.source]
+        count = len(event.items)
+        feed.asked -= min(count, feed.asked)
+        if count:
+            start = event.source * SOURCE_STRIDE + feed.given
+            feed.given += count
+            self.books.ledger.admitted += count
+            feed.target.accept(event.items, range(start, start + count))
+        if event.error is not None and self.error is None:
+            self._stop(event.error)
+        if event.ended and not feed.ended:
+            feed.ended = True
+            feed.target.close()
+
+    def _stop(self, error: BaseException) -> None:
+        """Cancel what waits, and take no more in."""
+        if self.error is None:
+            self.error = error
+        if self.books.stopping:
+            return
+        self.books.stopping = True
+        self.books.commands.append(StopSources(error))
+        for stage in self.parts.stages:
+            stage.edge.cancel(stage.edge.waiting.drain()[1])
+            while stage.due:
+                self._cancel(stage, stage.due.popleft())
+        for stage, again in self.recovery.drop():
+            self._cancel(stage, again)
+        for gather in self.parts.gathers:
+            gather.drop()
+
+    def _cancel(self, stage: Stage, again: Again) -> None:
+        self.books.tallies[stage.plan.nodes[again.entry]].cancelled += 1
+        self.books.ledger.end([again.place], End.CANCELLED)
+        if again.origin is None:
+            for target in stage.targets:
+                target.release(1)
+        else:
+            again.origin[0].pending -= 1
+            self._send_in_order(stage)
+
+    def _expire(self, now: float) -> None:
+        """Kill what is out past its deadline; ticket -1 stands for the end of a stop's grace."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, ticket = heapq.heappop(self._deadlines)
+            if ticket == -1:
+                self._killing = True
+            for number in self.flights if ticket == -1 else (ticket,):
+                flight = self.flights.get(number)
+                if flight is not None and flight.stage.capabilities.kill:
+                    flight.timed_out = flight.timed_out or ticket != -1
+                    self.books.commands.append(Kill(number, flight.stage.plan.number))
+        while self._deadlines and self._deadlines[0][1] not in self.flights and self._deadlines[0][1] != -1:
+            heapq.heappop(self._deadlines)
+
+    # -- what starts and ends ---------------------------------------------------------------------------------------
+
+    def _advance(self, now: float) -> None:
+        """Close what has ended and start what can start, until nothing changes."""
+        while True:
+            changed = self._close_finished()
+            if not self.books.stopping:
+                for gather in self.parts.gathers:
+                    changed |= gather.send_early()
+                for stage in reversed(self.parts.stages):
+                    changed |= self._start(stage)
+            if not changed:
+                break
+        if not self.books.stopping:
+            self._pull()
+        self._check_end()
+
+    def _close_finished(self) -> bool:
+        changed = False
+        for stage in self.parts.stages:
+            if not stage.finished and not stage.unfinished:
+                stage.finished = changed = True
+                for target in stage.targets:
+                    target.close()
+        return changed
+
+    def _start(self, stage: Stage) -> bool:
+        started = False
+        while stage.in_flight < stage.slots:
+            flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
+            if flight is None:
+                break
+            stage.in_flight += 1
+            self.flights[flight.ticket] = flight
+            self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
+            started = True
+        return started
+
+    def _fresh_flight(self, stage: Stage) -> Flight | None:
+        edge = stage.edge
+        count = stage.size(edge.waiting.count) if edge.waiting.count else 0
+        if not count:
+            return None
+        items, places = edge.waiting.take(count)
+        holds = stage.hold(len(items))
+        origins = stage.window.open(len(items), holds) if stage.window is not None else None
+        self._tickets += 1
+        return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
+
+    def _again_flight(self, stage: Stage) -> Flight:
+        """Items that enter again; the room for their results is held already."""
+        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
+        entry = stage.due[0].entry
+        group: list[Again] = []
+        while stage.due and len(group) < share and stage.due[0].entry == entry:
+            group.append(stage.due.popleft())
+        chunk = Chunk([one.item for one in group], [one.place for one in group], entry, [one.attempts for one in group])
+        origins = [one.origin for one in group if one.origin is not None]
+        self._tickets += 1
+        return Flight(self._tickets, stage, chunk, [len(group)] * len(stage.targets), origins or None)
+
+    def _pull(self) -> None:
+        for feed in self.parts.feeds:
+            wanted = 0 if feed.ended else feed.target.room - feed.asked
+            if wanted > 0 and (not feed.asked or wanted >= feed.asked):
+                feed.asked += wanted
+                self.books.commands.append(Pull(feed.number, wanted))
+
+    def _check_end(self) -> None:
+        parts = self.parts
+        if all(feed.ended for feed in parts.feeds) and all(stage.finished for stage in parts.stages):
+            if not self.finished and not any(outlet.open for outlet in parts.outlets):
+                self.finished = True
+                audit(self.parts, self.recovery)
+            return
+        if not self.flights and self.next_timer is None and (problem := stuck(self.parts)) is not None:
+            raise InternalError(problem)
+
+    def edges(self) -> list[Edge]:
+        """The edges, in the order of the stages, for whoever watches."""
+        return [stage.edge for stage in self.parts.stages]

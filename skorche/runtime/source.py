@@ -1,0 +1,120 @@
+"""Reads an iterable on a thread of its own, by demand.
+
+    coordinator ──ask(n)──▶ Reader thread ──items──▶ buffer ◀──take── coordinator
+
+The thread never reads more than was asked for. Items are in the buffer as soon as the iterable gives them, also when it
+then blocks; a hungry coordinator is woken by the first of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from threading import Condition, Thread
+from typing import Any
+
+QUICK = (list, tuple, range, str, bytes)
+
+
+class Reader:
+    """One source while running."""
+
+    def __init__(self, iterable: Iterable[Any], name: str, wake: Callable[[], None]) -> None:
+        self._iterable, self._wake = iterable, wake
+        self._buffer: deque[Any] = deque()
+        self._changed = Condition()
+        self._asked = 0
+        self._hungry = True
+        self._stopped = self._exhausted = False
+        self.error: BaseException | None = None
+        # A daemon only because a user's iterable may block for ever; it is joined unless it does.
+        self._thread = Thread(target=self._read, name=f"skorche source {name}", daemon=True)
+        self._thread.start()
+
+    def ask(self, count: int) -> None:
+        """Allow the thread to read so many more items."""
+        with self._changed:
+            self._asked += count
+            self._changed.notify()
+
+    def take(self) -> list[Any]:
+        """What has been read; never waits. Items that come later wake the coordinator."""
+        buffer = self._buffer
+        self._hungry = True  # before looking, so that nothing can come unseen in between
+        return [buffer.popleft() for _ in range(len(buffer))]
+
+    @property
+    def ended(self) -> bool:
+        """The iterable is exhausted, failed or stopped, and everything it gave has been taken."""
+        return self._exhausted and not self._buffer
+
+    def stop(self) -> None:
+        """Read no more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread, which may hang in the iterable; whether it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _read(self) -> None:
+        iterator: Iterator[Any] | None = None
+        try:
+            iterator = iter(self._iterable)
+            self._feed(iterator)
+        except BaseException as error:  # noqa: BLE001  (whatever a source raises is the run's error, not this thread's)
+            self.error = error
+        finally:
+            self._close(iterator)
+            self._exhausted = True
+            self._wake()
+
+    def _feed(self, iterator: Iterator[Any]) -> None:
+        quick = type(self._iterable) in QUICK
+        while (count := self._wait_asked()) is not None:
+            if self._feed_quickly(iterator, count) if quick else self._feed_slowly(iterator, count):
+                return
+
+    def _feed_quickly(self, iterator: Iterator[Any], count: int) -> bool:
+        """All at once, from what cannot block; whether it has ended."""
+        read = list(islice(iterator, count))
+        self._buffer.extend(read)
+        self._tell()
+        return len(read) < count
+
+    def _feed_slowly(self, iterator: Iterator[Any], count: int) -> bool:
+        """One by one, so that nothing is held back when the iterable blocks; whether it has ended."""
+        append = self._buffer.append
+        for item in islice(iterator, count):
+            append(item)
+            count -= 1
+            if self._hungry:
+                self._tell()
+            if self._stopped:
+                return True
+        return count > 0
+
+    def _tell(self) -> None:
+        if self._hungry:
+            self._hungry = False
+            self._wake()
+
+    def _wait_asked(self) -> int | None:
+        with self._changed:
+            while not self._asked and not self._stopped:
+                self._changed.wait()
+            if self._stopped:
+                return None
+            count, self._asked = self._asked, 0
+            return count
+
+    def _close(self, iterator: Iterator[Any] | None) -> None:
+        close = getattr(iterator, "close", None)
+        if self._stopped and close is not None:
+            try:
+                close()
+            except BaseException as error:  # noqa: BLE001  (as in _read; the run is stopping and has an error already)
+                self.error = self.error or error

@@ -1,0 +1,71 @@
+"""What each node did, counted where it happens, and the laws these counts obey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from skorche.events import NodeTally
+from skorche.kernel import StepCount
+from skorche.runtime.sketch import Sketch
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters of one node. `passed` are items in that got through; for a map they equal those that came out."""
+
+    name: str
+    received: int = 0
+    passed: int = 0
+    emitted: int = 0
+    members: int = 0
+    filtered: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    retried: int = 0
+    divided: int = 0
+    handled: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    sketch: Sketch = field(default_factory=Sketch)
+
+    def add(self, count: StepCount, *, head: bool) -> None:
+        """Add a step's counts; the head's items were counted as received when they came to its edge."""
+        if not head:
+            self.received += count.received
+        self.passed += count.passed
+        self.emitted += count.emitted
+        self.filtered += count.filtered
+        self.members += count.members
+        self.seconds += count.seconds
+        self.cpu_seconds += count.cpu_seconds
+        if count.received:
+            self.sketch.add(count.seconds / count.received, count.received)
+
+    def violations(self) -> Iterator[str]:
+        """The law of the node, if it does not hold."""
+        came = self.received + self.divided
+        went = self.passed + self.filtered + self.failed + self.cancelled
+        if came != went:
+            yield (
+                f"{self.name}: received {self.received} + divided {self.divided} != passed {self.passed} "
+                f"+ filtered {self.filtered} + failed {self.failed} + cancelled {self.cancelled}"
+            )
+
+    def freeze(self) -> NodeTally:
+        """The counts as a record."""
+        return NodeTally(
+            self.received,
+            self.emitted,
+            self.filtered,
+            self.failed,
+            self.cancelled,
+            self.retried,
+            self.divided,
+            self.members,
+            self.seconds,
+            self.cpu_seconds,
+            self.sketch.quantile(0.5),
+            self.sketch.quantile(0.9),
+            self.sketch.quantile(0.99),
+        )

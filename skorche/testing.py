@@ -1,0 +1,33 @@
+"""Public help for tests: `drive` an operator on a few items, or simulate whole runs on virtual time.
+
+`drive` runs on the inline engine. The simulator (see `simulation`) drives the scheduler with random completion orders,
+losses, delays and stops, thousands of schedules per second, each of which can be repeated from its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from skorche.api import Pipeline
+from skorche.graph import Queue
+
+
+def drive(operator: Callable[..., Any], *inputs: Iterable[Any], **keywords: Any) -> Any:
+    """What an operator makes of some items: a list, or a tuple of lists for one that has several outputs.
+
+    The operator's task or predicate is given by its keyword; several inputs go to an operator that takes several.
+
+    >>> from skorche import batch
+    >>> drive(batch, "abcde", batch_size=3)
+    [['a', 'b', 'c'], ['d', 'e']]
+
+    Raises:
+        Exception: what the operator's run raises.
+    """
+    first = [keywords.pop(name) for name in ("task", "tasks", "predicate_fn") if name in keywords]
+    queues: Any = tuple(Queue(fixed_inputs=list(items)) for items in inputs)
+    with Pipeline("drive") as pipeline:
+        made = operator(*first, queues[0] if len(queues) == 1 else queues, **keywords)
+    pipeline.run(engine="inline").wait()
+    return tuple(queue.flush() for queue in made) if isinstance(made, tuple) else made.flush()
