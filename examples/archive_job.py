@@ -59,7 +59,7 @@ Result = dict[str, Any]
 
 
 @skorche.task(max_workers=4, retries=2, backoff=0.05)
-def download(url: str, *, directory: Path) -> Path:
+def download(url: str, *, directory: Path = Path()) -> Path:
     """Keep the archive behind `url` in `directory`; one that is there already is not fetched again."""
     archive = directory / PurePosixPath(url).name
     if not archive.exists():
@@ -186,7 +186,7 @@ def declare(urls: list[str], directory: Path) -> tuple[skorche.Pipeline, skorche
     """The pipeline drawn above, and the queue of its results; nothing runs yet."""
     with skorche.Pipeline("archive_job") as pipeline:
         archives = skorche.Queue(name="archives", fixed_inputs=urls)
-        results = skorche.Queue(name="results")
+        results: skorche.Queue[Result] = skorche.Queue(name="results")
         fetched = skorche.chain([download.bind(directory=directory / "archives"), unzip], archives)
         members = skorche.filter(is_not_done, skorche.unbatch(fetched))
         photos, texts, pages = skorche.split(kind_of, members, predicate_values=("photo", "text", "html"))
@@ -203,7 +203,8 @@ def run_job(urls: list[str], directory: Path) -> tuple[skorche.Report, list[Resu
     pipeline, results = declare(urls, directory)
     with pipeline.run(on_error="collect") as run:
         log("running")
-    return run.report, results.flush()
+        report = run.wait()
+    return report, results.flush()
 
 
 def run_plain(urls: list[str], directory: Path) -> tuple[list[Result], list[str]]:
@@ -248,9 +249,9 @@ def write_manifest(results: list[Result], directory: Path) -> Path:
     return manifest
 
 
-def name_of(item: str | Path) -> str:
-    """How a failed item is named: an archive (or its url) by its file, a member by its archive and file."""
-    path = Path(item)
+def name_of(item: str | Path | list[Path]) -> str:
+    """An archive by its file, a member by its archive and file; a photo on its own comes as a list of one."""
+    path = Path(item[0] if isinstance(item, list) else item)
     return path.name if path.suffix == ".zip" else member_name(path)
 
 

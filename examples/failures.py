@@ -49,13 +49,12 @@ def collect_failures() -> None:
     with skorche.Pipeline("collect") as pipeline:
         parsed = skorche.map(parse, skorche.Queue(fixed_inputs=["1", "two", "3", "four"]))
 
-    with pipeline.run(on_error="collect") as run:
-        pass
+    report = pipeline.run(on_error="collect").wait()
 
     assert parsed.flush() == [1, 3]
-    assert not run.report.ok
-    assert sorted(failure.item for failure in run.report.failures) == ["four", "two"]
-    assert all(isinstance(failure.error, ValueError) for failure in run.report.failures)
+    assert not report.ok
+    assert sorted(failure.item for failure in report.failures) == ["four", "two"]
+    assert all(isinstance(failure.error, ValueError) for failure in report.failures)
 
 
 def route_failures() -> None:
@@ -65,13 +64,12 @@ def route_failures() -> None:
         texts = skorche.Queue(fixed_inputs=["1", "two", "3"])
         parsed = skorche.map(parse, texts, queue_errors=failures)
 
-    with pipeline.run() as run:
-        pass
+    report = pipeline.run().wait()
 
     assert parsed.flush() == [1, 3]
     assert [(failure.node, failure.item) for failure in failures.flush()] == [("parse", "two")]
-    assert run.report.ok
-    assert run.report.failed == 1
+    assert report.ok
+    assert report.failed == 1
 
 
 def retry_failures() -> None:
@@ -79,11 +77,10 @@ def retry_failures() -> None:
     with skorche.Pipeline("retry") as pipeline:
         contents = skorche.map(fetch, skorche.Queue(fixed_inputs=["a", "b"]))
 
-    with pipeline.run() as run:
-        pass
+    report = pipeline.run().wait()
 
     assert contents.flush() == ["content of a", "content of b"]
-    assert run.report.nodes["fetch"].retried == 4
+    assert report.nodes["fetch"].retried == 4
 
 
 def give_up_when_hopeless() -> None:
@@ -99,7 +96,8 @@ def give_up_when_hopeless() -> None:
     else:
         raise AssertionError("a hopeless run went on to its end")
 
-    assert run.report.failed + run.report.cancelled < 1000
+    assert run.report is not None
+    assert 10 < run.report.failed < 1000
 
 
 if __name__ == "__main__":

@@ -33,10 +33,11 @@ def main() -> None:
         for result in squares:  # in the order of completion; ends when all is done
             received.append(result)
         writer.join()
+        report = run.wait()
 
     assert sorted(received) == [number * number for number in range(1000)]
-    assert run.report.ok
-    assert run.report.delivered == 1000
+    assert report.ok
+    assert report.delivered == 1000
     print(f"{len(received)} results, taken while the run went on")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
-from functools import partial, wraps
+from functools import partial, update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from skorche.compile.plan import Plan, StagePlan, make_plan
 from skorche.engines import engine_names, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, EngineChoice, Graph, OnError, Queue
+from skorche.graph import SCOPE, EngineChoice, Graph, OnError
 from skorche.observe.report import Report
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
@@ -20,7 +20,8 @@ from skorche.ops.map import map
 from skorche.ops.merge import merge
 from skorche.ops.split import split
 from skorche.ops.unbatch import unbatch
-from skorche.port import Inbox, Outbox
+from skorche.port import Outbox
+from skorche.queue import Queue
 from skorche.runtime.coordinator import Coordinator, Input, LiveInput, ReadInput
 from skorche.runtime.engine import Engine
 from skorche.runtime.recovery import Policy
@@ -40,11 +41,11 @@ _ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=N
 def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
     """The operator as a method: declares in that pipeline, whatever the current one is."""
 
-    @wraps(operator)
-    def declare_here(self: Pipeline, *args: P.args, **kwargs: P.kwargs) -> R:
+    def declare_here(self: Pipeline, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self:
             return operator(*args, **kwargs)
 
+    update_wrapper(declare_here, operator)
     return declare_here
 
 
@@ -119,9 +120,9 @@ class Pipeline:
     ) -> Run[Report]:
         """Start, and return at once.
 
-        `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and goes
-        on; `max_failures` (items, or a share such as 0.05) implies "collect" and stops a hopeless run. A task's own
-        settings win over the run's. `engine` is for tasks that choose none.
+        `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and
+        goes on; `max_failures` (items, or a share such as 0.05) implies "collect" and stops a hopeless run. A task's
+        own settings win over the run's. `engine` is for tasks that choose none.
 
         Raises:
             GraphError: the pipeline cannot run.
@@ -137,12 +138,11 @@ class Pipeline:
         plan = self.plan(engine=engine)
         sources, ends = self.graph.sources(), self.graph.ends()
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
-        coordinator = Coordinator(
-            plan, _engines(plan), [_input(queue) for queue in sources], [partial(_outbox, queue) for queue in ends], policy
-        )
+        inputs = [_input(queue) for queue in sources]
+        coordinator = Coordinator(plan, _engines(plan), inputs, [partial(_outbox, queue) for queue in ends], policy)
+        self._run = Run(coordinator, live, Report.of)
         for queue in sources:
             queue.started = True
-        self._run = Run(coordinator, live, Report.of)
         return self._run
 
     def shutdown(self) -> Report:
@@ -153,7 +153,9 @@ class Pipeline:
             GraphError: the pipeline was never run.
         """
         if self._run is None:
-            raise GraphError("shutdown() was called before run().", "there is nothing to wait for.", "call run() first.")
+            raise GraphError(
+                "shutdown() was called before run().", "there is nothing to wait for.", "call run() first."
+            )
         return self._run.shutdown()
 
     @property
@@ -180,9 +182,7 @@ class Pipeline:
 
 def _policy(on_error: OnError | None, max_failures: float | None) -> Policy:
     if on_error not in (None, "raise", "collect"):
-        raise GraphError(
-            f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'."
-        )
+        raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
     if max_failures is not None and (max_failures < 0 or (isinstance(max_failures, float) and max_failures > 1)):
         raise GraphError(
             f"run() was given max_failures={max_failures!r}.",
@@ -208,8 +208,9 @@ def _input(queue: Queue[Any]) -> Callable[[Callable[[], None]], Input]:
 
 
 def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
-    queue.outbox = Outbox(queue.maxsize, taken)
-    return queue.outbox
+    outbox: Outbox[Any] = Outbox(queue.maxsize, taken)
+    queue.collect_in(outbox)
+    return outbox
 
 
 # -- the default pipeline -------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Every error skorche raises. Each says what happened, why it cannot be, and how to mend it.
 
+The tree:
+
     SkorcheError
     ├── GraphError          the pipeline as declared cannot run            (also a ValueError)
     ├── QueueClosed         `put` after `close`, or into a run that stopped
     ├── AlreadyRunning      a pipeline was started while it runs
     ├── SplitError          a predicate gave a value that has no branch    (fails the item)
-    ├── TaskError           a task raised what is not an `Exception`       (fails the item)
+    ├── TaskError           a task raised what is not an `Exception`       (fails the item; a source's: the run)
     ├── TaskTimeout         an item took longer than its task's `timeout`  (fails the item, also a TimeoutError)
     ├── WorkerCrash         the process working on an item died            (fails the item)
     ├── TransferError       an item or a result cannot cross to a process  (fails the item)
@@ -19,8 +21,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +42,7 @@ def shorten(value: object, longest: int = LONGEST_REPR) -> str:
     """
     try:
         text = repr(value)
-    except Exception as error:  # a broken __repr__ must not hide the error that is being told
+    except Exception as error:  # noqa: BLE001  # a broken __repr__ must not hide the error that is being told
         text = f"<{type(value).__name__} whose repr() raised {type(error).__name__}>"
     if len(text) <= longest:
         return text
@@ -46,15 +50,40 @@ def shorten(value: object, longest: int = LONGEST_REPR) -> str:
     return text[: longest - 3 - half] + "..." + text[-half:]
 
 
-def nearest(name: str, known: Iterable[object]) -> str:
+def nearest(name: object, known: Iterable[object]) -> str:
     """'Did you mean ...? ' when a known name is close, else an empty text.
 
     >>> nearest("audoi", ["img", "audio"])
     "Did you mean 'audio'? "
     """
-    texts = {str(one): one for one in known}
-    close = get_close_matches(name, texts, n=1)
+    texts = {_plain(one): one for one in known}
+    close = get_close_matches(_plain(name), texts, n=1)
     return f"Did you mean {texts[close[0]]!r}? " if close else ""
+
+
+def _plain(name: object) -> str:
+    return name[:LONGEST_REPR] if isinstance(name, str) else shorten(name)
+
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Location(NamedTuple):
+    """A file and a line of the user's program."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @classmethod
+    def of_caller(cls) -> Location:
+        """Where skorche was called from: the nearest frame outside of the package."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+            frame = frame.f_back
+        return cls(frame.f_code.co_filename, frame.f_lineno)
 
 
 class SkorcheError(Exception):
@@ -102,11 +131,11 @@ class SplitError(SkorcheError):
 
     def __init__(self, node: str, value: object, allowed: Sequence[object]) -> None:
         self.node, self.value, self.allowed = node, value, tuple(allowed)
-        branches = ", ".join(repr(one) for one in self.allowed)
+        branches = ", ".join(map(shorten, self.allowed))
         super().__init__(
             f"{node} met {shorten(value)}.",
             f"its branches are {branches}, so this item has nowhere to go.",
-            f"{nearest(str(value), self.allowed)}Otherwise add {shorten(value)} to predicate_values.",
+            f"{nearest(value, self.allowed)}Otherwise add {shorten(value)} to predicate_values.",
         )
 
     def __reduce__(self) -> tuple[type[SplitError], tuple[object, ...]]:
@@ -114,7 +143,7 @@ class SplitError(SkorcheError):
 
 
 class TaskError(SkorcheError):
-    """A task raised something that is no `Exception` (such as `SystemExit`) or that ends iterations; it is the cause."""
+    """A task or source raised what is no `Exception`, such as `SystemExit`, or ends iterations; that is the cause."""
 
 
 class TaskTimeout(SkorcheError, TimeoutError):

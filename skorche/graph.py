@@ -1,4 +1,4 @@
-"""What people declare: `Task`, `Queue` and the nodes that connect them, kept in a `Graph`. Nothing here runs.
+"""What people declare: `Task`, and the nodes that connect queues, kept in a `Graph`. Nothing here runs.
 
 Nodes are frozen and know the file and line that declared them. Compile and runtime never ask what a node *is*, only
 for its traits: the per-item work or the regrouping it stands for, and where that may run.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar, cast, overload
 
-from skorche.errors import GraphError, nearest, shorten
+from skorche.errors import GraphError, Location, nearest, shorten
 from skorche.kernel import Regrouping, Work
-from skorche.port import Inbox, Outbox, Sentinel
+from skorche.queue import Queue
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -27,27 +25,6 @@ B_co = TypeVar("B_co", covariant=True)
 
 OnError = Literal["raise", "collect"]
 EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
-
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A file and a line of the user's program."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-    @classmethod
-    def of_caller(cls) -> Location:
-        """Where skorche was called from: the nearest frame outside of the package."""
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-            frame = frame.f_back
-        return cls(frame.f_code.co_filename, frame.f_lineno)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,107 +195,6 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
     return Task(function, name, options or TaskOptions())
 
 
-class Queue(Generic[T]):
-    """An edge of the graph: one producer, one consumer. Also where items go in and come out.
-
-    `fixed_inputs` is any iterable, read lazily while running; such a queue is closed from the start. Without it and
-    without a producer the queue is a live input for `put`. A queue that nobody consumes collects results.
-    `maxsize` (items) bounds it; an output with a bound pushes back on the pipeline until somebody reads it.
-
-    >>> queue = Queue(name="letters", fixed_inputs="ab")
-    >>> queue.get(), queue.get(), queue.get()
-    ('a', 'b', QUEUE_SENTINEL)
-
-    Raises:
-        GraphError: `fixed_inputs` is not iterable, or `maxsize` is below 1.
-    """
-
-    def __init__(
-        self, name: str | None = None, fixed_inputs: Iterable[T] | None = None, *, maxsize: int | None = None
-    ) -> None:
-        if fixed_inputs is not None and not isinstance(fixed_inputs, Iterable):
-            raise GraphError(
-                f"Queue(name={name!r}) was given {shorten(fixed_inputs)} as fixed_inputs.",
-                f"{type(fixed_inputs).__name__} objects cannot be iterated.",
-                "give a list, a generator or any other iterable; [x] for a single item.",
-            )
-        if maxsize is not None and maxsize < 1:
-            raise GraphError(
-                f"Queue(name={name!r}) was given maxsize={maxsize!r}.", "nothing fits in.", "give 1 or more, or None."
-            )
-        self.name, self.maxsize, self.fixed_inputs = name, maxsize, fixed_inputs
-        self.declared = Location.of_caller()
-        self.inbox: Inbox[T] = Inbox(self.title)
-        self.outbox: Outbox[T] | None = None
-        self.filled_by: str | None = None
-        self.started = False
-        self._reading: Iterator[T] | None = None
-
-    @property
-    def title(self) -> str:
-        """What to call the queue in a message."""
-        return f"queue {self.name!r}" if self.name else f"the queue of {self.declared}"
-
-    def __repr__(self) -> str:
-        return f"<Queue {self.name or 'of ' + str(self.declared)}>"
-
-    def __reduce__(self) -> str:
-        raise TypeError(f"{self.title} cannot be pickled: it belongs to this process. Pass items, not the queue.")
-
-    def nameit(self, name: str) -> Queue[T]:
-        """Give the queue a name; returns the queue."""
-        self.name = name
-        return self
-
-    def put(self, item: T) -> None:
-        """Put one item in, from any thread. While running it waits for room. `QUEUE_SENTINEL` closes the queue.
-
-        Raises:
-            QueueClosed: the queue is closed, has `fixed_inputs`, or its run has stopped.
-        """
-        if isinstance(item, Sentinel):
-            self.close()
-            return
-        if self.fixed_inputs is not None or self.filled_by:
-            self.inbox.refuse("a queue with fixed_inputs" if self.fixed_inputs is not None else f"{self.filled_by}")
-        self.inbox.put(item)
-
-    def close(self) -> None:
-        """Say that no more items come. Closing twice is fine."""
-        self.inbox.close()
-
-    def get(self, timeout: float | None = None) -> T | Sentinel:
-        """The next item, in order of arrival; `QUEUE_SENTINEL`, each time, once the queue is closed and empty.
-
-        Raises:
-            TimeoutError: nothing came within `timeout` seconds.
-        """
-        if self.outbox is not None:
-            return self.outbox.get(timeout)
-        if self.fixed_inputs is None:
-            return self.inbox.get(timeout)
-        if self._reading is None:
-            self._reading = iter(self.fixed_inputs)
-        for item in self._reading:
-            return item
-        return self.inbox.sentinel
-
-    def flush(self) -> list[T]:
-        """All the queue has, in input order. During a run it waits for the queue to end (and lifts `maxsize`)."""
-        if self.outbox is not None:
-            return self.outbox.flush()
-        if self.fixed_inputs is not None:
-            return list(self)
-        return self.inbox.take(None)
-
-    def __iter__(self) -> Iterator[T]:
-        """Items as they come, until the queue ends. Raises the run's error if it failed."""
-        while not isinstance(item := self.get(), Sentinel):
-            yield item
-        if self.outbox is not None and self.outbox.error is not None:
-            raise self.outbox.error
-
-
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
@@ -364,11 +240,10 @@ class Graph:
             GraphError: a queue has a producer or a consumer already, stands on both sides, or closes a circle.
         """
         node = replace(node, name=self._unique(node.name))
-        for queue in node.inputs:
-            self._check_free(queue, self.consumers, node, "consumes", "tee it when both need every item")
         outputs = [*node.outputs, *([node.errors] if node.errors is not None else [])]
+        self._check_free(node.inputs, self.consumers, node, "consumes", "tee it when both need every item")
+        self._check_free(outputs, self.producers, node, "fills", "give each its own queue and merge them")
         for queue in outputs:
-            self._check_free(queue, self.producers, node, "fills", "give each its own queue and merge them")
             self._check_fillable(queue, node)
         self._check_acyclic(node, outputs)
         self._connect(node, outputs)
@@ -391,23 +266,22 @@ class Graph:
             unique = f"{name}({number})"
         return unique
 
-    def _check_free(
-        self, queue: object, known: dict[int, Node], node: Node, verb: str, advice: str
-    ) -> None:
-        if not isinstance(queue, Queue):
-            raise GraphError(
-                f"{node.title} was given {shorten(queue)} where a queue belongs.",
-                f"{type(queue).__name__} objects are no queues.",
-                "wrap items as skorche.Queue(fixed_inputs=items).",
-            )
-        other = known.get(id(queue))
-        if other is not None or [id(q) for q in node.inputs].count(id(queue)) > 1:
-            raise GraphError(
-                f"{node.title} {verb} {queue.title}, which {other.title if other else 'it'} {verb} already.",
-                "a queue has one producer and one consumer.",
-                f"{advice}. Running a notebook cell twice does this too: call skorche.init() first, "
-                "or declare inside a `with skorche.Pipeline():` block.",
-            )
+    def _check_free(self, queues: Sequence[object], known: dict[int, Node], node: Node, verb: str, advice: str) -> None:
+        for position, queue in enumerate(queues):
+            if not isinstance(queue, Queue):
+                raise GraphError(
+                    f"{node.title} was given {shorten(queue)} where a queue belongs.",
+                    f"{type(queue).__name__} objects are no queues.",
+                    "wrap items as skorche.Queue(fixed_inputs=items).",
+                )
+            other = known.get(id(queue))
+            if other is not None or any(queue is one for one in queues[:position]):
+                raise GraphError(
+                    f"{node.title} {verb} {queue.title}, which {other.title if other else 'it'} {verb} already.",
+                    "a queue has one producer and one consumer.",
+                    f"{advice}. Running a notebook cell twice does this too: call skorche.init() first, "
+                    "or declare inside a `with skorche.Pipeline():` block.",
+                )
 
     def _check_fillable(self, queue: Queue[Any], node: Node) -> None:
         if queue.fixed_inputs is not None:

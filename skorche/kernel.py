@@ -13,20 +13,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter, thread_time
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from skorche.errors import TaskError
+from skorche.place import join
+from skorche.errors import TaskError, shorten
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
 Paths = Sequence[Path]
 Item = Any  # Any: a user's object. The kernel never looks inside
-Mark = Callable[[int, int], None]
 
 
-@dataclass(slots=True)
-class Trouble:
+class Mark(Protocol):
+    """Two numbers that others can see: the index of the item a step is on, and the step. Kept only where wanted."""
+
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+
+
+class Trouble(NamedTuple):
     """An item that failed in a step, with the text of its traceback as it was there."""
 
     step: int
@@ -36,8 +40,7 @@ class Trouble:
     traceback: str
 
 
-@dataclass(slots=True)
-class StepCount:
+class StepCount(NamedTuple):
     """What one step did to one chunk. `passed` are inputs that got through, `members` what an expansion held."""
 
     received: int = 0
@@ -49,22 +52,56 @@ class StepCount:
     cpu_seconds: float = 0.0
 
 
-@dataclass(slots=True)
-class Outcome:  # not frozen: made once per chunk on the hot path, where freezing costs a microsecond a field
-    """What became of a chunk: items and paths per port, troubles, and counts per step (None: not reached)."""
+class Outcome:
+    """What became of a chunk: items and paths per port, counts per step (None: not reached), troubles."""
 
-    ports: list[tuple[list[Item], Paths]]
-    counts: list[StepCount | None]
-    troubles: list[Trouble] = field(default_factory=list)
-    expansions: list[tuple[Path, int]] = field(default_factory=list)
-    bytes_in: int = 0
-    bytes_out: int = 0
-    rerun: int = 0
+    __slots__ = ("bytes_in", "bytes_out", "counts", "expansions", "ports", "rerun", "troubles")
+
+    def __init__(
+        self,
+        ports: list[tuple[list[Item], Paths]],
+        counts: list[StepCount | None],
+        troubles: list[Trouble] | None = None,
+        expansions: list[tuple[Path, int]] | None = None,
+    ) -> None:
+        self.ports, self.counts = ports, counts
+        self.troubles: list[Trouble] = [] if troubles is None else troubles
+        self.expansions: list[tuple[Path, int]] = [] if expansions is None else expansions
+        self.bytes_in = self.bytes_out = self.rerun = 0
+
+    @classmethod
+    def empty(cls, kernel: Kernel) -> Outcome:
+        """Nothing has been done yet."""
+        return cls([([], ())] * kernel.ports, [None] * len(kernel.steps))
+
+    def add(self, other: Outcome) -> None:
+        """Take in what became of other items of the same chunk, which come after these."""
+        self.ports = [_joined(old, new) for old, new in zip(self.ports, other.ports, strict=True)]
+        self.counts = [_added(old, new) for old, new in zip(self.counts, other.counts, strict=True)]
+        self.troubles += other.troubles
+        self.expansions += other.expansions
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.rerun += other.rerun
 
     @property
     def seconds(self) -> float:
         """Wall seconds of all steps."""
         return sum(count.seconds for count in self.counts if count)
+
+
+def _joined(old: tuple[list[Item], Paths], new: tuple[list[Item], Paths]) -> tuple[list[Item], Paths]:
+    if not old[0] or not new[0]:
+        return old if old[0] else new
+    items, paths = old
+    items += new[0]
+    return items, join(paths, new[1])
+
+
+def _added(old: StepCount | None, new: StepCount | None) -> StepCount | None:
+    if old is None or new is None:
+        return new if old is None else old
+    return StepCount._make(a + b for a, b in zip(old, new, strict=True))
 
 
 class Record:
@@ -81,15 +118,19 @@ class Record:
 
     def fail(self, path: Path, item: Item, error: BaseException) -> None:
         """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
-        text = describe(error)
-        if not isinstance(error, Exception) or isinstance(error, (StopIteration, StopAsyncIteration)):
-            wrapped = TaskError(
-                f"a task raised {type(error).__name__}: {error}",
-                "it is no ordinary exception, and must neither end the program nor an iteration.",
-                "raise an ordinary exception to fail an item; to leave one out, use filter.",
-            )
-            wrapped.__cause__, error = error, wrapped
-        self.troubles.append(Trouble(self.step, path, item, error, text))
+        self.troubles.append(Trouble(self.step, path, item, _ordinary(error), describe(error)))
+
+    def give_up(
+        self, branches: int, items: Sequence[Item], paths: Paths, error: BaseException
+    ) -> list[tuple[Sequence[Item], Paths]]:
+        """The step itself broke: all its items fail, and nothing comes out of it."""
+        ours = set(paths)
+        self.filtered = self.members = self.passed = 0
+        self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
+        self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
+        for path, item in zip(paths, items, strict=True):
+            self.fail(path, item, error)
+        return [([], ())] * branches
 
     def apply(
         self, function: Callable[[Item], Any], items: Sequence[Item], paths: Paths
@@ -111,8 +152,8 @@ class Record:
                 failed.append((len(results) + len(failed), _trimmed(error)))
         if not failed:
             return results, items, paths
-        for position, error in failed:
-            self.fail(paths[position], items[position], error)
+        for position, cause in failed:
+            self.fail(paths[position], items[position], cause)
         out = {position for position, _ in failed}
         kept = [position for position in range(len(items)) if position not in out]
         return results, [items[position] for position in kept], [paths[position] for position in kept]
@@ -124,15 +165,30 @@ class Record:
         if self.mark is None:
             rest = iter(items)
             return lambda: results.extend(map(function, rest))
-        mark, step, append = self.mark, self.step, results.append
-        marked = zip([p if type(p) is int else p[0] for p in paths] if type(paths) is list else paths, items)
+        mark, append = self.mark, results.append
+        mark[1] = self.step
+        indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is list else paths
+        marked = zip(indices, items, strict=True)
 
         def advance() -> None:
             for index, item in marked:
-                mark(index, step)
+                mark[0] = index
                 append(function(item))
 
         return advance
+
+
+def _ordinary(error: BaseException) -> Exception:
+    """The error itself, or a `TaskError` because of it if it would end a program or an iteration."""
+    if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration)):
+        return error
+    wrapped = TaskError(
+        f"a task raised {shorten(error)}.",
+        "it is no ordinary exception, and must neither end the program nor an iteration.",
+        "raise an ordinary exception to fail an item; to leave one out, use filter.",
+    )
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _trimmed(error: BaseException) -> BaseException:
@@ -156,16 +212,14 @@ class Work(Protocol):
     def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
 
     work: Work
     branches: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """The steps of a stage. Picklable; `run` may be called anywhere.
 
     >>> from skorche.ops.map import Mapping
@@ -180,7 +234,7 @@ class Kernel:
     def run(
         self, items: Sequence[Item], paths: Paths | None = None, entry: int = 0, mark: Mark | None = None
     ) -> Outcome:
-        """Run the items through the steps, beginning at step `entry`; `mark` is called before each item."""
+        """Run the items through the steps, beginning at step `entry`; `mark` says which item it is on."""
         record = Record(mark)
         ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
         outcome = Outcome(ports, [None] * len(self.steps), record.troubles, record.expansions)
@@ -192,7 +246,10 @@ class Kernel:
         record.step = index
         record.filtered = record.members = record.passed = 0
         wall, cpu = perf_counter(), thread_time()
-        branches = step.work.run(items, paths, record)
+        try:
+            branches = step.work.run(items, paths, record)
+        except BaseException as error:  # noqa: BLE001  (a MemoryError, say: no engine may lose a worker to a step)
+            branches = record.give_up(len(step.branches), items, paths, error)
         outcome.counts[index] = StepCount(
             len(items),
             record.passed,

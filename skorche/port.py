@@ -55,18 +55,18 @@ class Inbox(Generic[T]):
         self.title = title
         self._changed = Condition()
         self._items: deque[T] = deque()
-        self._closed = self._closed_for_run = False
+        self._closed = self._closed_for_run = self._bypassed = False
         self._stopped: BaseException | None = None
         self._bound: int | None = None
         self._wake: Callable[[], None] | None = None
         self._hungry = False
 
-    def refuse(self, reason: str) -> NoReturn:
+    def refuse(
+        self, reason: str, mend: str = "put items before closing the queue, and while its run goes on."
+    ) -> NoReturn:
         """Raise the error for a `put` that cannot be."""
         raise QueueClosed(
-            f"an item was put into {self.title}.",
-            f"it takes no more items: {reason}.",
-            "put items before closing the queue, and while its run goes on.",
+            f"an item was put into {self.title}.", f"it takes no more items: {reason}.", mend
         ) from self._stopped
 
     def put(self, item: T) -> None:
@@ -103,11 +103,17 @@ class Inbox(Generic[T]):
         deadline = _deadline(timeout)
         with self._changed:
             while not self._items:
-                if self._closed:
+                if self._closed or self._bypassed:
                     return QUEUE_SENTINEL
                 self._changed.wait(_left(deadline))
             self._changed.notify_all()
             return self._items.popleft()
+
+    def bypass(self) -> None:
+        """Nothing comes this way: a run brings results in an outbox. Whoever waits in `get` is woken."""
+        with self._changed:
+            self._bypassed = True
+            self._changed.notify_all()
 
     def take(self, limit: int | None) -> list[T]:
         """Up to `limit` items (None: all) at once; never waits. Hungry afterwards when there were fewer."""
@@ -134,7 +140,8 @@ class Inbox(Generic[T]):
         with self._changed:
             if self._wake is not None:
                 raise AlreadyRunning(
-                    f"{self.title} feeds a run that has not ended.", "its items cannot go to two runs.",
+                    f"{self.title} feeds a run that has not ended.",
+                    "its items cannot go to two runs.",
                     "wait for the first run, or use a queue for each.",
                 )
             self._wake, self._bound, self._stopped = wake, bound, None

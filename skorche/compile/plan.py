@@ -7,26 +7,24 @@ engine was given as an object).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from skorche.compile.fuse import Members, fuse
 from skorche.compile.validate import validate
 from skorche.errors import GraphError
-from skorche.graph import Graph, Node, OnError, Queue
+from skorche.graph import Graph, Node, OnError
 from skorche.kernel import Kernel, Regrouping, Step
+from skorche.queue import Queue
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """Where a port leads: a stage, an operator with memory, or an end, by number."""
 
     kind: Literal["stage", "gather", "end"]
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodePlan:
+class NodePlan(NamedTuple):
     """What the runtime needs to know of a node: its name for people, and its policies."""
 
     name: str
@@ -40,8 +38,7 @@ class NodePlan:
     errors: Destination | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StagePlan:
+class StagePlan(NamedTuple):
     """Steps that run together in one engine, `workers` calls at a time."""
 
     number: int
@@ -57,8 +54,7 @@ class StagePlan:
     maxsize: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class GatherPlan:
+class GatherPlan(NamedTuple):
     """An operator with memory; the scheduler runs it."""
 
     node: int
@@ -67,24 +63,21 @@ class GatherPlan:
     feeders: int
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePlan:
+class SourcePlan(NamedTuple):
     """A queue that items come from."""
 
     name: str
     output: Destination
 
 
-@dataclass(frozen=True, slots=True)
-class EndPlan:
+class EndPlan(NamedTuple):
     """A queue that results, or failures, end in."""
 
     name: str
     maxsize: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All of it. `sources` and `ends` are in the order of `Graph.sources()` and `Graph.ends()`."""
 
     name: str

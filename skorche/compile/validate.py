@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from skorche.errors import GraphError, nearest, shorten
-from skorche.graph import Graph, Node, Queue
+from skorche.graph import Graph, Node
+from skorche.queue import Queue
 
 
 def validate(graph: Graph, engines: frozenset[str], run_engine: Any) -> list[GraphError]:

@@ -9,7 +9,7 @@ from typing import Any
 BUILT_IN = {
     "inline": "skorche.engines.inline:InlineEngine",
     "thread": "skorche.engines.thread:ThreadEngine",
-    "process": "skorche.engines.process:ProcessEngine",
+    "process": "skorche.engines.process.engine:ProcessEngine",
 }
 """The same as the entry points, so that a run need not search all installed packages for them (20 ms)."""
 

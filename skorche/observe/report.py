@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import StringIO
 from typing import Any
 
 from skorche.errors import shorten
 from skorche.events import Failure, NodeTally, RunFinished
 
 SHOWN_FAILURES = 10
+LONGEST_FAILURE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Report:
             {
                 "node": failure.node,
                 "item": shorten(failure.item),
-                "error": f"{type(failure.error).__name__}: {failure.error}",
+                "error": f"{type(failure.error).__name__}: {_text(failure.error)}",
                 "traceback": failure.traceback,
                 "attempts": failure.attempts,
             }
@@ -101,25 +103,27 @@ class Report:
             counts = [str(getattr(tally, column)) for column in shown]
             times = [f"{tally.busy_seconds:.2f}", f"{tally.cpu_seconds:.2f}", _time(tally.p50), _time(tally.p99)]
             table.add_row(_plain(name), *counts, *times)
-        console = Console(width=1000, no_color=True, force_terminal=False, highlight=False, file=_Nowhere())
-        with console.capture() as capture:
-            console.print(table)
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        written = StringIO()
+        Console(width=1000, no_color=True, force_terminal=False, highlight=False, file=written).print(table)
+        return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
     def _failure_lines(self) -> list[str]:
-        lines = [f"failure {number}: {failure}" for number, failure in enumerate(self.failures[:SHOWN_FAILURES])]
+        shown = self.failures[:SHOWN_FAILURES]
+        lines = [f"failure {number}: {_cut(_text(failure))}" for number, failure in enumerate(shown)]
         left = len(self.failures) - len(lines)
         return [*lines, f"... and {left} more in report.failures"] if left > 0 else lines
 
 
-class _Nowhere:
-    """A file for a console that only captures."""
+def _text(thing: object) -> str:
+    """`str()`, also for the user's exceptions whose `__str__` raises: a report must be readable for all that."""
+    try:
+        return str(thing)
+    except Exception as error:  # noqa: BLE001  # it is the user's code, and anything can be wrong with it
+        return f"<{type(thing).__name__} whose str() raised {type(error).__name__}>"
 
-    def write(self, text: str) -> int:
-        return len(text)
 
-    def flush(self) -> None:
-        """Nothing to flush."""
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_FAILURE else f"{text[:LONGEST_FAILURE]}... (all of it in report.failures)"
 
 
 def _plain(name: str) -> Any:

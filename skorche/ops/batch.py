@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, TypeVar
+from operator import lt
+from typing import Any, TypeVar, cast
 
 from skorche.errors import GraphError
-from skorche.graph import Queue, declare
+from skorche.graph import declare
 from skorche.place import Group, Place, Places, order_key
+from skorche.queue import Queue
 
 T = TypeVar("T")
 
@@ -96,9 +98,8 @@ class Batching:
 
 def _ordered(items: list[Any], places: list[Place]) -> tuple[list[Any], Group]:
     """Members and their places, in input order."""
-    if set(map(type, places)) == {int}:
-        ascending = sorted(places)  # type: ignore[type-var]  # all are int
-        if ascending == places:
-            return items, Group(places)
+    numbers = cast("list[int]", places)
+    if set(map(type, places)) == {int} and all(map(lt, numbers, numbers[1:])):
+        return items, Group(places)
     order = sorted(range(len(items)), key=lambda index: order_key(places[index]))
     return [items[index] for index in order], Group([places[index] for index in order])

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 from skorche.errors import GraphError
-from skorche.graph import Queue
+from skorche.graph import task_of
 from skorche.ops.map import map
+from skorche.queue import Queue
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -47,11 +48,10 @@ def chain(
     Raises:
         GraphError: no tasks are given, or as for `map`.
     """
-    if callable(tasks):
-        tasks = [tasks]
-    if not tasks:
+    real = [task_of(task) for task in ([tasks] if callable(tasks) else tasks)]  # all of them, before one is declared
+    if not real:
         raise GraphError("chain was given no tasks.", "there is nothing to do with the items.", "give one or more.")
     queue = queue_in
-    for task in tasks[:-1]:
+    for task in real[:-1]:
         queue = map(task, queue)
-    return map(tasks[-1], queue, queue_out=queue_out)
+    return map(real[-1], queue, queue_out=queue_out)

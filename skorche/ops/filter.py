@@ -7,9 +7,10 @@ from functools import partial
 from itertools import compress
 from typing import Any, TypeVar
 
-from skorche.graph import Queue, declare
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling, check_predicate
+from skorche.queue import Queue
 
 T = TypeVar("T")
 
@@ -51,9 +52,8 @@ def truths(record: Record, predicate: Callable[[Any], object], items: Sequence[A
 
 
 def _truths_of(record: Record, values: list[Any], items: Sequence[Any], paths: Paths) -> Any:
-    pairs, paired_paths = list(zip(values, items, strict=True)), paths
-    flags, pairs, paths = record.apply(lambda pair: bool(pair[0]), pairs, paired_paths)  # type: ignore[assignment]
-    return flags, [item for _, item in pairs], paths
+    rest = iter(values)
+    return record.apply(lambda _: bool(next(rest)), items, paths)
 
 
 class Filtering(Calling):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from skorche.events import Failure
-from skorche.graph import Queue, declare, task_of
+from skorche.graph import declare, task_of
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling
+from skorche.queue import Queue
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from skorche.errors import GraphError
-from skorche.graph import Queue, declare
+from skorche.graph import declare
 from skorche.place import Places
+from skorche.queue import Queue
 
 T = TypeVar("T")
 

@@ -9,10 +9,11 @@ from operator import not_
 from typing import Any, TypeVar
 
 from skorche.errors import GraphError, SplitError
-from skorche.graph import Queue, declare
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.filter import truths
 from skorche.ops.function import Calling, check_predicate
+from skorche.queue import Queue
 
 T = TypeVar("T")
 
@@ -110,6 +111,9 @@ class Splitting(Calling):
                 taken, taken_paths = branches[value]
             except (KeyError, TypeError):  # TypeError: the value cannot be hashed
                 record.fail(path, item, SplitError(self.name, value, self.values))
+                continue
+            except BaseException as error:  # noqa: BLE001  (the value's own __hash__ or __eq__: it fails its item)
+                record.fail(path, item, error)
                 continue
             taken.append(item)
             taken_paths.append(path)

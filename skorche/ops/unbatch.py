@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from typing import Any, TypeVar
 
-from skorche.graph import Queue, declare
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
+from skorche.queue import Queue
 
 T = TypeVar("T")
 

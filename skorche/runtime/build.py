@@ -43,13 +43,15 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     gathers = [Gather(books, gather.node, gather.make(), gather.feeders) for gather in plan.gathers]
 
     def target(destination: Destination) -> Target:
-        return {"stage": edges, "gather": gathers, "end": outlets}[destination.kind][destination.number]  # type: ignore[index]
+        kinds: dict[str, Sequence[Target]] = {"stage": edges, "gather": gathers, "end": outlets}
+        return kinds[destination.kind][destination.number]
 
     for gather, planned in zip(gathers, plan.gathers, strict=True):
         gather.target = target(planned.output)
     stages = []
     for stage, can, edge in zip(plan.stages, capabilities, edges, strict=True):
-        targets, error_target = [target(port) for port in stage.ports], {}
+        targets = [target(port) for port in stage.ports]
+        error_target: dict[int, int] = {}
         for node in stage.nodes:
             errors = plan.nodes[node].errors
             if errors is not None:
@@ -67,14 +69,19 @@ def _first_limit(stage: StagePlan) -> int:
     return limit if stage.maxsize is None else min(limit, stage.maxsize)
 
 
+def _behind_gathers(plan: Plan, port: Destination) -> Destination:
+    while port.kind == "gather":
+        port = plan.gathers[port.number].output
+    return port
+
+
 def _widen(plan: Plan, stages: list[Stage]) -> None:
     """An edge takes at least one item from each worker of the stages that feed it, so that none waits for another."""
     for feeder in plan.stages:
         for port in feeder.ports:
-            while port.kind == "gather":
-                port = plan.gathers[port.number].output
-            if port.kind == "stage":
-                stage = stages[port.number]
+            behind = _behind_gathers(plan, port)
+            if behind.kind == "stage":
+                stage = stages[behind.number]
                 stage.floor = max(stage.floor, feeder.workers + stage.plan.workers)
                 if stage.plan.maxsize is not None:
                     stage.floor = min(stage.floor, stage.plan.maxsize)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from skorche.place import Places, join
 
 
-@dataclass(slots=True)
-class Chunk:  # not frozen: made once per chunk on the hot path, where freezing costs a microsecond a field
+class Chunk(NamedTuple):
     """Items for a stage, entering its kernel at step `entry`. `attempts` counts earlier ones; None: all are fresh."""
 
     items: Sequence[Any]

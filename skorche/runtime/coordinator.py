@@ -15,17 +15,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
 from skorche.events import NodeTally, RunFinished
 from skorche.port import Inbox, Outbox
-from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Tick
+from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Tick
 from skorche.runtime.engine import Done, Engine
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
@@ -36,15 +35,13 @@ SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A source has something, or has ended."""
 
     source: int
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """Somebody wants to see the counts."""
 
     answer: SimpleQueue[dict[str, NodeTally]]
@@ -53,8 +50,8 @@ class Snapshot:
 class Input(Protocol):
     """A source as the coordinator sees it."""
 
-    error: BaseException | None
-
+    @property
+    def error(self) -> BaseException | None: ...
     @property
     def ended(self) -> bool: ...
     def ask(self, count: int) -> None: ...
@@ -167,7 +164,9 @@ class Coordinator:
                 engine.open(stages, self.inbox.put)
             for source, make in enumerate(self._input_makers):
                 self._inputs.append(make(self._waker(source)))
-        except BaseException:
+        except BaseException as error:
+            for outbox in self.outboxes:
+                outbox.close(error)
             for one in self._inputs:
                 one.finish()
             for engine in opened:
@@ -268,7 +267,6 @@ class Coordinator:
 
     def _execute(self, commands: Sequence[Command]) -> None:
         for command in commands:
-            kind = type(command)
             if isinstance(command, Submit):
                 self._engine_of[command.stage].submit(command.ticket, command.stage, command.chunk)
             elif isinstance(command, Deliver):
@@ -278,8 +276,7 @@ class Coordinator:
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             else:
-                assert kind is StopSources
-                self._stop_inputs(command.error)  # type: ignore[union-attr]  # by the line above
+                self._stop_inputs(command.error)
 
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = time.monotonic() + SOURCE_PATIENCE

@@ -9,39 +9,36 @@ Every submitted ticket comes back exactly once, as `Done` or as `Lost`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
 from skorche.runtime.chunk import Chunk
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What an engine can do. `chunk_seconds` of work make a good chunk; `chunk_bytes` bounds it when it is copied.
 
     `kill`: a ticket can be stopped. `ahead`: tickets may wait inside the engine so that its workers never do.
-    `guarantee` says what is weaker than usual, for the report.
+    An edge in front of it holds at most `edge_items`. `guarantee` says what is weaker than usual, for the report.
     """
 
     kill: bool
     ahead: bool
     chunk_seconds: float
     chunk_bytes: int | None = None
+    edge_items: int = 4096
     guarantee: str = ""
 
 
-@dataclass(slots=True)
-class Done:  # not frozen, as Outcome
+class Done(NamedTuple):
     """A chunk has been worked on."""
 
     ticket: int
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """A worker died, or was stopped, with this chunk.
 
     `finished` is what had left the worker; `suspect` is the index of the item it was on (None: it was on none), with
@@ -57,15 +54,13 @@ class Lost:
     abandoned_thread: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """Work on a ticket begins. Only said for stages with a `timeout`."""
 
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """The engine cannot go on at all; the run fails with this error. It then gives all tickets back as `Lost`."""
 
     error: BaseException

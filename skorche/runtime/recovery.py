@@ -1,4 +1,4 @@
-"""What happens to an item that failed: divided, tried again, handed to an error queue, collected, or the end of the run.
+"""What becomes of an item that failed: divided, tried again, put into an error queue, collected, or the run's end.
 
     a list under isolate=True, longer than one  ▶ two halves enter the stage again
     attempts left, and the error is one to retry ▶ enters again after backoff * 2^(attempt-1) seconds, full jitter
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
@@ -30,8 +30,7 @@ LONGEST_BACKOFF = 60.0
 FEWEST_FOR_A_SHARE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What the run was told to do with failures. `max_failures`: a number of items, or a share of those that ended."""
 
     on_error: OnError = "raise"

@@ -47,7 +47,7 @@ class Run(Generic[R]):
         if self._report is None and self._coordinator.ended.is_set():
             assert self._coordinator.record is not None
             self._report = self._make_report(self._coordinator.record)
-            _open_runs.discard(self)  # type: ignore[arg-type]
+            _open_runs.discard(self)
         return self._report
 
     @property

@@ -104,7 +104,7 @@ class Scheduler:
         limit = flight.stage.plan.timeout
         late = limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill
         if late:
-            outcome = Outcome([([], ())] * len(outcome.ports), [None] * len(outcome.counts))
+            outcome = Outcome.empty(flight.stage.plan.kernel)
             outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
         self._land(flight, outcome, (), now)
 
@@ -112,8 +112,7 @@ class Scheduler:
         flight = self.flights.pop(event.ticket, None)
         if flight is None:
             raise InternalError(f"an engine lost ticket {event.ticket}, which is not out.")
-        kernel = flight.stage.plan.kernel
-        outcome = event.finished or Outcome([([], ())] * kernel.ports, [None] * len(kernel.steps))
+        outcome = event.finished or Outcome.empty(flight.stage.plan.kernel)
         self.rerun += event.rerun
         self.abandoned_threads += event.abandoned_thread
         left = list(event.left)

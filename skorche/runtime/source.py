@@ -14,6 +14,8 @@ from itertools import islice
 from threading import Condition, Thread
 from typing import Any
 
+from skorche.errors import TaskError, shorten
+
 QUICK = (list, tuple, range, str, bytes)
 
 
@@ -21,8 +23,9 @@ class Reader:
     """One source while running."""
 
     def __init__(self, iterable: Iterable[Any], name: str, wake: Callable[[], None]) -> None:
-        self._iterable, self._wake = iterable, wake
+        self._iterable, self._name, self._wake = iterable, name, wake
         self._buffer: deque[Any] = deque()
+        self._portions: deque[list[Any]] = deque()
         self._changed = Condition()
         self._asked = 0
         self._hungry = True
@@ -40,14 +43,19 @@ class Reader:
 
     def take(self) -> list[Any]:
         """What has been read; never waits. Items that come later wake the coordinator."""
-        buffer = self._buffer
+        buffer, portions = self._buffer, self._portions
         self._hungry = True  # before looking, so that nothing can come unseen in between
-        return [buffer.popleft() for _ in range(len(buffer))]
+        if not portions:
+            return [buffer.popleft() for _ in range(len(buffer))]
+        taken = portions.popleft()
+        while portions:
+            taken += portions.popleft()
+        return taken
 
     @property
     def ended(self) -> bool:
         """The iterable is exhausted, failed or stopped, and everything it gave has been taken."""
-        return self._exhausted and not self._buffer
+        return self._exhausted and not self._buffer and not self._portions
 
     def stop(self) -> None:
         """Read no more."""
@@ -66,11 +74,20 @@ class Reader:
             iterator = iter(self._iterable)
             self._feed(iterator)
         except BaseException as error:  # noqa: BLE001  (whatever a source raises is the run's error, not this thread's)
-            self.error = error
+            self.error = error if isinstance(error, Exception) else self._unusual(error)
         finally:
             self._close(iterator)
             self._exhausted = True
             self._wake()
+
+    def _unusual(self, error: BaseException) -> TaskError:
+        wrapped = TaskError(
+            f"the source {self._name} raised {shorten(error)}.",
+            "it is no ordinary exception, and must not end the program.",
+            "raise an ordinary exception; to end the inputs, return.",
+        )
+        wrapped.__cause__ = error
+        return wrapped
 
     def _feed(self, iterator: Iterator[Any]) -> None:
         quick = type(self._iterable) in QUICK
@@ -81,7 +98,8 @@ class Reader:
     def _feed_quickly(self, iterator: Iterator[Any], count: int) -> bool:
         """All at once, from what cannot block; whether it has ended."""
         read = list(islice(iterator, count))
-        self._buffer.extend(read)
+        if read:
+            self._portions.append(read)
         self._tell()
         return len(read) < count
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
@@ -20,13 +20,11 @@ from skorche.runtime.flow import Edge, Target
 from skorche.runtime.order import Origin, Window
 
 EDGE_SECONDS = 0.05
-EDGE_ITEMS = 4096
 GROWTH = 4
 AHEAD_SECONDS = 0.03
 
 
-@dataclass(slots=True)
-class Again:
+class Again(NamedTuple):
     """An item that enters a stage once more: to be retried, divided off, or given back by a dead worker."""
 
     item: Any
@@ -36,27 +34,26 @@ class Again:
     origin: Origin | None = None
 
 
-@dataclass(slots=True)
 class Flight:
     """A chunk out at an engine, with the room held for its results."""
 
-    ticket: int
-    stage: Stage
-    chunk: Chunk
-    holds: list[int]
-    origins: list[Origin] | None
-    timed_out: bool = False
+    __slots__ = ("chunk", "holds", "origins", "stage", "ticket", "timed_out")
+
+    def __init__(self, ticket: int, stage: Stage, chunk: Chunk, holds: list[int], origins: list[Origin] | None) -> None:
+        self.ticket, self.stage, self.chunk = ticket, stage, chunk
+        self.holds, self.origins = holds, origins
+        self.timed_out = False
 
 
 @dataclass(slots=True)
 class Stage:
-    """The state of a stage. `targets` are the ports, then the error queues of its nodes."""
+    """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node."""
 
     plan: StagePlan
     capabilities: Capabilities
     edge: Edge
     targets: list[Target]
-    error_target: dict[int, Target]
+    error_target: dict[int, int]
     floor: int
     window: Window | None = None
     in_flight: int = 0
@@ -94,9 +91,7 @@ class Stage:
 
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room for one."""
-        if self.plan.timeout is not None:
-            size = 1
-        elif self.cost is None:
+        if self.plan.timeout is not None or self.cost is None:
             size = 1
         else:
             share = -(-waiting // (2 * self.plan.workers))
@@ -142,7 +137,7 @@ class Stage:
     def _limit(self) -> int:
         assert self.cost is not None
         workers = self.plan.workers
-        limit = min(EDGE_ITEMS, int(EDGE_SECONDS * workers / self.cost))
+        limit = min(self.capabilities.edge_items, int(EDGE_SECONDS * workers / self.cost))
         if self.capabilities.chunk_bytes and self._bytes:
             limit = min(limit, int(4 * workers * self.capabilities.chunk_bytes / self._bytes))
         limit = max(limit, self.floor)

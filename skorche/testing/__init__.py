@@ -1,7 +1,9 @@
-"""Public help for tests: `drive` an operator on a few items, or simulate whole runs on virtual time.
+"""Public help for tests: `drive` an operator on a few items, or `simulate` whole runs on virtual time.
 
-`drive` runs on the inline engine. The simulator (see `simulation`) drives the scheduler with random completion orders,
-losses, delays and stops, thousands of schedules per second, each of which can be repeated from its seed.
+    drive       one operator, on the inline engine
+    simulate    a pipeline, on the real scheduler, with random delays, losses and stops: no thread, no real time
+
+A simulation can be repeated from its seed, and checks the promises of a run after every step.
 """
 
 from __future__ import annotations
@@ -10,7 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from skorche.api import Pipeline
-from skorche.graph import Queue
+from skorche.queue import Queue
+from skorche.testing.bounds import BrokenPromise
+from skorche.testing.clock import FakeClock
+from skorche.testing.simulation import Faults, Simulation, simulate
+from skorche.testing.workers import crash
+
+__all__ = ["BrokenPromise", "FakeClock", "Faults", "Simulation", "crash", "drive", "simulate"]
 
 
 def drive(operator: Callable[..., Any], *inputs: Iterable[Any], **keywords: Any) -> Any:

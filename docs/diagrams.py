@@ -1,0 +1,184 @@
+"""Draws `graphviz/`: a picture for each operator, and those of the two large examples.
+
+python docs/diagrams.py           writes graphviz/<name>.dot and graphviz/<name>.svg
+python docs/diagrams.py --check   fails, and names what differs, if a picture is missing or its DOT text is old
+
+Pictures themselves are not compared: each release of Graphviz draws a little differently.
+"""
+
+import argparse
+import contextlib
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import skorche
+
+ROOT = Path(__file__).resolve().parents[1]
+DIRECTORY = ROOT / "graphviz"
+
+
+# What the pictures are about. Only the names are seen: nothing here runs.
+
+
+def download_file(fname):
+    return fname
+
+
+def unzip_file(fname):
+    return fname
+
+
+def process_images(fname_list):
+    return fname_list
+
+
+def process_doc(fname):
+    return fname
+
+
+def is_image(fname):
+    return True
+
+
+def classify(fname):
+    return "img"
+
+
+def filter_fn(fname):
+    return True
+
+
+# The pictures.
+
+
+def draw_map():
+    skorche.map(download_file, queue("q_inputs"), queue_out=queue("q_outputs"))
+
+
+def draw_chain():
+    skorche.chain([download_file, unzip_file], queue("q_inputs"), queue_out=queue("q_unzipped"))
+
+
+def draw_split():
+    skorche.split(is_image, queue("q_unzipped"), queue_out=(queue("q_img"), queue("q_doc")))
+
+
+def draw_split_many():
+    values = ("img", "doc", "audio")
+    skorche.split(
+        classify, queue("q_unzipped"), predicate_values=values, queue_out=[queue(f"q_{value}") for value in values]
+    )
+
+
+def draw_batch():
+    batches = skorche.batch(queue("q_img"), batch_size=10, queue_out=queue("q_img_batch"))
+    skorche.map(process_images, batches, queue_out=queue("q_img_processed"))
+
+
+def draw_unbatch():
+    processed = skorche.map(process_images, queue("q_img_batch"))
+    skorche.unbatch(processed, queue_out=queue("q_img_processed"))
+
+
+def draw_filter():
+    skorche.filter(filter_fn, queue("q_doc"), queue_out=queue("q_doc_filtered"))
+
+
+def draw_merge():
+    skorche.merge((queue("q_img_out"), queue("q_doc_out")), queue_out=queue("q_out"))
+
+
+def draw_demo():
+    queue_in, queue_out = queue("inputs"), queue("outputs")
+    q_unzipped = skorche.chain([download_file, unzip_file], queue_in)
+    q_img, q_doc = skorche.split(is_image, q_unzipped)
+    q_img_out = skorche.unbatch(skorche.map(process_images, skorche.batch(q_img, batch_size=10)))
+    q_doc_out = skorche.map(process_doc, skorche.filter(filter_fn, q_doc))
+    skorche.merge((q_img_out, q_doc_out), queue_out=queue_out)
+
+
+def queue(name: str) -> skorche.Queue:
+    return skorche.Queue(name=name)
+
+
+DRAWN: dict[str, Callable[[], None]] = {
+    "map": draw_map,
+    "chain": draw_chain,
+    "split": draw_split,
+    "split_many": draw_split_many,
+    "batch": draw_batch,
+    "unbatch": draw_unbatch,
+    "filter": draw_filter,
+    "merge": draw_merge,
+    "demo": draw_demo,
+}
+
+
+def declare(draw: Callable[[], None]) -> skorche.Pipeline:
+    with skorche.Pipeline() as pipeline:
+        draw()
+    return pipeline
+
+
+def declare_archive_job() -> skorche.Pipeline:
+    """The example's own pipeline; declaring it draws it too, which is let go somewhere else."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    import archive_job
+
+    with (
+        tempfile.TemporaryDirectory() as elsewhere,
+        contextlib.chdir(elsewhere),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        pipeline, _ = archive_job.declare([], Path("archive_job_output"))
+    return pipeline
+
+
+def pipelines() -> dict[str, skorche.Pipeline]:
+    """All that is drawn, by the names of the files."""
+    return {name: declare(draw) for name, draw in DRAWN.items()} | {"archive_job": declare_archive_job()}
+
+
+# Written, or compared.
+
+
+def write(directory: Path) -> None:
+    for name, pipeline in pipelines().items():
+        pipeline.render(name, directory=str(directory), format="dot")
+        print(pipeline.render(name, directory=str(directory)))
+
+
+def differences(directory: Path) -> list[str]:
+    """What is missing or old, a line for each."""
+    found = []
+    with tempfile.TemporaryDirectory() as elsewhere:
+        for name, pipeline in pipelines().items():
+            fresh = Path(pipeline.render(name, directory=elsewhere, format="dot"))
+            text, picture = directory / f"{name}.dot", directory / f"{name}.svg"
+            found += [f"{path} is missing" for path in (text, picture) if not path.exists()]
+            if text.exists() and text.read_bytes() != fresh.read_bytes():
+                found.append(f"{text} is not what would be drawn now")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Draw the pictures of the documentation.")
+    parser.add_argument("--check", action="store_true", help="compare the DOT text instead; 1 if it differs")
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, metavar="DIR")
+    options = parser.parse_args(arguments)
+    if not options.check:
+        write(options.directory)
+        return 0
+    found = differences(options.directory)
+    for line in found:
+        print(line, file=sys.stderr)
+    if found:
+        print("`make diagrams` draws them anew.", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

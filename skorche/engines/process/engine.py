@@ -1,0 +1,67 @@
+"""The engine of worker processes: `runtime.engine`'s protocol on one side, the hub on the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+from skorche.compile.plan import StagePlan
+from skorche.engines.process.hub import Hub
+from skorche.engines.process.job import Job
+from skorche.engines.transfer import dumps
+from skorche.errors import GraphError
+from skorche.runtime.chunk import Chunk
+from skorche.runtime.engine import Capabilities, Emit
+
+
+class ProcessEngine:
+    """One pool per run, at most as many processes as cores or as the widest task wants; any runs any stage."""
+
+    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.02, chunk_bytes=1 << 20, edge_items=16_384)
+
+    def __repr__(self) -> str:
+        return "ProcessEngine()"
+
+    def open(self, stages: Sequence[StagePlan], emit: Emit) -> None:
+        """Pickle the kernels and start the workers.
+
+        Raises:
+            GraphError: a task cannot be pickled.
+        """
+        kernels = {stage.number: _pickled(stage) for stage in stages}
+        most = max([os.cpu_count() or 1, *(stage.workers for stage in stages)])
+        self._stages = {stage.number: stage for stage in stages}
+        self._hub: Hub | None = Hub(stages, kernels, most, emit)
+        self._hub.start(min(most, sum(stage.workers for stage in stages)))
+
+    def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
+        """Hand the chunk to the hub."""
+        hub, job = self._hub, Job(ticket, self._stages[stage], chunk)
+        assert hub is not None
+        hub.call(lambda: hub.submit(job))
+
+    def kill(self, ticket: int) -> None:
+        """Kill the process that works on this ticket."""
+        hub = self._hub
+        assert hub is not None
+        hub.call(lambda: hub.kill(ticket))
+
+    def close(self, how: Literal["drain", "kill"]) -> None:
+        """End all workers; those still at work are killed."""
+        if getattr(self, "_hub", None) is not None:
+            assert self._hub is not None
+            self._hub.stop()
+            self._hub = None
+
+
+def _pickled(stage: StagePlan) -> bytes:
+    try:
+        return dumps(stage.kernel)
+    except Exception as error:
+        name = stage.edge.rpartition(" into ")[2]
+        raise GraphError(
+            f"task {name!r} cannot travel to another process: {type(error).__name__}: {error}",
+            "the function, or something it refers to, cannot be pickled.",
+            "make it a function of a module, open files and locks inside it, or use engine='thread'.",
+        ) from error

@@ -1,0 +1,107 @@
+"""A chunk on its way through the worker processes, and what has come back of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from skorche.compile.plan import StagePlan
+from skorche.engines.process.wire import WORK, Frame, Work, frame
+from skorche.engines.transfer import decode, dumps
+from skorche.errors import TransferError
+from skorche.kernel import Outcome, Trouble, describe
+from skorche.runtime.chunk import Chunk
+from skorche.runtime.engine import Done, EngineEvent, Lost
+
+
+class Job:
+    """One ticket. `left` are the indices of items still to be done, in order; `frames` what has come back."""
+
+    def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
+        self.ticket, self.stage, self.chunk = ticket, stage, chunk
+        self.left: Sequence[int] = range(len(chunk.items))
+        self.careful = False
+        self.stopped = False
+        self.frames: list[Frame] = []
+        self.outcome = Outcome.empty(stage.kernel)
+
+    def request(self) -> list[bytes]:
+        """The frame that asks a worker to do what is left; items that cannot be pickled fail here."""
+        items, whole = self.chunk.items, len(self.left) == len(self.chunk.items)
+        payload: object
+        if self.careful:
+            payload, whole = self._pack_each(), False
+        else:
+            try:
+                payload = dumps(items if whole else [items[index] for index in self.left])
+            except BaseException:  # noqa: BLE001  (whatever pickling raises: found below, one by one)
+                self.careful = True
+                return self.request()
+        single = self.careful or not self.stage.idempotent
+        indices = None if whole else list(self.left)
+        body = dumps((Work(self.stage.number, self.chunk.entry, single, self.careful, indices), payload))
+        self.outcome.bytes_in += len(body)
+        return frame(WORK, self.ticket, body)
+
+    def _pack_each(self) -> list[bytes]:
+        packed: list[bytes] = []
+        kept: list[int] = []
+        for index in self.left:
+            try:
+                packed.append(dumps(self.chunk.items[index]))
+                kept.append(index)
+            except BaseException as error:  # noqa: BLE001  (whatever pickling raises fails the item)
+                problem = TransferError(
+                    f"an item cannot be pickled: {type(error).__name__}: {error}",
+                    "a process gets its items as bytes.",
+                    "pass something that can be pickled, such as a path or an id, or use engine='thread'.",
+                )
+                problem.__cause__ = error
+                self.fail(index, problem, describe(error))
+        self.left = kept
+        return packed
+
+    def fail(self, index: int, error: BaseException, text: str = "") -> None:
+        """One item has failed without running to its end."""
+        self.outcome.troubles.append(Trouble(self.chunk.entry, index, self.chunk.items[index], error, text))
+
+    def absorb(self) -> list[int]:
+        """Unpickle what has come back; gives the indices of items whose results cannot be unpickled here.
+
+        Those of a part of one item fail that item. Those of a larger part are left, to be done again, one by one.
+        """
+        again: list[int] = []
+        for part in self.frames:  # a worker goes through the items in order, so each part is the start of what is left
+            count = bisect_right(self.left, part.last)
+            inside, self.left = self.left[:count], self.left[count:]
+            try:
+                outcome = decode(part.body, self.chunk.items)
+            except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
+                if len(inside) > 1:
+                    again += inside
+                else:
+                    self._fail_unreadable(inside[0], error)
+            else:
+                self.outcome.add(outcome)
+        self.frames = []
+        if again:
+            self.left = [*again, *self.left]
+        return again
+
+    def _fail_unreadable(self, index: int, error: BaseException) -> None:
+        problem = TransferError(
+            f"a result cannot be unpickled: {type(error).__name__}: {error}",
+            "its class raised while it was rebuilt. The function did run.",
+            "give its class a __reduce__ that works, or return plain values.",
+        )
+        problem.__cause__ = error
+        self.fail(index, problem, describe(error))
+
+    def done(self) -> EngineEvent:
+        """All of it has come back."""
+        return Done(self.ticket, self.outcome)
+
+    def lost(self, cause: BaseException, suspect: int | None, rerun: int) -> EngineEvent:
+        """The worker died; `rerun` of what is left had run before."""
+        left = [index for index in self.left if index != suspect]
+        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun)

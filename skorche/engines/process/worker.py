@@ -1,0 +1,173 @@
+"""What runs in a worker process: read a chunk, run the stage's kernel over it in slices, write the results.
+
+    parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe, this process's only link
+
+A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
+memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the parent
+reads it when the worker has died. A worker ignores Ctrl-C, ends when the pipe ends, and watches its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from mmap import mmap
+from threading import Thread
+from typing import Any, NamedTuple
+
+from skorche.engines.process.wire import END, HEADER, PART, READY, REFUSED, STAGE, UNREADABLE, Work, frame
+from skorche.engines.transfer import dump_error, encode, loads
+from skorche.errors import TransferError
+from skorche.kernel import Kernel, Outcome, Trouble, describe
+
+SLICE_SECONDS = 0.001
+GROWTH = 4
+
+# the numbers of the slot
+INDEX, STEP, TICKET, LAST = 0, 1, 2, 3
+SLOT_BYTES = 4 * 8
+# what STEP says when the worker is in no step
+IDLE, READING, WRITING = -1, -2, -3
+
+
+def main(channel: int, slot: int, parent: int) -> None:
+    """Serve until the parent ends the pipe, or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
+    with mmap(slot, SLOT_BYTES) as shared, memoryview(shared) as view, view.cast("q") as numbers:
+        os.close(slot)
+        _Worker(channel, numbers).serve()
+    os.close(channel)
+
+
+def _watch_parent(parent: int) -> None:
+    """End this process when the parent has died, also while a task runs (it then reads no pipe)."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)  # the task cannot be asked, and nobody is left who could want its result
+
+
+class _Stage:
+    """A stage's kernel, and the slice that fits its measured cost."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._slice = 1
+
+    def slice(self, single: bool) -> int:
+        return 1 if single else self._slice
+
+    def learn(self, count: int, seconds: float) -> None:
+        wanted = max(1, int(SLICE_SECONDS * count / max(seconds, 1e-9)))
+        self._slice = min(wanted, self._slice * GROWTH)
+
+
+class _Job(NamedTuple):
+    """A chunk to work on; `indices` are the items' numbers in the parent's chunk."""
+
+    ticket: int
+    work: Work
+    items: Sequence[Any]
+    indices: Sequence[int]
+
+
+class _Worker:
+    def __init__(self, channel: int, slot: memoryview) -> None:
+        self._channel, self._slot = channel, slot
+        self._stages: dict[int, _Stage] = {}
+
+    def serve(self) -> None:
+        self._send(frame(READY, 0, b""))
+        while (message := self._receive()) is not None:
+            kind, ticket, body = message
+            if kind == STAGE:
+                self._load_stage(ticket, body)
+            else:
+                self._slot[STEP], self._slot[INDEX], self._slot[TICKET] = READING, -1, ticket
+                self._work(ticket, body)
+                self._slot[STEP] = IDLE
+            del message, body  # an idle worker must not keep items alive
+
+    def _load_stage(self, number: int, body: bytes) -> None:
+        try:
+            self._stages[number] = _Stage(loads(body))
+        except BaseException as error:  # noqa: BLE001  (a module that fails to import must be told, not hung on)
+            self._send(frame(REFUSED, number, dump_error(error)))
+
+    def _work(self, ticket: int, body: bytes) -> None:
+        work, payload = loads(body)
+        try:
+            items: Sequence[Any] = payload if work.careful else loads(payload)
+        except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
+            self._send(frame(UNREADABLE, ticket, dump_error(error)))
+            return
+        indices = range(len(items)) if work.indices is None else work.indices
+        job = _Job(ticket, work, items, indices)
+        start = 0
+        while start < len(items):
+            start = self._slice(job, start)
+
+    def _slice(self, job: _Job, start: int) -> int:
+        """Work on the next slice and send its results; gives where the one after it starts."""
+        stage = self._stages[job.work.stage]
+        stop = min(len(job.items), start + stage.slice(job.work.single or job.work.careful))
+        indices, items = job.indices[start:stop], job.items[start:stop]
+        self._slot[LAST] = indices[-1]
+        outcome = None
+        if job.work.careful:
+            items, outcome = self._unpack(items, indices, stage.kernel)
+        if outcome is None:
+            began = time.perf_counter()
+            outcome = stage.kernel.run(items, indices, job.work.entry, self._slot)
+            stage.learn(stop - start, time.perf_counter() - began)
+        self._slot[STEP], self._slot[INDEX] = WRITING, indices[-1]
+        kind = END if stop == len(job.items) else PART
+        self._send(frame(kind, job.ticket, encode(outcome, stage.kernel), indices[0], indices[-1]))
+        return stop
+
+    def _unpack(self, items: Sequence[bytes], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
+        """The one item of a careful slice; an outcome that says why, if it cannot be unpickled."""
+        self._slot[STEP], self._slot[INDEX] = READING, indices[0]
+        try:
+            return [loads(items[0])], None
+        except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
+            problem = TransferError(
+                f"an item cannot be unpickled in a worker: {type(error).__name__}: {error}",
+                "its class raised while it was rebuilt.",
+                "give its class a __reduce__ that works, or pass a path or an id in its place.",
+            )
+            problem.__cause__ = error
+            outcome = Outcome.empty(kernel)
+            outcome.troubles.append(Trouble(0, indices[0], None, problem, describe(error)))
+            return [], outcome
+
+    def _send(self, parts: list[bytes]) -> None:
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(self._channel, view) :]
+
+    def _receive(self) -> tuple[int, int, bytes] | None:
+        header = self._read(HEADER.size)
+        if header is None:
+            return None
+        length, kind, ticket, _, _ = HEADER.unpack(header)
+        body = self._read(length)
+        return None if body is None else (kind, ticket, body)
+
+    def _read(self, count: int) -> bytes | None:
+        if not count:
+            return b""
+        buffer = bytearray(count)
+        view, got = memoryview(buffer), 0
+        while got < count:
+            try:
+                more = os.readv(self._channel, [view[got:]])
+            except ConnectionError:
+                return None
+            if not more:
+                return None
+            got += more
+        return bytes(buffer) if count <= HEADER.size else buffer  # type: ignore[return-value]  # as good to loads()

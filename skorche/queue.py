@@ -1,0 +1,129 @@
+"""`Queue`: an edge of the graph as people hold it. A declaration with a port that a run attaches; nothing here runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+from skorche.errors import GraphError, Location, shorten
+from skorche.port import Inbox, Outbox, Sentinel
+
+T = TypeVar("T")
+
+
+class Queue(Generic[T]):
+    """An edge of the graph: one producer, one consumer. Also where items go in and come out.
+
+    `fixed_inputs` is any iterable, read lazily while running; such a queue is closed from the start. Without it and
+    without a producer the queue is a live input for `put`. A queue that nobody consumes collects results.
+    `maxsize` (items) bounds it; an output with a bound pushes back on the pipeline until somebody reads it.
+
+    >>> queue = Queue(name="letters", fixed_inputs="ab")
+    >>> queue.get(), queue.get(), queue.get()
+    ('a', 'b', QUEUE_SENTINEL)
+
+    Raises:
+        GraphError: `fixed_inputs` is not iterable, or `maxsize` is below 1.
+    """
+
+    def __init__(
+        self, name: str | None = None, fixed_inputs: Iterable[T] | None = None, *, maxsize: int | None = None
+    ) -> None:
+        if fixed_inputs is not None and not isinstance(fixed_inputs, Iterable):
+            raise GraphError(
+                f"Queue(name={name!r}) was given {shorten(fixed_inputs)} as fixed_inputs.",
+                f"{type(fixed_inputs).__name__} objects cannot be iterated.",
+                "give a list, a generator or any other iterable; [x] for a single item.",
+            )
+        if maxsize is not None and maxsize < 1:
+            raise GraphError(
+                f"Queue(name={name!r}) was given maxsize={maxsize!r}.", "nothing fits in.", "give 1 or more, or None."
+            )
+        self.name, self.maxsize, self.fixed_inputs = name, maxsize, fixed_inputs
+        self.declared = Location.of_caller()
+        self.inbox: Inbox[T] = Inbox(self.title)
+        self.outbox: Outbox[T] | None = None
+        self.filled_by: str | None = None
+        self.started = False
+        self._reading: Iterator[T] | None = None
+
+    @property
+    def title(self) -> str:
+        """What to call the queue in a message."""
+        return f"queue {self.name!r}" if self.name else f"the queue of {self.declared}"
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.name or 'of ' + str(self.declared)}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"{self.title} cannot be pickled: it belongs to this process. Pass items, not the queue.")
+
+    def nameit(self, name: str) -> Queue[T]:
+        """Give the queue a name; returns the queue."""
+        self.name = name
+        self.inbox.title = self.title
+        return self
+
+    def put(self, item: T) -> None:
+        """Put one item in, from any thread. While running it waits for room. `QUEUE_SENTINEL` closes the queue.
+
+        Raises:
+            QueueClosed: the queue is closed, has `fixed_inputs`, or its run has stopped.
+        """
+        if isinstance(item, Sentinel):
+            self.close()
+            return
+        if self.fixed_inputs is not None:
+            self.inbox.refuse("its items were given as fixed_inputs", "put into a queue without fixed_inputs.")
+        if self.filled_by:
+            self.inbox.refuse(f"{self.filled_by} fills it", "put into a queue at the start of the pipeline.")
+        self.inbox.put(item)
+
+    def close(self) -> None:
+        """Say that no more items come. Closing twice is fine."""
+        self.inbox.close()
+
+    def get(self, timeout: float | None = None) -> T | Sentinel:
+        """The next item, in order of arrival; `QUEUE_SENTINEL`, each time, once the queue is closed and empty.
+
+        Raises:
+            TimeoutError: nothing came within `timeout` seconds.
+        """
+        if self.outbox is not None:
+            return self.outbox.get(timeout)
+        if self.fixed_inputs is None:
+            return self._get_put(timeout)
+        if self._reading is None:
+            self._reading = iter(self.fixed_inputs)
+        for item in self._reading:
+            return item
+        return self.inbox.sentinel
+
+    def _get_put(self, timeout: float | None) -> T | Sentinel:
+        """An item that was put; or a result, if a run begins while this waits."""
+        began = time.monotonic()
+        item = self.inbox.get(timeout)
+        if isinstance(item, Sentinel) and self.outbox is not None:
+            return self.outbox.get(None if timeout is None else timeout - (time.monotonic() - began))
+        return item
+
+    def collect_in(self, outbox: Outbox[T]) -> None:
+        """A run begins, and will bring its results there."""
+        self.outbox = outbox
+        self.inbox.bypass()
+
+    def flush(self) -> list[T]:
+        """All the queue has, in input order. During a run it waits for the queue to end (and lifts `maxsize`)."""
+        if self.outbox is not None:
+            return self.outbox.flush()
+        if self.fixed_inputs is not None:
+            return list(self)
+        return self.inbox.take(None)
+
+    def __iter__(self) -> Iterator[T]:
+        """Items as they come, until the queue ends. Raises the run's error if it failed."""
+        while not isinstance(item := self.get(), Sentinel):
+            yield item
+        if self.outbox is not None and self.outbox.error is not None:
+            raise self.outbox.error

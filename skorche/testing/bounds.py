@@ -1,0 +1,100 @@
+"""What must hold after every step of a simulated run, beyond what the scheduler checks itself at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skorche.compile.plan import Destination
+from skorche.runtime.command import Command, Deliver, Pull, Submit
+from skorche.runtime.engine import Done, Lost
+from skorche.runtime.scheduler import Scheduler
+from skorche.testing.outside import Reader, Source
+from skorche.testing.workers import Line
+
+
+class BrokenPromise(AssertionError):
+    """A simulated run broke a promise of skorche's, or would never end."""
+
+
+class Bounds:
+    """Watches the commands and events of one run.
+
+    An edge holds at most its limit, and beyond it what DESIGN 4 allows: what expansions that were in flight overflowed
+    by, the batches that were divided, and a part of a batch that was left when its feeders ended.
+    """
+
+    def __init__(self, scheduler: Scheduler, lines: list[Line], sources: list[Source], readers: list[Reader]) -> None:
+        self._scheduler, self._lines = scheduler, lines
+        self._sources, self._readers = sources, readers
+        self._out: set[int] = set()
+        self._stage_of: dict[int, int] = {}
+        self._highest = [edge.limit for edge in scheduler.edges()]
+        self._overflow: dict[tuple[str, int], int] = {}
+
+    def returned(self, event: Done | Lost) -> None:
+        """A ticket comes back, once. What its expansions gave may overflow the edges behind."""
+        if event.ticket not in self._out:
+            raise BrokenPromise(f"ticket {event.ticket} came back, but was not out")
+        self._out.remove(event.ticket)
+        outcome = event.outcome if isinstance(event, Done) else event.finished
+        line = self._lines[self._stage_of.pop(event.ticket)]
+        if outcome is not None and outcome.expansions:
+            for port, (items, _) in zip(line.plan.ports, outcome.ports, strict=True):
+                self._allow(port, 2 * line.plan.workers * len(items))
+
+    def _allow(self, port: Destination, overflow: int) -> None:
+        while port.kind == "gather":
+            port = self._scheduler.plan.gathers[port.number].output
+        self._overflow[port] = max(self._overflow.get(port, 0), overflow)
+
+    def commanded(self, command: Command) -> None:
+        """The scheduler wants something."""
+        if isinstance(command, Submit):
+            if command.ticket in self._out or not command.chunk.items:
+                raise BrokenPromise(f"ticket {command.ticket} is out already, or empty")
+            self._out.add(command.ticket)
+            self._stage_of[command.ticket] = command.stage
+        elif isinstance(command, Pull) and command.count < 1:
+            raise BrokenPromise(f"source {command.source} was asked for {command.count} items")
+        elif isinstance(command, Deliver) and len(command.items) != len(command.places):
+            raise BrokenPromise(f"end {command.end} was given {len(command.items)} items, {len(command.places)} places")
+
+    def check(self) -> None:
+        """Everything that must hold between two steps.
+
+        Raises:
+            BrokenPromise: something does not.
+        """
+        broken = [*self._too_much_out(), *self._too_full_edges(), *self._too_full_ends(), *self._too_much_asked()]
+        if broken:
+            raise BrokenPromise("; ".join(broken))
+
+    def _too_much_out(self) -> Iterator[str]:
+        for line in self._lines:
+            ahead = line.capabilities.ahead and line.plan.timeout is None
+            allowed = line.plan.workers * (2 if ahead else 1)
+            if line.out > allowed:
+                yield f"{line.out} chunks are out for {line.plan.edge}, {allowed} are allowed"
+
+    def _too_full_edges(self) -> Iterator[str]:
+        for number, edge in enumerate(self._scheduler.edges()):
+            self._highest[number] = max(self._highest[number], edge.limit)
+            allowed = self._highest[number] + self._overflow_at("stage", number)
+            if edge.waiting.count > allowed:
+                yield f"{edge.waiting.count} items wait in {self._lines[number].plan.edge}, {allowed} are allowed"
+
+    def _too_full_ends(self) -> Iterator[str]:
+        for number, reader in enumerate(self._readers):
+            if reader.maxsize is not None:
+                allowed = reader.maxsize + self._overflow_at("end", number)
+                if reader.unread > allowed:
+                    yield f"{reader.unread} results wait at end {number}, {allowed} are allowed"
+
+    def _overflow_at(self, kind: str, number: int) -> int:
+        divided = sum(tally.divided for tally in self._scheduler.books.tallies)
+        return self._overflow.get((kind, number), 0) + divided
+
+    def _too_much_asked(self) -> Iterator[str]:
+        for feed, source in zip(self._scheduler.parts.feeds, self._sources, strict=True):
+            if not source.ended and source.asked < 0:
+                yield f"source {feed.number} gave more than it was asked for"

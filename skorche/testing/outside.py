@@ -1,0 +1,96 @@
+"""The world around a run: sources that give items when they like, and users who read results when they like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from skorche.place import Places
+from skorche.runtime.command import Fed, Taken
+from skorche.testing.clock import Agenda
+
+LONGEST_DELAYS = (0.0, 1e-4, 1e-2, 1.0)
+
+
+class Source:
+    """An iterable that is read by portions, never further than was asked for."""
+
+    def __init__(self, number: int, items: Iterable[Any], agenda: Agenda, emit: Callable[[Fed], None]) -> None:
+        self._number, self._agenda, self._emit = number, agenda, emit
+        self._items: Iterator[Any] = iter(items)
+        self._delay = agenda.random.choice(LONGEST_DELAYS)
+        self._reading = False
+        self.asked = 0
+        self.ended = False
+
+    def ask(self, count: int) -> None:
+        """Allow so many more items to be read."""
+        self.asked += count
+        if not self._reading and not self.ended:
+            self._reading = True
+            self._agenda.soon(self._delay, self._give)
+
+    def stop(self) -> None:
+        """End soon; what is being read still comes."""
+        self._agenda.soon(self._delay, lambda: self._read(self._agenda.random.randint(0, self.asked), last=True))
+
+    def _give(self) -> None:
+        self._reading = False
+        self._read(self._agenda.random.randint(0, self.asked))
+        if self.asked:
+            self.ask(0)
+
+    def _read(self, count: int, *, last: bool = False) -> None:
+        """Read up to so many items and give them; an iterable that has no more, or raises, has ended."""
+        if self.ended:
+            return
+        items: list[Any] = []
+        error: BaseException | None = None
+        try:
+            for _ in range(count):
+                items.append(next(self._items))
+        except StopIteration:
+            last = True
+        except Exception as raised:  # noqa: BLE001  (whatever a source raises is the run's error)
+            last, error = True, raised
+        self.asked -= len(items)
+        self.ended = last
+        if items or last:
+            self._emit(Fed(self._number, items, last, error))
+
+
+class Reader:
+    """What came out at one end, and the user who reads it. With a bound, `unread` items push back."""
+
+    def __init__(self, number: int, maxsize: int | None, agenda: Agenda, emit: Callable[[Taken], None]) -> None:
+        self._number, self._agenda, self._emit = number, agenda, emit
+        self.maxsize = maxsize
+        self.items: list[Any] = []
+        self.places: list[Any] = []
+        self.unread = 0
+        self._delay = agenda.random.choice(LONGEST_DELAYS)
+        self._reading = False
+
+    def deliver(self, items: list[Any], places: Places) -> None:
+        """Results have come."""
+        self.items += items
+        self.places += places
+        if self.maxsize is not None:
+            self.unread += len(items)
+            self._look()
+
+    def _look(self) -> None:
+        if self.unread and not self._reading:
+            self._reading = True
+            self._agenda.soon(self._delay, self._read)
+
+    def _read(self) -> None:
+        self._reading = False
+        if self._agenda.random.random() < 0.02:
+            self.maxsize = None
+            self._emit(Taken(self._number, -1))
+            return
+        count = self._agenda.random.randint(1, self.unread)
+        self.unread -= count
+        self._emit(Taken(self._number, count))
+        self._look()

@@ -1,0 +1,232 @@
+"""`simulate`: a pipeline on the real scheduler, with everything around it played from a seed.
+
+    agenda ──▶ simulated workers, sources, readers ──events──▶ Scheduler.handle ──commands──▶ back to them
+                          one loop, no thread, no real time; after each step the bounds are checked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from skorche.api import Pipeline
+from skorche.errors import RunCancelled
+from skorche.events import RunFinished
+from skorche.graph import EngineChoice, OnError
+from skorche.observe.report import Report
+from skorche.place import sort_by_place
+from skorche.queue import Queue
+from skorche.runtime.command import Command, Deliver, Event, Kill, Pull, Stop, Submit, Tick
+from skorche.runtime.engine import Done, Lost
+from skorche.runtime.ledger import End
+from skorche.runtime.recovery import Policy
+from skorche.runtime.scheduler import Scheduler
+from skorche.testing.bounds import Bounds, BrokenPromise
+from skorche.testing.clock import Agenda, FakeClock
+from skorche.testing.outside import Reader, Source
+from skorche.testing.workers import SimulatedEngine
+
+STEP_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong by chance, as shares between 0 and 1. What tasks do themselves (raise, `crash`) comes on top.
+
+    `losses`: a process dies between two items; `crashes`: it dies on an item that is worked on for the first time;
+    `stop`: the run is cancelled at a random moment; `breakdown`: the engine breaks down at a random moment.
+    """
+
+    losses: float = 0.0
+    crashes: float = 0.0
+    stop: float = 0.0
+    breakdown: float = 0.0
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated run that has ended. `error` is what a real run would have raised.
+
+    `trace` tells all that happened, in numbers: two simulations with the same seed have equal traces.
+    """
+
+    report: Report
+    error: BaseException | None
+    trace: tuple[tuple[object, ...], ...]
+    ends: dict[int, Reader]
+
+    def arrived(self, queue: Queue[Any]) -> list[Any]:
+        """What came out at this queue, in order of arrival."""
+        return list(self.ends[id(queue)].items)
+
+    def flush(self, queue: Queue[Any]) -> list[Any]:
+        """What came out at this queue, in input order."""
+        reader = self.ends[id(queue)]
+        return sort_by_place(list(reader.items), reader.places)
+
+
+def simulate(
+    pipeline: Pipeline,
+    *,
+    seed: int = 0,
+    faults: Faults = Faults(),  # noqa: B008  (it is frozen)
+    clock: FakeClock | None = None,
+    on_error: OnError = "raise",
+    max_failures: float | None = None,
+    engine: EngineChoice = None,
+) -> Simulation:
+    """Run a pipeline without threads, processes or waiting; everything random is drawn from the seed.
+
+    Tasks run for real, at once, whatever their engine; a task may call `clock.sleep`, or `crash`. A failing run does not
+    raise here. A live input gives what was put into it before, and ends.
+
+    >>> with Pipeline() as pipeline:
+    ...     doubled = pipeline.map(lambda number: 2 * number, Queue(fixed_inputs=[1, 2, 3]))
+    >>> simulate(pipeline, seed=7).flush(doubled)
+    [2, 4, 6]
+
+    Raises:
+        BrokenPromise: a bound was exceeded, or the run would not have ended.
+        InternalError: the scheduler found its own account broken.
+        GraphError: the pipeline cannot run.
+    """
+    play = _Play(pipeline, Random(seed), clock or FakeClock(), faults, Policy(on_error, max_failures), engine)
+    return play.run()
+
+
+class _Play:
+    """One simulation while it goes on."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        random: Random,
+        clock: FakeClock,
+        faults: Faults,
+        policy: Policy,
+        engine: EngineChoice,
+    ) -> None:
+        self._random, self._clock, self._pipeline = random, clock, pipeline
+        self._plan = plan = pipeline.plan(engine=engine)
+        self._agenda = Agenda(clock, random)
+        self._events: list[Event] = []
+        self._trace: list[tuple[object, ...]] = []
+        emit = self._events.append
+        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes)
+        sources, ends = pipeline.graph.sources(), pipeline.graph.ends()
+        self._sources = [
+            Source(number, _items(queue), self._agenda, emit) for number, queue in enumerate(sources)
+        ]
+        self._readers = [Reader(number, queue.maxsize, self._agenda, emit) for number, queue in enumerate(ends)]
+        self._scheduler = Scheduler(
+            plan, [line.capabilities for line in self._engine.lines], policy, random.randrange(1 << 30)
+        )
+        self._bounds = Bounds(self._scheduler, self._engine.lines, self._sources, self._readers)
+        self._stop_at = self._moment(faults.stop)
+        self._break_at = self._moment(faults.breakdown)
+
+    def _moment(self, chance: float) -> int | None:
+        """A step of the run, likelier an early one; None if it is not to be."""
+        return int(10 ** self._random.uniform(0.0, 2.3)) if self._random.random() < chance else None
+
+    def run(self) -> Simulation:
+        """Play to the end."""
+        scheduler, step = self._scheduler, 0
+        self._execute(scheduler.begin(self._clock.now))
+        while not scheduler.finished:
+            step += 1
+            if step > STEP_LIMIT:
+                raise BrokenPromise(f"the run has not ended after {step} steps")
+            self._disturb(step)
+            events = self._next_events()
+            for event in events:
+                if isinstance(event, Done | Lost):
+                    self._bounds.returned(event)
+            self._execute(scheduler.handle(events, self._clock.now))
+            self._bounds.check()
+        return self._finish()
+
+    def _disturb(self, step: int) -> None:
+        if step == self._stop_at:
+            grace = self._random.choice([None, 0.0, 1e-3, 1.0])
+            self._events.append(Stop(RunCancelled("the run was cancelled."), grace))
+        if step == self._break_at:
+            self._engine.break_down()
+
+    def _next_events(self) -> list[Event]:
+        """What happens next: sometimes one event, sometimes several at once, as a busy coordinator sees them."""
+        timer, agenda = self._scheduler.next_timer, self._agenda
+        while not self._events or self._random.random() < 0.3:
+            following = agenda.next_time
+            if timer is not None and (following is None or timer < following) and not self._events:
+                self._clock.now = max(self._clock.now, timer)
+                self._events.append(Tick())
+                break
+            if following is None:
+                break
+            agenda.advance()
+        if not self._events:
+            raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
+        events = self._events[:]
+        self._events.clear()
+        for event in events:
+            self._note(event)
+        return events
+
+    def _open_ends(self) -> str:
+        waiting = [
+            f"{edge.waiting.count} wait in {stage.edge}"
+            for stage, edge in zip(self._plan.stages, self._scheduler.edges(), strict=True)
+            if edge.waiting.count
+        ]
+        return ", ".join(waiting) or "something has not ended"
+
+    def _execute(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            self._note(command)
+            self._bounds.commanded(command)
+            if isinstance(command, Submit):
+                self._engine.submit(command.ticket, command.stage, command.chunk)
+            elif isinstance(command, Deliver):
+                self._readers[command.end].deliver(command.items, command.places)
+            elif isinstance(command, Pull):
+                self._sources[command.source].ask(command.count)
+            elif isinstance(command, Kill):
+                self._engine.kill(command.ticket, command.stage)
+            else:
+                for source in self._sources:
+                    source.stop()
+
+    def _note(self, what: Event | Command) -> None:
+        """Write down what happened in numbers, never looking at an item."""
+        sizes = [len(part) if isinstance(part, list | range) else part for part in what if type(part) in _TOLD]
+        self._trace.append((self._clock.now, type(what).__name__, *sizes))
+
+    def _finish(self) -> Simulation:
+        scheduler, ended = self._scheduler, self._scheduler.books.ledger.ended
+        record = RunFinished(
+            name=self._plan.name,
+            elapsed=self._clock.now,
+            admitted=scheduler.books.ledger.admitted,
+            delivered=ended[End.DELIVERED],
+            filtered=ended[End.FILTERED],
+            failed=ended[End.FAILED],
+            cancelled=ended[End.CANCELLED],
+            rerun=scheduler.rerun,
+            unhandled=scheduler.recovery.unhandled,
+            abandoned_threads=scheduler.abandoned_threads,
+            failures=tuple(scheduler.recovery.failures),
+            nodes={tally.name: tally.freeze() for tally in scheduler.books.tallies},
+            error=scheduler.error,
+        )
+        ends = {id(queue): reader for queue, reader in zip(self._pipeline.graph.ends(), self._readers, strict=True)}
+        return Simulation(Report.of(record), scheduler.error, tuple(self._trace), ends)
+
+
+_TOLD = frozenset({int, bool, list, range})
+
+
+def _items(queue: Queue[Any]) -> Any:
+    return queue.fixed_inputs if queue.fixed_inputs is not None else queue.flush()

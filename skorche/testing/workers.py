@@ -1,0 +1,226 @@
+"""Engines without threads or processes: the real kernels, on virtual time, by workers that may die.
+
+    scheduler ──submit──▶ line of the stage ──▶ at most `workers` jobs at a time ──Done | Lost──▶ scheduler
+
+A job's kernel runs when a worker takes it, in the slices in which a process would give its results back; then the
+agenda decides when, and whether, the slices arrive. Only a process engine's workers die, as in the real engines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from random import Random
+from typing import NamedTuple, NoReturn
+
+from skorche.compile.plan import StagePlan
+from skorche.errors import EngineError, TaskTimeout, WorkerCrash
+from skorche.kernel import Kernel, Outcome, StepCount
+from skorche.runtime.chunk import Chunk
+from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Started
+from skorche.testing.clock import Agenda
+
+CAPABILITIES = {
+    "inline": Capabilities(kill=False, ahead=False, chunk_seconds=0.005),
+    "thread": Capabilities(kill=True, ahead=True, chunk_seconds=0.005),
+    "process": Capabilities(kill=True, ahead=True, chunk_seconds=0.02, chunk_bytes=1 << 20),
+}
+ITEM_SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1.0)
+ITEM_BYTES = (0, 10, 10_000, 600_000)
+
+
+class WorkerDied(BaseException):
+    """What `crash` raises: no `Exception`, so that a task does not catch it by accident."""
+
+
+def crash() -> NoReturn:
+    """Called by a task in a simulation: the worker dies on this item. Only the workers of processes can."""
+    raise WorkerDied
+
+
+class Job(NamedTuple):
+    """A chunk at a worker. `ends` are the times at which its slices are done, `slices` their results."""
+
+    ticket: int
+    chunk: Chunk
+    bounds: Sequence[int]
+    slices: list[Outcome]
+    ends: list[float]
+
+
+class Line:
+    """The jobs of one stage: some with a worker, the others waiting."""
+
+    def __init__(self, plan: StagePlan, random: Random) -> None:
+        self.plan = plan
+        self.kind: str = plan.engine if plan.engine in CAPABILITIES else "thread"
+        self.capabilities = CAPABILITIES[self.kind]
+        self.waiting: deque[tuple[int, Chunk]] = deque()
+        self.working: dict[int, Job] = {}
+        seconds = random.choice(ITEM_SECONDS)
+        self.item_seconds = seconds if plan.timeout is None else min(seconds, plan.timeout / 20)
+        self.item_bytes = random.choice(ITEM_BYTES) if self.kind == "process" else 0
+
+    @property
+    def out(self) -> int:
+        """Tickets that have not come back."""
+        return len(self.waiting) + len(self.working)
+
+
+class SimulatedEngine:
+    """All stages of a plan. `losses` and `crashes` are the chances that a process dies with a chunk."""
+
+    def __init__(
+        self,
+        stages: Sequence[StagePlan],
+        agenda: Agenda,
+        emit: Callable[[EngineEvent], None],
+        losses: float = 0.0,
+        crashes: float = 0.0,
+    ) -> None:
+        self._agenda, self._emit = agenda, emit
+        self._losses, self._crashes = losses, crashes
+        self.lines = [Line(stage, agenda.random) for stage in stages]
+
+    def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
+        """Put the chunk into its stage's line."""
+        line = self.lines[stage]
+        line.waiting.append((ticket, chunk))
+        self._serve(line)
+
+    def kill(self, ticket: int, stage: int) -> None:
+        """Stop work on a ticket a little later, if it has not come back by then."""
+        line = self.lines[stage]
+        patience = 0.1 if line.plan.timeout is None else line.plan.timeout / 20
+        self._agenda.soon(patience, lambda: self._stop(line, ticket))
+
+    def break_down(self) -> None:
+        """Say that nothing works any more, and give all tickets back."""
+        self._emit(Broken(EngineError("the engine broke down.", "the simulation wanted it to.")))
+        for line in self.lines:
+            for ticket in [*line.working, *(ticket for ticket, _ in line.waiting)]:
+                self._stop(line, ticket, blame=False)
+
+    def _serve(self, line: Line) -> None:
+        workers = 1 if line.kind == "inline" else line.plan.workers
+        while line.waiting and len(line.working) < workers:
+            self._begin(line, *line.waiting.popleft())
+
+    def _begin(self, line: Line, ticket: int, chunk: Chunk) -> None:
+        bounds = self._cut(line, len(chunk.items))
+        slices, seconds, crashed = [], [], None
+        if line.plan.timeout is not None and line.capabilities.kill:
+            self._emit(Started(ticket))
+        for start, stop in pairwise(bounds):
+            outcome, took = self._run(line, chunk, start, stop)
+            crashed = _crashed(line.plan.kernel, outcome) if line.kind == "process" else None
+            seconds.append(took)
+            if crashed is not None:
+                break
+            slices.append(outcome)
+        ends = [self._agenda.clock.now + end for end in accumulate(seconds)]
+        line.working[ticket] = job = Job(ticket, chunk, bounds, slices, ends)
+        self._plan_end(line, job, crashed)
+
+    def _cut(self, line: Line, count: int) -> Sequence[int]:
+        """Where the slices of a chunk begin and end: the chunk as a whole, unless it goes to a process."""
+        if line.kind != "process":
+            return (0, count)
+        if not line.plan.idempotent:
+            return range(count + 1)
+        random = self._agenda.random
+        return sorted({0, count, *(random.randrange(count + 1) for _ in range(random.randrange(3)))})
+
+    def _run(self, line: Line, chunk: Chunk, start: int, stop: int) -> tuple[Outcome, float]:
+        """The results of a slice, and the virtual seconds they took."""
+        clock, random = self._agenda.clock, self._agenda.random
+        began = clock.now
+        outcome = line.plan.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry)
+        took = clock.now - began + (stop - start) * line.item_seconds * random.uniform(0.5, 2.0)
+        clock.now = began
+        reached = [count for count in outcome.counts if count is not None]
+        share = took / max(1, len(reached))
+        outcome.counts = [count and count._replace(seconds=share, cpu_seconds=share) for count in outcome.counts]
+        outcome.bytes_in = outcome.bytes_out = (stop - start) * line.item_bytes
+        return outcome, took
+
+    def _plan_end(self, line: Line, job: Job, crashed: int | None) -> None:
+        """Decide how the job ends, and put that on the agenda."""
+        random, now = self._agenda.random, self._agenda.clock.now
+        end = job.ends[-1]
+        if crashed is not None:
+            self._agenda.after(end - now, lambda: self._die(line, job, len(job.slices), crashed))
+        elif line.kind == "process" and random.random() < self._losses:
+            stop = random.randrange(len(job.slices) + 1)
+            self._agenda.after(end - now, lambda: self._die(line, job, stop, None))
+        elif line.kind == "process" and random.random() < self._crashes:
+            index = random.randrange(len(job.chunk.items))
+            first = not job.chunk.attempts or not job.chunk.attempts[index]
+            done = sum(bound <= index for bound in job.bounds) - 1
+            self._agenda.after(end - now, lambda: self._die(line, job, done, index if first else None))
+        else:
+            inline = line.kind == "inline"
+            self._agenda.after(0.0 if inline else end - now, lambda: self._finish(line, job))
+
+    def _finish(self, line: Line, job: Job) -> None:
+        if line.working.pop(job.ticket, None) is None:
+            return
+        self._emit(Done(job.ticket, join_outcomes(line.plan.kernel, job.slices)))
+        self._serve(line)
+
+    def _die(self, line: Line, job: Job, done: int, suspect: int | None, *, killed: bool = False) -> None:
+        """The worker dies when `done` slices were worked on; a part of them had left it."""
+        if line.working.pop(job.ticket, None) is None:
+            return
+        arrived = self._agenda.random.randint(0, done) if line.plan.idempotent else done
+        start, stop = job.bounds[arrived], job.bounds[done]
+        finished = join_outcomes(line.plan.kernel, job.slices[:arrived]) if arrived else None
+        again = [index for index in range(start, len(job.chunk.items)) if index != suspect]
+        rerun = sum(index < (stop if suspect is None else suspect) for index in again)
+        cause = TaskTimeout("the item was given up.") if killed else WorkerCrash("the worker died.", exit_code=-9)
+        self._emit(Lost(job.ticket, cause, suspect, again, finished, rerun, killed and line.kind == "thread"))
+        self._serve(line)
+
+    def _stop(self, line: Line, ticket: int, *, blame: bool = True) -> None:
+        """The scheduler's kill arrives, or the engine has broken down."""
+        for place, (number, chunk) in enumerate(line.waiting):
+            if number == ticket:
+                del line.waiting[place]
+                self._emit(Lost(ticket, WorkerCrash("it never began."), None, range(len(chunk.items))))
+                return
+        job = line.working.get(ticket)
+        if job is not None:
+            done = sum(end <= self._agenda.clock.now for end in job.ends[: len(job.slices)])
+            done = min(done, len(job.bounds) - 2)
+            self._die(line, job, done, job.bounds[done] if blame else None, killed=True)
+
+
+def _crashed(kernel: Kernel, outcome: Outcome) -> int | None:
+    """The index of the item on which a task called `crash`."""
+    for trouble in outcome.troubles:
+        if isinstance(trouble.error.__cause__, WorkerDied):
+            return trouble.path if isinstance(trouble.path, int) else int(trouble.path[0])
+    return None
+
+
+def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
+    """One outcome for all slices of a chunk."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    ports = [([], []) for _ in range(kernel.ports)]
+    joined = Outcome(ports, [_sum([one.counts[step] for one in outcomes]) for step in range(len(kernel.steps))])
+    for one in outcomes:
+        for (items, paths), (more, more_paths) in zip(ports, one.ports, strict=True):
+            items += more
+            paths += more_paths
+        joined.troubles += one.troubles
+        joined.expansions += one.expansions
+        joined.bytes_in += one.bytes_in
+        joined.bytes_out += one.bytes_out
+    return joined
+
+
+def _sum(counts: Sequence[StepCount | None]) -> StepCount | None:
+    reached = [count for count in counts if count is not None]
+    return StepCount(*map(sum, zip(*reached, strict=True))) if reached else None

@@ -1,0 +1,104 @@
+"""What the tasks and predicates of random graphs do, told on *labels*: plain data that stand for items.
+
+    label                              item
+    7, "nan", "none"                   7, float("nan"), None
+    "raises", "array", "sentinel" ...  a `Thing` that is hard to compare, or looks like something else
+    ("made", "n3", label)              a `Thing` that task n3 made of an item
+    ("failure", "n3", label)           what an error queue carries
+    [label, ...]                       a list
+
+So the pipeline under test and the reference interpreter share one definition of what a task does, and nothing else.
+Which items get into trouble is drawn by hashing the label with the node's name: the same for all schedules.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from zlib import crc32
+
+Label = Any
+NEVER = 99
+"""Times that nobody retries: such a trouble is permanent."""
+
+
+class Trouble(NamedTuple):
+    """The first `times` attempts of an item end like this: "raise", "exit", "crash" or "slow"."""
+
+    kind: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
+
+    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`.
+    """
+
+    op: str
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    makes: str = "wrap"
+    troubles: tuple[Trouble, ...] = ()
+    rarity: int = 1
+    retries: int = 0
+    workers: int = 1
+    engine: str = "thread"
+    timeout: float | None = None
+    errors: bool = False
+    ordered: bool = False
+    isolate: bool = False
+    idempotent: bool = True
+    chained: bool = False
+    branches: int = 2
+    fuse: bool = False
+    size: int = 1
+    fill: bool = True
+    loose: bool = False
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A random graph: labels per source, nodes in order of declaration, and what is known of each queue that ends."""
+
+    sources: tuple[tuple[Label, ...], ...]
+    nodes: tuple[Node, ...]
+    ends: dict[int, str]
+    in_order: frozenset[int]
+    maxsizes: dict[int, int]
+
+
+def draw(node: Node, label: Label, among: int) -> int:
+    """A number below `among` that depends on the node and the label only."""
+    return crc32(f"{node.name}{label!r}".encode()) % among
+
+
+def trouble(node: Node, label: Label) -> Trouble | None:
+    """What befalls the first attempts of this item at this node; of a list, the worst of its members."""
+    if isinstance(label, list):
+        found = [one for member in label if (one := trouble(node, member))]
+        return max(found, key=lambda one: one.times, default=None)
+    number = draw(node, label, max(1, len(node.troubles) * node.rarity))
+    return node.troubles[number] if number < len(node.troubles) else None
+
+
+def fails(node: Node, label: Label) -> bool:
+    """Whether the item fails for good at this node."""
+    found = trouble(node, label)
+    return found is not None and found.times > node.retries
+
+
+def make(node: Node, label: Label) -> Label:
+    """What the task of this node makes of an item."""
+    if node.makes == "fan":
+        return [("made", f"{node.name}.{number}", label) for number in range(draw(node, label, 4))]
+    if node.makes == "each":
+        return [("made", node.name, member) for member in label]
+    if node.makes == "grow":
+        return [*label, ("made", node.name, "none")]
+    return {"wrap": ("made", node.name, label), "same": label, "none": "none"}[node.makes]
+
+
+def branch(node: Node, label: Label) -> int:
+    """Which branch of a split an item takes (0: a filter keeps it). One more than there are: it has nowhere to go."""
+    return draw(node, label, node.branches + (node.branches > 2 and draw(node, label, 5) == 0))
