@@ -65,6 +65,7 @@ class Filtering(Calling):
         if not record.filtered:
             record.passed = len(items)
             return [(items, paths)]
+        record.expansions += [(path, 0) for path, kept in zip(paths, flags, strict=True) if not kept]
         kept = list(compress(items, flags))
         record.passed = len(kept)
         return [(kept, list(compress(paths, flags)))]

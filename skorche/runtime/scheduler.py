@@ -19,7 +19,7 @@ from random import Random
 
 from skorche.compile.plan import Plan
 from skorche.errors import InternalError, TaskTimeout
-from skorche.kernel import Outcome, Trouble
+from skorche.kernel import Outcome, Path, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
@@ -31,6 +31,9 @@ from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
 from skorche.runtime.resolve import Resolver
 from skorche.runtime.stage import Again, Flight, Stage
+
+LARGEST_PULL = 1 << 16
+"""Items a source is asked for at once, also when what follows has room without end."""
 
 
 class Scheduler:
@@ -147,13 +150,21 @@ class Scheduler:
             if count is not None:
                 self.books.tallies[stage.plan.nodes[step]].add(count, head=step == chunk.entry)
         resolver = Resolver(chunk.places, outcome.expansions)
-        for path, members in outcome.expansions:
-            self.books.ledger.expand(resolver.place(path), members)
+        self._expand(outcome.expansions, resolver)
         again = {index for index in left if self._give_back(flight, index)}
         for trouble in outcome.troubles:
             if self.recovery.handle(flight, trouble, resolver.place(trouble.path), now):
                 again.add(trouble.path if type(trouble.path) is int else trouble.path[0])
         self._route(flight, outcome, resolver, again)
+
+    def _expand(self, expansions: Sequence[tuple[Path, int]], resolver: Resolver) -> None:
+        """Items became several, or none: those have ended, all with one addition where they are many."""
+        for path, members in expansions:
+            if members:
+                self.books.ledger.expand(resolver.place(path), members)
+        emptied = [path for path, members in expansions if not members]
+        if emptied:
+            self.books.ledger.end(resolver.places(emptied), End.FILTERED)
 
     def _give_back(self, flight: Flight, index: int) -> bool:
         """An item that was not finished enters the stage again, unless the run is stopping; whether it does."""
@@ -311,7 +322,7 @@ class Scheduler:
 
     def _pull(self) -> None:
         for feed in self.parts.feeds:
-            wanted = 0 if feed.ended else feed.target.room - feed.asked
+            wanted = 0 if feed.ended else min(feed.target.room, LARGEST_PULL) - feed.asked
             if wanted > 0 and (not feed.asked or wanted >= feed.asked):
                 feed.asked += wanted
                 self.books.commands.append(Pull(feed.number, wanted))

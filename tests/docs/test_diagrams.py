@@ -70,14 +70,16 @@ def test_drawing_writes_a_text_and_a_picture_for_each_name(diagrams: ModuleType,
 
 @pytest.mark.timeout(120)
 def test_the_picture_of_the_demo_is_the_one_the_demo_draws(tmp_path: Path):
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, ROOT / "examples" / "demo.py"],
         cwd=tmp_path,
         env={"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path)},  # without the dot program its text is written
         capture_output=True,
+        text=True,
         timeout=100,
-        check=True,
+        check=False,
     )
 
+    assert done.returncode == 0, done.stderr
     drawn = (tmp_path / "graphviz" / "demo.dot").read_text()
     assert drawn == (ROOT / "graphviz" / "demo.dot").read_text()

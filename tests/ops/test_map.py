@@ -259,12 +259,12 @@ def test_a_circle_of_one_is_refused(told):
 
 def test_a_circle_through_several_tasks_is_refused(told):
     start = Queue(name="start")
-    end = skorche.chain([len, abs, str], start)
+    end = skorche.chain([len, abs, str], start).nameit("end")
 
     with pytest.raises(GraphError) as caught:
         skorche.map(len, end, queue_out=start)
 
-    assert told(caught).startswith("task 'len(2)' (here) closes a circle through queue 'start'.\n")
+    assert told(caught).startswith("task 'len(2)' (here) closes a circle through queue 'end'.\n")
 
 
 def test_a_circle_through_an_error_queue_is_refused(told):

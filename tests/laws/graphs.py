@@ -1,0 +1,152 @@
+"""Random graphs, as Hypothesis draws and shrinks them.
+
+A queue is of a kind: of any *item*; of *lists* whose members are the same in every run; or *loose*, of lists of which
+only the members are known, since who meets whom depends on what arrives when. `in_order`: its items (or members, if
+loose) arrive in the same order in every run.
+"""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from .behaviour import NEVER, Graph, Node, Trouble
+
+WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
+LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
+SOURCES = st.lists(st.lists(LABELS, max_size=20).map(tuple), min_size=1, max_size=3)
+OPERATORS = {
+    "item": ["map", "map", "split", "filter", "batch", "merge", "unbatch"],
+    "lists": ["map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
+    "loose": ["map", "unbatch", "unbatch", "merge"],
+}
+MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "each", "grow", "wrap"], "loose": ["each"]}
+
+
+class Open(NamedTuple):
+    """A queue that no node consumes yet."""
+
+    number: int
+    kind: str
+    in_order: bool
+
+
+class _Drawing:
+    """A graph under construction."""
+
+    def __init__(self, draw: Any, sources: int, ordered: bool) -> None:
+        self.draw, self.ordered = draw, ordered
+        self.nodes: list[Node] = []
+        self.open = [Open(number, "item", True) for number in range(sources)]
+        self.queues = sources
+        self.fans = 0
+
+    def flag(self, one_in: int = 2) -> bool:
+        return self.draw(st.integers(0, one_in - 1)) == one_in - 1
+
+    def pick(self, choices: list[Any]) -> Any:
+        return self.draw(st.sampled_from(choices))
+
+    def add(self) -> None:
+        queue = self.pick(self.open)
+        self.open.remove(queue)
+        getattr(self, "add_" + self.pick(OPERATORS[queue.kind]))(queue)
+
+    def put(self, op: str, inputs: list[Open], outputs: list[tuple[str, bool]], **traits: Any) -> Node:
+        """Add a node whose outputs are of these kinds, in order or not."""
+        numbers = range(self.queues, self.queues + len(outputs))
+        self.queues += len(outputs)
+        node = Node(op, f"n{len(self.nodes)}", tuple(queue.number for queue in inputs), tuple(numbers), **traits)
+        self.nodes.append(node)
+        self.open += [Open(number, *known) for number, known in zip(numbers, outputs)]
+        return node
+
+    def add_map(self, queue: Open) -> None:
+        makes = self.pick(MAKES[queue.kind] if self.fans < 2 else MAKES[queue.kind][:4])
+        self.fans += makes == "fan"
+        isolate = makes == "each" and self.flag()
+        loose = isolate or queue.kind == "loose"
+        traits = self.policies(permanent=queue.kind != "loose" or isolate)
+        traits |= {"makes": makes, "isolate": isolate, "loose": loose}
+        kind = {"fan": "lists", "each": "lists", "grow": "lists"}.get(makes, "item")
+        outputs = [("loose" if loose else kind, queue.in_order and traits["ordered"])]
+        if self.flag(4):
+            self.put("map", [queue], [*outputs, ("item", False)], errors=True, **traits)
+        else:
+            self.put("map", [queue], outputs, chained=self.flag(4), **traits)
+
+    def policies(self, *, permanent: bool) -> dict[str, Any]:
+        """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
+        engine = self.pick(["thread", "process", "inline"])
+        timeout = 1.0 if self.flag(4) else None
+        kinds = ["raise", "exit", "crash"] + ["slow"] * (timeout is not None)
+        times = [1, 2, NEVER] if permanent else [1, 2]
+        found = [Trouble(self.pick(kinds), self.pick(times)) for _ in range(self.draw(st.integers(0, 2)))]
+        outlasted = max((one.times for one in found if one.times < NEVER), default=0)
+        return {
+            "engine": engine,
+            "timeout": timeout,
+            "troubles": tuple(found),
+            "rarity": self.draw(st.integers(1, 4)),
+            "retries": outlasted + (engine == "process"),
+            "workers": self.draw(st.integers(1, 4)),
+            "ordered": self.ordered or self.flag(4),
+            "idempotent": not self.flag(4),
+        }
+
+    def predicate(self) -> dict[str, Any]:
+        kinds = [self.pick(["raise", "exit"])] if self.flag(4) else []
+        troubles = tuple(Trouble(kind, NEVER) for kind in kinds)
+        return {"fuse": self.flag(), "troubles": troubles, "rarity": self.draw(st.integers(2, 4))}
+
+    def add_split(self, queue: Open) -> None:
+        branches = self.pick([2, 3])
+        self.put("split", [queue], [queue[1:]] * branches, branches=branches, **self.predicate())
+
+    def add_filter(self, queue: Open) -> None:
+        self.put("filter", [queue], [queue[1:]], **self.predicate())
+
+    def add_batch(self, queue: Open) -> None:
+        fill, size = self.flag(), self.draw(st.integers(1, 5))
+        loose = not (fill and queue.in_order)
+        self.put("batch", [queue], [("loose" if loose else "lists", queue.in_order)], size=size, fill=fill, loose=loose)
+
+    def add_unbatch(self, queue: Open) -> None:
+        self.put("unbatch", [queue], [("item", queue.in_order)], loose=queue.kind == "loose")
+
+    def add_merge(self, queue: Open) -> None:
+        listed = queue.kind != "item"
+        others = [one for one in self.open if (one.kind != "item") == listed]
+        chosen = [queue, *(one for one in others[:3] if self.flag())]
+        self.open = [one for one in self.open if one not in chosen]
+        kinds = {one.kind for one in chosen}
+        kind = "loose" if "loose" in kinds else queue.kind
+        self.put("merge", chosen, [(kind, len(chosen) == 1 and queue.in_order)], loose=kind == "loose")
+
+
+@st.composite
+def graphs(draw: Any, *, ordered: bool | None = None, most: int = 8) -> Graph:
+    """A graph of up to `most` nodes; with `ordered` each task keeps the order (None: drawn)."""
+    sources = draw(SOURCES)
+    drawing = _Drawing(draw, len(sources), draw(st.booleans()) if ordered is None else ordered)
+    for _ in range(draw(st.integers(1, most))):
+        drawing.add()
+    made = [queue for queue in drawing.open if queue.number >= len(sources)]
+    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True))
+    return Graph(
+        tuple(sources),
+        tuple(drawing.nodes),
+        {queue.number: queue.kind for queue in made},
+        frozenset(queue.number for queue in made if queue.in_order),
+        {number: draw(st.integers(1, 3)) for number in bounded},
+    )
+
+
+def with_engine(graph: Graph, engine: str) -> Graph:
+    """The same graph with all tasks on one engine."""
+    return replace(graph, nodes=tuple(replace(node, engine=engine) for node in graph.nodes))
+
+
+def with_fuse(graph: Graph, fuse: bool) -> Graph:
+    """The same graph with all predicates fused, or none."""
+    return replace(graph, nodes=tuple(replace(node, fuse=fuse) for node in graph.nodes))

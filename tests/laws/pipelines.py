@@ -1,0 +1,171 @@
+"""A random graph as a pipeline of skorche's, with items that are hard to handle."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import skorche
+from skorche.testing import FakeClock, crash
+
+from .behaviour import Graph, Label, Node, branch, make, trouble
+
+BRANCHES = ("left", "middle", "right")
+
+
+class Thing:
+    """An item known by its label only. It cannot be compared, hashed, iterated, or asked for its truth."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, label: Label) -> None:
+        self.label = label
+
+    def __eq__(self, other: object) -> Any:
+        if self.label == "array":
+            return [self, other]  # as arrays do, which have no truth either
+        raise AssertionError("an item was compared")
+
+    def __bool__(self) -> bool:
+        raise AssertionError("an item was asked for its truth")
+
+    def __repr__(self) -> str:
+        return "QUEUE_SENTINEL" if self.label == "sentinel" else f"Thing({self.label!r})"
+
+
+ODD = {"none": None, "nan": float("nan"), "the end": skorche.QUEUE_SENTINEL, "exhausted": StopIteration}
+LABEL_OF = {id(value): label for label, value in ODD.items()}
+
+
+def build_item(label: Label) -> Any:
+    """The item a label stands for."""
+    if isinstance(label, int):
+        return label
+    if isinstance(label, list):
+        return [build_item(one) for one in label]
+    if isinstance(label, str) and label in ODD:
+        return ODD[label]
+    return Thing(label)
+
+
+def label_of(item: Any) -> Label:
+    """The label that stands for an item."""
+    if isinstance(item, int | str):
+        return item
+    if isinstance(item, list):
+        return [label_of(one) for one in item]
+    if isinstance(item, skorche.Failure):
+        return ("failure", item.node, label_of(item.item))
+    return item.label if isinstance(item, Thing) else LABEL_OF[id(item)]
+
+
+def leaves(label: Label) -> list[Label]:
+    """The members of a list, and of the lists in it; of anything else, itself."""
+    return [leaf for one in label for leaf in leaves(one)] if isinstance(label, list) else [label]
+
+
+@dataclass
+class Built:
+    """A pipeline, its queues by number, and the clock its tasks sleep by."""
+
+    pipeline: skorche.Pipeline
+    queues: dict[int, Any]
+    clock: FakeClock
+
+
+def build(graph: Graph) -> Built:
+    """Declare the graph."""
+    builder = _Builder(graph)
+    for node in graph.nodes:
+        builder.add(node)
+    return Built(builder.pipeline, builder.queues, builder.clock)
+
+
+class _Builder:
+    def __init__(self, graph: Graph) -> None:
+        self.pipeline, self.clock = skorche.Pipeline(), FakeClock()
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.bounds = graph.maxsizes
+        self.queues = {
+            number: skorche.Queue(fixed_inputs=[build_item(label) for label in labels])
+            for number, labels in enumerate(graph.sources)
+        }
+
+    def add(self, node: Node) -> None:
+        made = [skorche.Queue(name=f"q{number}", maxsize=self.bounds.get(number)) for number in node.outputs]
+        self.queues |= dict(zip(node.outputs, made, strict=True))
+        getattr(self, "add_" + node.op)(node, [self.queues[number] for number in node.inputs], made)
+
+    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = skorche.task(
+            name=node.name,
+            engine=node.engine,
+            max_workers=node.workers,
+            retries=node.retries,
+            backoff=0.0 if node.workers == 3 else 0.5,
+            timeout=node.timeout,
+            ordered=node.ordered,
+            idempotent=node.idempotent,
+            isolate=node.isolate,
+        )(self.task(node))
+        if node.chained:
+            self.pipeline.chain([task], inputs[0], queue_out=made[0])
+        else:
+            self.pipeline.map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_split(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        values: dict[str, Any] = {"predicate_values": BRANCHES} if node.branches > 2 else {}
+        self.pipeline.split(self.predicate(node), inputs[0], fuse=node.fuse, queue_out=made, **values)
+
+    def add_filter(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.filter(self.predicate(node), inputs[0], fuse=node.fuse, queue_out=made[0])
+
+    def add_batch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.batch(inputs[0], batch_size=node.size, fill_batch=node.fill, queue_out=made[0])
+
+    def add_unbatch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.unbatch(inputs[0], queue_out=made[0])
+
+    def add_merge(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.merge(inputs, queue_out=made[0])
+
+    def task(self, node: Node) -> Callable[[Any], Any]:
+        def work(item: Any) -> Any:
+            label = label_of(item)
+            self.befall(node, label)
+            return build_item(make(node, label))
+
+        return work
+
+    def befall(self, node: Node, label: Label) -> None:
+        """Bring the item into its trouble, while it lasts. A list is in trouble as long as one of its members is."""
+        now = None
+        for leaf in leaves(label):
+            found = trouble(node, leaf)
+            if found is not None:
+                self.calls[node.name, repr(leaf)] += 1
+                now = found.kind if self.calls[node.name, repr(leaf)] <= found.times else now
+        if now == "raise":
+            raise ValueError(f"{node.name} does not like this")
+        if now == "exit":
+            raise SystemExit(0)
+        if now == "crash":
+            crash()
+        if now == "slow":
+            assert node.timeout is not None
+            self.clock.sleep(10 * node.timeout)
+
+    def predicate(self, node: Node) -> Callable[[Any], Any]:
+        def choose(item: Any) -> Any:
+            label = label_of(item)
+            found = trouble(node, label)
+            if found is not None and found.kind == "exit":
+                return Thing("raises")  # neither its truth nor its hash can be had
+            self.befall(node, label)
+            number = branch(node, label)
+            if node.branches > 2:
+                return (*BRANCHES, "nowhere")[number]
+            return (number == 0) if node.size % 2 else [0] * (number == 0)
+
+        choose.__name__ = node.name
+        return choose

@@ -1,0 +1,131 @@
+"""Whatever the graph, the schedule and the faults: what comes out is what the graph means."""
+
+from collections import Counter
+
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from skorche.testing import Faults, Simulation, simulate
+
+from .behaviour import Graph, Label
+from .graphs import graphs
+from .pipelines import Built, build, label_of
+from .reference import Meaning, interpret
+
+SEEDS = st.integers(0, 2**32 - 1)
+CHANCES = st.sampled_from([0.0, 0.3])
+DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES)
+STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES)
+
+
+def run(graph: Graph, seed: int, faults: Faults = Faults()) -> tuple[Built, Simulation]:  # noqa: B008  (it is frozen)
+    """Simulate the graph; failures are collected."""
+    built = build(graph)
+    note(built.pipeline.explain())
+    return built, simulate(built.pipeline, seed=seed, faults=faults, clock=built.clock, on_error="collect")
+
+
+def members(labels: list[Label]) -> list[Label]:
+    """The members of all lists."""
+    return [one for label in labels for one in label]
+
+
+def told(labels: list[Label]) -> list[str]:
+    """Labels in no particular order, to be compared."""
+    return sorted(map(repr, labels))
+
+
+@given(graph=graphs(), seed=SEEDS, faults=DEATHS)
+def test_a_run_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
+    meant = interpret(graph)
+
+    built, simulation = run(graph, seed, faults)
+
+    for queue, kind in graph.ends.items():
+        check_end(queue, kind, built, simulation, meant)
+    for queue in graph.in_order:
+        check_arrival(queue, graph.ends[queue], built, simulation, meant)
+    check_failures(graph, simulation, meant)
+    check_account(simulation, meant)
+    check_nodes(graph, simulation, meant)
+
+
+def check_end(queue: int, kind: str, built: Built, simulation: Simulation, meant: Meaning) -> None:
+    """Items come in input order; of loose lists, only the members are known."""
+    came, wanted = [label_of(item) for item in simulation.flush(built.queues[queue])], meant.flushed(queue)
+    if kind == "loose":
+        came, wanted = told(members(came)), told(members(wanted))
+    assert came == wanted
+
+
+def check_arrival(queue: int, kind: str, built: Built, simulation: Simulation, meant: Meaning) -> None:
+    """Where everything keeps order, items arrive in input order too."""
+    came, wanted = [label_of(item) for item in simulation.arrived(built.queues[queue])], meant.flushed(queue)
+    if kind == "loose":
+        came, wanted = members(came), members(wanted)
+    assert came == wanted
+
+
+def check_failures(graph: Graph, simulation: Simulation, meant: Meaning) -> None:
+    """Each failure is listed once, with its node and its item."""
+    names = dict(zip(simulation.report.nodes, [node.name for node in graph.nodes], strict=True))
+    came = [(names[failure.node], label_of(failure.item)) for failure in simulation.report.failures]
+    assert told(came) == told(meant.failures)
+
+
+def check_account(simulation: Simulation, meant: Meaning) -> None:
+    """Each source item is counted once, by its worst end."""
+    report = simulation.report
+    assert {
+        "admitted": report.admitted,
+        "delivered": report.delivered,
+        "filtered": report.filtered,
+        "failed": report.failed,
+        "cancelled": report.cancelled,
+    } == {
+        "admitted": len(meant.ends),
+        "delivered": meant.ended("delivered"),
+        "filtered": meant.ended("filtered"),
+        "failed": meant.ended("failed"),
+        "cancelled": 0,
+    }
+
+
+def check_nodes(graph: Graph, simulation: Simulation, meant: Meaning) -> None:
+    """Each node counts what it does; where lists are loose, what can be known of it."""
+    for node, tally in zip(graph.nodes, simulation.report.nodes.values(), strict=True):
+        count = meant.counts[node.name]
+        wanted = {name: count[name] for name in ("failed", "filtered")}
+        if not node.loose:
+            wanted |= {name: count[name] for name in ("received", "emitted")}
+        if node.loose and node.op == "batch":
+            wanted |= {"received": count["received"], "members": count["received"]}
+        if node.op == "batch" and node.fill:
+            wanted["emitted"] = -(-count["received"] // node.size)
+        if node.op == "unbatch":
+            wanted |= {"emitted": count["emitted"], "members": count["emitted"]}
+        assert {name: getattr(tally, name) for name in wanted} == wanted
+
+
+@given(graph=graphs(), seed=SEEDS, faults=STOPS)
+def test_a_stopped_run_accounts_for_all_it_took_in_and_makes_nothing_up(
+    graph: Graph, seed: int, faults: Faults
+) -> None:
+    meant = interpret(graph)
+
+    built, simulation = run(graph, seed, faults)
+
+    report = simulation.report
+    assert report.admitted == report.delivered + report.filtered + report.failed + report.cancelled
+    assert report.admitted <= len(meant.ends)
+    for queue, kind in graph.ends.items():
+        came = [label_of(item) for item in simulation.arrived(built.queues[queue])]
+        check_nothing_made_up(came, meant.flushed(queue), kind)
+
+
+def check_nothing_made_up(came: list[Label], wanted: list[Label], kind: str) -> None:
+    """All that came would have come anyway. Failures are left aside: a stopped run does not try again."""
+    if kind == "loose":
+        came, wanted = members(came), members(wanted)
+    honest = [repr(label) for label in came if "failure" not in repr(label)]
+    assert not Counter(honest) - Counter(map(repr, wanted))
