@@ -20,7 +20,7 @@ from benchmarks.harness.figure import Figure
 from benchmarks.harness.fresh import PATIENCE, ROOT
 from benchmarks.harness.turns import check
 
-REPEATS = 3
+REPEATS = 5
 COUNT, WORKERS = 4_000, 2
 SECONDS = 0.001
 HEAVY_EVERY, HEAVY_TIMES = 100, 100

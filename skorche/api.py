@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from skorche.compile.plan import Plan, StagePlan, make_plan
-from skorche.engines import engine_names, find_engine
+from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, EngineChoice, Graph, OnError
 from skorche.observe.report import Report
@@ -105,7 +105,7 @@ class Pipeline:
         Raises:
             GraphError: it cannot run; all findings at once.
         """
-        return make_plan(self.graph, engine=engine, engines=engine_names())
+        return make_plan(self.graph, engine=engine, engines=EngineNames())
 
     def explain(self, *, engine: EngineChoice = None) -> str:
         """The plan as text: stages, engines, edges."""
@@ -221,18 +221,15 @@ class _Default:
 
     def __init__(self) -> None:
         self.last: Pipeline | None = None
-        self.pipeline = self._fresh()
-
-    def _fresh(self) -> Pipeline:
-        pipeline = Pipeline()
-        SCOPE.default = pipeline.graph
-        return pipeline
+        self.pipeline = Pipeline()
+        self.pipeline.graph = SCOPE.default  # what was declared before this module was first needed
 
     def retire(self) -> None:
         """Begin anew; the old one stays for pictures and its report."""
         if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
             self.last = self.pipeline
-        self.pipeline = self._fresh()
+        self.pipeline = Pipeline()
+        SCOPE.default = self.pipeline.graph
 
 
 DEFAULT = _Default()

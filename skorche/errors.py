@@ -50,6 +50,18 @@ def shorten(value: object, longest: int = LONGEST_REPR) -> str:
     return text[: longest - 3 - half] + "..." + text[-half:]
 
 
+def text_of(error: BaseException) -> str:
+    """The type and the text of an exception; never raises.
+
+    >>> text_of(ValueError("too small"))
+    'ValueError: too small'
+    """
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a broken __str__ must not hide the error that is being told
+        return shorten(error)
+
+
 def nearest(name: object, known: Iterable[object]) -> str:
     """'Did you mean ...? ' when a known name is close, else an empty text.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from skorche.errors import shorten
+from skorche.errors import shorten, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Failure:
 
     def __str__(self) -> str:
         tries = "" if self.attempts == 1 else f" after {self.attempts} attempts"
-        return f"{self.node} failed{tries} for {shorten(self.item, 80)}: {type(self.error).__name__}: {self.error}"
+        return f"{self.node} failed{tries} for {shorten(self.item, 80)}: {text_of(self.error)}"
 
 
 @dataclass(frozen=True, slots=True)

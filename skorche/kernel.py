@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from skorche.place import join
 from skorche.errors import TaskError, shorten
+from skorche.place import join
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
 Paths = Sequence[Path]
@@ -314,6 +315,20 @@ class _ByName:
         return _unwrapped, (self.module, self.name)
 
 
+class _ByParts:
+    """Pickles as a function with fixed arguments, of which the function itself goes by name."""
+
+    def __init__(self, fixed: partial[Any]) -> None:
+        self.fixed = fixed
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _fixed, (portable(self.fixed.func), self.fixed.args, self.fixed.keywords)
+
+
+def _fixed(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> partial[Any]:
+    return partial(function, *args, **keywords)
+
+
 def _unwrapped(module: str, name: str) -> Any:
     from importlib import import_module
 
@@ -333,6 +348,8 @@ def portable(function: Any) -> Any:
     A decorated function cannot be pickled by name, because the name gives the decorator's object. By value it would
     drag its globals along. What stands in `__main__` has to go by value all the same.
     """
+    if type(function) is partial and portable(function.func) is not function.func:
+        return _ByParts(function)
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     if not module or not name or module == "__main__" or "<" in name:
         return function

@@ -6,7 +6,7 @@ engine was given as an object).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
 from skorche.compile.fuse import Members, fuse
@@ -116,7 +116,7 @@ def _engine_name(engine: Any) -> str:
     return engine if isinstance(engine, str) else getattr(engine, "__name__", type(engine).__name__)
 
 
-def make_plan(graph: Graph, *, engine: Any = None, engines: frozenset[str] = frozenset({"thread"})) -> Plan:
+def make_plan(graph: Graph, *, engine: Any = None, engines: Collection[str] = frozenset({"thread"})) -> Plan:
     """Validate, fuse, freeze.
 
     Raises:

@@ -6,7 +6,7 @@ the choice of engines, can tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from skorche.errors import GraphError, nearest, shorten
@@ -14,7 +14,7 @@ from skorche.graph import Graph, Node
 from skorche.queue import Queue
 
 
-def validate(graph: Graph, engines: frozenset[str], run_engine: Any) -> list[GraphError]:
+def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[GraphError]:
     """All findings, in order of declaration.
 
     `engines` are the names an engine may be chosen by, `run_engine` is what the run chose for tasks that did not.
@@ -41,16 +41,17 @@ def _consumed_iterator(queue: Queue[Any]) -> Iterator[GraphError]:
         )
 
 
-def _unknown_engine(choice: Any, chooser: str, engines: frozenset[str]) -> Iterator[GraphError]:
-    if choice is None or choice in engines if isinstance(choice, (str, type(None))) else _is_executor(choice):
+def _unknown_engine(choice: Any, chooser: str, engines: Collection[str]) -> Iterator[GraphError]:
+    known_name = isinstance(choice, str) and choice in engines
+    if choice is None or known_name or (not isinstance(choice, str) and _is_executor(choice)):
         return
     known = ", ".join(sorted(engines))
     yield GraphError(
         f"{chooser} was given engine={shorten(choice)}.",
         f"the engines are {known}, a concurrent.futures.Executor, or a function that makes one.",
-        nearest(str(choice), engines) or "choose one of these.",
+        nearest(choice, engines).rstrip() or "choose one of these.",
     )
 
 
 def _is_executor(choice: Any) -> bool:
-    return isinstance(choice, Callable) or hasattr(choice, "submit")  # type: ignore[arg-type]
+    return callable(choice) or hasattr(choice, "submit")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -14,9 +14,21 @@ BUILT_IN = {
 """The same as the entry points, so that a run need not search all installed packages for them (20 ms)."""
 
 
-def engine_names() -> frozenset[str]:
-    """The names an engine may be chosen by, built in or installed."""
-    return frozenset(BUILT_IN)
+class EngineNames(Collection[str]):
+    """The names an engine may be chosen by. Looks into installed packages only for one that is not built in.
+
+    >>> "thread" in EngineNames(), "threads" in EngineNames()
+    (True, False)
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return name in BUILT_IN or name in _installed()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*BUILT_IN, *_installed()}))
+
+    def __len__(self) -> int:
+        return len({*BUILT_IN, *_installed()})
 
 
 def find_engine(choice: Any) -> Callable[[], Any]:
@@ -41,8 +53,3 @@ def _installed() -> dict[str, Any]:
     from importlib.metadata import entry_points
 
     return {entry.name: entry for entry in entry_points(group="skorche.engines")}
-
-
-def is_engine(choice: Any) -> bool:
-    """Whether a choice names a known engine; looks into installed packages only if it is not built in."""
-    return choice in BUILT_IN or choice in _installed()

@@ -9,7 +9,7 @@ import pickle
 from collections.abc import Sequence
 from typing import Any
 
-from skorche.errors import RemoteError, TransferError, shorten
+from skorche.errors import RemoteError, TransferError, shorten, text_of
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
 
 PROTOCOL = 5
@@ -48,19 +48,12 @@ def _dump_alone(error: BaseException) -> bytes:
         pass
     kind = type(error)
     stand_in = RemoteError(
-        f"{kind.__module__}.{kind.__qualname__}: {_text_of(error)}",
+        f"{kind.__module__}.{text_of(error)}",
         "this exception cannot be pickled or rebuilt, so its text stands for it.",
         "see the traceback in the failure; give the exception a __reduce__ to get it itself.",
     )
     stand_in.__notes__ = [str(note) for note in getattr(error, "__notes__", [])]
     return pickle.dumps(stand_in, PROTOCOL)
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001  (a broken __str__ must not hide the error that is being told)
-        return shorten(error)
 
 
 def load_error(data: bytes) -> BaseException:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 
-from skorche.errors import shorten
+from skorche.errors import shorten, text_of
 from skorche.events import Failure, NodeTally, RunFinished
 
 SHOWN_FAILURES = 10
@@ -66,7 +66,7 @@ class Report:
             {
                 "node": failure.node,
                 "item": shorten(failure.item),
-                "error": f"{type(failure.error).__name__}: {_text(failure.error)}",
+                "error": text_of(failure.error),
                 "traceback": failure.traceback,
                 "attempts": failure.attempts,
             }
@@ -109,17 +109,9 @@ class Report:
 
     def _failure_lines(self) -> list[str]:
         shown = self.failures[:SHOWN_FAILURES]
-        lines = [f"failure {number}: {_cut(_text(failure))}" for number, failure in enumerate(shown)]
+        lines = [f"failure {number}: {_cut(str(failure))}" for number, failure in enumerate(shown)]
         left = len(self.failures) - len(lines)
         return [*lines, f"... and {left} more in report.failures"] if left > 0 else lines
-
-
-def _text(thing: object) -> str:
-    """`str()`, also for the user's exceptions whose `__str__` raises: a report must be readable for all that."""
-    try:
-        return str(thing)
-    except Exception as error:  # noqa: BLE001  # it is the user's code, and anything can be wrong with it
-        return f"<{type(thing).__name__} whose str() raised {type(error).__name__}>"
 
 
 def _cut(text: str) -> str:

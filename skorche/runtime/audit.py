@@ -34,8 +34,8 @@ def audit(parts: Parts, recovery: Recovery) -> None:
 
 def stuck(parts: Parts) -> str | None:
     """Why nothing can happen any more, if that is so. Nothing is in flight, and no timer is set."""
-    if any(feed.asked and not feed.ended for feed in parts.feeds):
-        return None  # a source may give something yet
+    if any((feed.asked or parts.books.stopping) and not feed.exhausted for feed in parts.feeds):
+        return None  # a source may give something yet, or has yet to say that it has stopped
     if any(outlet.maxsize is not None and outlet.room < 1 for outlet in parts.outlets):
         return None  # a user may read something yet
     full = [f"{stage.plan.edge} ({stage.edge.waiting.count} waiting)" for stage in parts.stages if not stage.edge.idle]

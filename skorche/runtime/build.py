@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skorche.compile.plan import Destination, Plan, StagePlan
+from skorche.runtime.chunk import Waiting
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Gather, Outlet, Target
 from skorche.runtime.order import Window
@@ -15,13 +16,29 @@ from skorche.runtime.tally import Tally
 
 @dataclass
 class Feed:
-    """A source as the scheduler sees it: `asked` items have been asked for and have not come."""
+    """A source as the scheduler sees it: `asked` items have been asked for and have not come.
+
+    Several feeders of one target cannot keep room for items that may never come, so what comes may have to wait here.
+    """
 
     number: int
     target: Target
     asked: int = 0
     given: int = 0
+    exhausted: bool = False
     ended: bool = False
+    waiting: Waiting = field(default_factory=Waiting)
+
+    def flow(self, *, stopping: bool) -> bool:
+        """Let what has come go on, as far as there is room; after the last item close. Whether anything changed."""
+        count = self.waiting.count if stopping else min(self.waiting.count, self.target.room)
+        if count > 0:
+            self.target.accept(*self.waiting.take(count))
+        closing = self.exhausted and not self.ended and not self.waiting.count
+        if closing:
+            self.ended = True
+            self.target.close()
+        return count > 0 or closing
 
 
 @dataclass

@@ -172,7 +172,15 @@ class Coordinator:
             for engine in opened:
                 engine.close("kill")
             raise
-        Thread(target=self._run, name=f"skorche {self._plan.name}").start()
+        self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}")
+        self._thread.start()
+
+    def wait_ended(self, timeout: float | None = None) -> bool:
+        """Wait for the end, and for the thread, which has nothing left to do then; whether it came in time."""
+        if not self.ended.wait(timeout):
+            return False
+        self._thread.join()
+        return True
 
     def _waker(self, source: int) -> Callable[[], None]:
         ready = Ready(source)

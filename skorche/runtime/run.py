@@ -70,7 +70,7 @@ class Run(Generic[R]):
     def join(self, timeout: float | None = None) -> R:
         """Like `wait`, but a failed run gives its report and does not raise."""
         try:
-            if not self._coordinator.ended.wait(timeout):
+            if not self._coordinator.wait_ended(timeout):
                 raise TimeoutError(f"the run goes on after {timeout} seconds")
         except KeyboardInterrupt:
             self._interrupt()
@@ -83,10 +83,10 @@ class Run(Generic[R]):
         """Ctrl-C: what is in flight gets a grace; a second one ends it."""
         self.cancel()
         try:
-            self._coordinator.ended.wait()
+            self._coordinator.wait_ended()
         except KeyboardInterrupt:
             self.cancel(grace=0.0)
-            self._coordinator.ended.wait()
+            self._coordinator.wait_ended()
 
     def cancel(self, grace: float = GRACE) -> None:
         """Stop: what waits is cancelled, what is in flight gets `grace` seconds to finish. Returns at once."""

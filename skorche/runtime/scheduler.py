@@ -211,12 +211,10 @@ class Scheduler:
             start = event.source * SOURCE_STRIDE + feed.given
             feed.given += count
             self.books.ledger.admitted += count
-            feed.target.accept(event.items, range(start, start + count))
+            feed.waiting.add(event.items, range(start, start + count))
         if event.error is not None and self.error is None:
             self._stop(event.error)
-        if event.ended and not feed.ended:
-            feed.ended = True
-            feed.target.close()
+        feed.exhausted |= event.ended
 
     def _stop(self, error: BaseException) -> None:
         """Cancel what waits, and take no more in."""
@@ -265,6 +263,8 @@ class Scheduler:
         """Close what has ended and start what can start, until nothing changes."""
         while True:
             changed = self._close_finished()
+            for feed in self.parts.feeds:
+                changed |= feed.flow(stopping=self.books.stopping)
             if not self.books.stopping:
                 for gather in self.parts.gathers:
                     changed |= gather.send_early()
@@ -322,7 +322,8 @@ class Scheduler:
 
     def _pull(self) -> None:
         for feed in self.parts.feeds:
-            wanted = 0 if feed.ended else min(feed.target.room, LARGEST_PULL) - feed.asked
+            room = 0 if feed.exhausted else min(feed.target.room, LARGEST_PULL)
+            wanted = room - feed.asked - feed.waiting.count
             if wanted > 0 and (not feed.asked or wanted >= feed.asked):
                 feed.asked += wanted
                 self.books.commands.append(Pull(feed.number, wanted))

@@ -11,7 +11,7 @@ So the pipeline under test and the reference interpreter share one definition of
 Which items get into trouble is drawn by hashing the label with the node's name: the same for all schedules.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -55,6 +55,10 @@ class Node:
     size: int = 1
     fill: bool = True
     loose: bool = False
+
+    def __repr__(self) -> str:
+        told = [f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default]
+        return f"Node({', '.join(told)})"
 
 
 @dataclass(frozen=True)
