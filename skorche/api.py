@@ -12,6 +12,7 @@ from skorche.compile.plan import Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, EngineChoice, Graph, OnError
+from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
@@ -30,6 +31,9 @@ from skorche.runtime.run import Run
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+STALL_TIMEOUT = 300.0
+"""Seconds without any result before a run says what it waits for."""
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
@@ -117,12 +121,17 @@ class Pipeline:
         on_error: OnError | None = None,
         max_failures: float | None = None,
         engine: EngineChoice = None,
+        stall_timeout: float | None = STALL_TIMEOUT,
+        progress: Literal["auto"] | bool = "auto",
     ) -> Run[Report]:
         """Start, and return at once.
 
         `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and
         goes on; `max_failures` (items, or a share such as 0.05) implies "collect" and stops a hopeless run. A task's
         own settings win over the run's. `engine` is for tasks that choose none.
+
+        When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says what
+        the run waits for. `progress` writes a line to stderr every five seconds; False writes none.
 
         Raises:
             GraphError: the pipeline cannot run.
@@ -134,12 +143,14 @@ class Pipeline:
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = _policy(on_error, max_failures)
+        policy = _policy(on_error, max_failures, stall_timeout)
         plan = self.plan(engine=engine)
         sources, ends = self.graph.sources(), self.graph.ends()
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
         inputs = [_input(queue) for queue in sources]
-        coordinator = Coordinator(plan, _engines(plan), inputs, [partial(_outbox, queue) for queue in ends], policy)
+        observers = [Progress(self.name)] if progress else []
+        outboxes = [partial(_outbox, queue) for queue in ends]
+        coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
         self._run = Run(coordinator, live, Report.of)
         for queue in sources:
             queue.started = True
@@ -180,7 +191,7 @@ class Pipeline:
     render_pipeline = render
 
 
-def _policy(on_error: OnError | None, max_failures: float | None) -> Policy:
+def _policy(on_error: OnError | None, max_failures: float | None, stall_timeout: float | None) -> Policy:
     if on_error not in (None, "raise", "collect"):
         raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
     if max_failures is not None and (max_failures < 0 or (isinstance(max_failures, float) and max_failures > 1)):
@@ -189,7 +200,7 @@ def _policy(on_error: OnError | None, max_failures: float | None) -> Policy:
             "it is a number of items, or a share between 0.0 and 1.0.",
             "give max_failures=10, or 0.05 for one item in twenty.",
         )
-    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures)
+    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout)
 
 
 def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
@@ -241,10 +252,17 @@ def _current() -> Pipeline:
 
 
 def run(
-    *, on_error: OnError | None = None, max_failures: float | None = None, engine: EngineChoice = None
+    *,
+    on_error: OnError | None = None,
+    max_failures: float | None = None,
+    engine: EngineChoice = None,
+    stall_timeout: float | None = STALL_TIMEOUT,
+    progress: Literal["auto"] | bool = "auto",
 ) -> Run[Report]:
     """Start the current pipeline, and return at once; see `Pipeline.run`."""
-    return _current().run(on_error=on_error, max_failures=max_failures, engine=engine)
+    return _current().run(
+        on_error=on_error, max_failures=max_failures, engine=engine, stall_timeout=stall_timeout, progress=progress
+    )
 
 
 def shutdown() -> Report:

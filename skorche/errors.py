@@ -56,10 +56,11 @@ def text_of(error: BaseException) -> str:
     >>> text_of(ValueError("too small"))
     'ValueError: too small'
     """
+    name = type(error).__name__
     try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # a broken __str__ must not hide the error that is being told
-        return shorten(error)
+        return f"{name}: {error}"
+    except Exception as problem:  # a broken __str__ must not hide the error that is being told
+        return f"{name}: <{name} whose str() raised {type(problem).__name__}>"
 
 
 def nearest(name: object, known: Iterable[object]) -> str:

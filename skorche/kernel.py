@@ -172,8 +172,7 @@ class Record:
         marked = zip(indices, items, strict=True)
 
         def advance() -> None:
-            for index, item in marked:
-                mark[0] = index
+            for mark[0], item in marked:
                 append(function(item))
 
         return advance

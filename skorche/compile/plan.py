@@ -198,7 +198,7 @@ class _Planner:
             options.timeout if options else None,
             options.ordered if options else False,
             options.idempotent if options else True,
-            f"{_queue_name(queue)} into {head.name}",
+            f"{queue.name or 'the queue'} into {head.name}",
             queue.maxsize if id(queue) in self.graph.producers else None,
         )
 

@@ -80,5 +80,11 @@ class StopSources(NamedTuple):
     error: BaseException
 
 
-Command = Submit | Kill | Pull | Deliver | StopSources
+class Warn(NamedTuple):
+    """Tell people something that does not end the run."""
+
+    text: str
+
+
+Command = Submit | Kill | Pull | Deliver | StopSources | Warn
 Commands = Sequence[Command]

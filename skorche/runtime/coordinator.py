@@ -24,12 +24,14 @@ from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
 from skorche.events import NodeTally, RunFinished
 from skorche.port import Inbox, Outbox
-from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Tick
+from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Tick, Warn
 from skorche.runtime.engine import Done, Engine
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.source import Reader
+
+LOG = logging.getLogger("skorche")
 
 SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
@@ -45,6 +47,18 @@ class Snapshot(NamedTuple):
     """Somebody wants to see the counts."""
 
     answer: SimpleQueue[dict[str, NodeTally]]
+
+
+class Observer(Protocol):
+    """Watches a run from a thread of its own. It cannot slow the run, nor fail it."""
+
+    def start(self, counts: Callable[[], dict[str, int]]) -> None:
+        """The run begins; `counts` gives what has become of the source items so far."""
+        ...
+
+    def stop(self) -> None:
+        """The run has ended."""
+        ...
 
 
 class Input(Protocol):
@@ -119,7 +133,7 @@ class ReadInput:
     def finish(self) -> None:
         self._reader.stop()
         if not self._reader.join(SOURCE_PATIENCE):
-            logging.getLogger("skorche").warning(
+            LOG.warning(
                 "the source %s did not come back from its iterable; its thread is left behind", self._name
             )
 
@@ -137,6 +151,7 @@ class Coordinator:
         inputs: Sequence[InputMaker],
         outboxes: Sequence[Callable[[Callable[[int], None]], Outbox[Any]]],
         policy: Policy,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.ended = Flag()
@@ -151,6 +166,7 @@ class Coordinator:
         self._finished_inputs: set[int] = set()
         self._give_up_at: float | None = None
         self._began = time.monotonic()
+        self._observers = list(observers)
 
     def _reporter(self, end: int) -> Callable[[int], None]:
         return lambda count: self.inbox.put(Taken(end, count))
@@ -172,6 +188,7 @@ class Coordinator:
             for engine in opened:
                 engine.close("kill")
             raise
+        self._notify(lambda observer: observer.start(self.counts))
         self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}")
         self._thread.start()
 
@@ -181,6 +198,20 @@ class Coordinator:
             return False
         self._thread.join()
         return True
+
+    def _notify(self, tell: Callable[[Observer], None]) -> None:
+        """Tell the observers; one that is broken is told nothing more."""
+        for observer in self._observers[:]:
+            try:
+                tell(observer)
+            except Exception:
+                LOG.exception("an observer of the run failed; it is told nothing more")
+                self._observers.remove(observer)
+
+    def counts(self) -> dict[str, int]:
+        """Source items admitted, and their ends, so far. A look without a lock, so a little behind."""
+        ledger = self.scheduler.books.ledger
+        return {"admitted": ledger.admitted} | {end.name.lower(): count for end, count in ledger.ended.items()}
 
     def _waker(self, source: int) -> Callable[[], None]:
         ready = Ready(source)
@@ -221,6 +252,7 @@ class Coordinator:
             self._close(how)
         except BaseException as error:  # noqa: BLE001  (as above)
             self.error = self.error or _internal(error)
+        self._notify(lambda observer: observer.stop())
         self.record = self._make_record()
         self.ended.set()
 
@@ -283,6 +315,8 @@ class Coordinator:
                 self._inputs[command.source].ask(command.count)
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
+            elif isinstance(command, Warn):
+                LOG.warning("%s: %s", self._plan.name, command.text)
             else:
                 self._stop_inputs(command.error)
 

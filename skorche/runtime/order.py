@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skorche.kernel import Paths
-from skorche.place import Places
+from skorche.place import Places, order_key
 
 Origin = tuple["Slot", int]
 
@@ -20,12 +20,24 @@ Origin = tuple["Slot", int]
 class Slot:
     """One chunk's results under construction, per port: (position in the chunk, item, place)."""
 
-    __slots__ = ("holds", "parts", "pending")
+    __slots__ = ("_divided", "holds", "parts", "pending")
 
     def __init__(self, pending: int, ports: int, holds: list[int]) -> None:
         self.pending = pending
         self.holds = holds
         self.parts: list[list[tuple[int, Any, Any]]] = [[] for _ in range(ports)]
+        self._divided = False
+
+    def divide(self) -> None:
+        """One of the items has become two, which are worked on apart and need room each."""
+        self.pending += 1
+        self.holds = [hold + 1 for hold in self.holds]
+        self._divided = True
+
+    def sort(self) -> None:
+        """Put the results in order; what was divided shares a position, and is told apart by its places."""
+        for part in self.parts:
+            part.sort(key=lambda piece: (piece[0], order_key(piece[2]) if self._divided else ()))
 
 
 class Window:
@@ -55,7 +67,6 @@ class Window:
         ready: list[Slot] = []
         while self._slots and not self._slots[0].pending:
             slot = self._slots.popleft()
-            for part in slot.parts:
-                part.sort(key=lambda piece: piece[0])
+            slot.sort()
             ready.append(slot)
         return ready

@@ -31,10 +31,14 @@ FEWEST_FOR_A_SHARE = 20
 
 
 class Policy(NamedTuple):
-    """What the run was told to do with failures. `max_failures`: a number of items, or a share of those that ended."""
+    """What the run was told to do with failures. `max_failures`: a number of items, or a share of those that ended.
+
+    After `stall_timeout` seconds in which nothing came back, the run says what it waits for.
+    """
 
     on_error: OnError = "raise"
     max_failures: float | None = None
+    stall_timeout: float | None = None
 
 
 class Recovery:
@@ -76,8 +80,7 @@ class Recovery:
             places = [element(place, 0, 2), element(place, 1, 2)]
         self._books.tallies[node].divided += 1
         if origin is not None:
-            origin[0].pending += 1
-            origin[0].holds = [hold + 1 for hold in origin[0].holds]
+            origin[0].divide()
         for part, where in zip((items[:half], items[half:]), places, strict=True):
             stage.due.append(Again(part, where, 0, trouble.step, origin))
         for target in stage.targets:

@@ -21,10 +21,10 @@ from skorche.compile.plan import Plan
 from skorche.errors import InternalError, TaskTimeout
 from skorche.kernel import Outcome, Path, Trouble
 from skorche.place import SOURCE_STRIDE
-from skorche.runtime.audit import audit, stuck
+from skorche.runtime.audit import audit, stalled, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.command import Command, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken
+from skorche.runtime.command import Command, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
 from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Started
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
@@ -53,9 +53,12 @@ class Scheduler:
         self._deadlines: list[tuple[float, int]] = []
         self._tickets = 0
         self._killing = False
+        self._stall_timeout = (policy or Policy()).stall_timeout
+        self._moved = 0.0
 
     def begin(self, now: float) -> list[Command]:
         """The first commands."""
+        self._moved = now
         return self.handle((), now)
 
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
@@ -64,6 +67,7 @@ class Scheduler:
             self._take(event, now)
         self.recovery.wake(now)
         self._expire(now)
+        self._watch(now)
         if self.recovery.fatal is not None and self.error is None:
             self._stop(self.recovery.fatal)
         self._advance(now)
@@ -75,10 +79,12 @@ class Scheduler:
         """When to call `handle` at the latest, events or not."""
         retry = self.recovery.next_timer
         deadline = self._deadlines[0][0] if self._deadlines else None
-        return min((time for time in (retry, deadline) if time is not None), default=None)
+        stall = self._moved + self._stall_timeout if self.flights and self._stall_timeout is not None else None
+        return min((time for time in (retry, deadline, stall) if time is not None), default=None)
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, Done):
+            self._moved = now
             self._done(event, now)
         elif isinstance(event, Fed):
             self._fed(event)
@@ -257,6 +263,12 @@ class Scheduler:
         while self._deadlines and self._deadlines[0][1] not in self.flights and self._deadlines[0][1] != -1:
             heapq.heappop(self._deadlines)
 
+    def _watch(self, now: float) -> None:
+        """Say what the run waits for when nothing has come back for a long time."""
+        if self._stall_timeout is not None and self.flights and now >= self._moved + self._stall_timeout:
+            self.books.commands.append(Warn(stalled(self.flights.values(), self._moved, now)))
+            self._moved = now
+
     # -- what starts and ends ---------------------------------------------------------------------------------------
 
     def _advance(self, now: float) -> None:
@@ -269,7 +281,7 @@ class Scheduler:
                 for gather in self.parts.gathers:
                     changed |= gather.send_early()
                 for stage in reversed(self.parts.stages):
-                    changed |= self._start(stage)
+                    changed |= self._start(stage, now)
             if not changed:
                 break
         if not self.books.stopping:
@@ -285,12 +297,13 @@ class Scheduler:
                     target.close()
         return changed
 
-    def _start(self, stage: Stage) -> bool:
+    def _start(self, stage: Stage, now: float) -> bool:
         started = False
         while stage.in_flight < stage.slots:
             flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
             if flight is None:
                 break
+            flight.since = now
             stage.in_flight += 1
             self.flights[flight.ticket] = flight
             self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))

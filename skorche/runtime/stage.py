@@ -37,12 +37,12 @@ class Again(NamedTuple):
 class Flight:
     """A chunk out at an engine, with the room held for its results."""
 
-    __slots__ = ("chunk", "holds", "origins", "stage", "ticket", "timed_out")
+    __slots__ = ("chunk", "holds", "origins", "since", "stage", "ticket", "timed_out")
 
     def __init__(self, ticket: int, stage: Stage, chunk: Chunk, holds: list[int], origins: list[Origin] | None) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.holds, self.origins = holds, origins
-        self.timed_out = False
+        self.since, self.timed_out = 0.0, False
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -18,7 +19,7 @@ from skorche.graph import EngineChoice, OnError
 from skorche.observe.report import Report
 from skorche.place import sort_by_place
 from skorche.queue import Queue
-from skorche.runtime.command import Command, Deliver, Event, Kill, Pull, Stop, Submit, Tick
+from skorche.runtime.command import Command, Deliver, Event, Kill, Pull, Stop, StopSources, Submit, Tick
 from skorche.runtime.engine import Done, Lost
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
@@ -29,6 +30,8 @@ from skorche.testing.outside import Reader, Source
 from skorche.testing.workers import SimulatedEngine
 
 STEP_LIMIT = 20_000
+LATEST = 0.01
+"""Seconds by which a busy coordinator may come late to an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +161,17 @@ class _Play:
     def _next_events(self) -> list[Event]:
         """What happens next: sometimes one event, sometimes several at once, as a busy coordinator sees them."""
         timer, agenda = self._scheduler.next_timer, self._agenda
+        late = math.inf
         while not self._events or self._random.random() < 0.3:
             following = agenda.next_time
             if timer is not None and (following is None or timer < following) and not self._events:
                 self._clock.now = max(self._clock.now, timer)
                 self._events.append(Tick())
                 break
-            if following is None:
+            if following is None or (self._events and following > late):
                 break
             agenda.advance()
+            late = self._clock.now + LATEST if len(self._events) < 2 else late
         if not self._events:
             raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
         events = self._events[:]
@@ -195,7 +200,7 @@ class _Play:
                 self._sources[command.source].ask(command.count)
             elif isinstance(command, Kill):
                 self._engine.kill(command.ticket, command.stage)
-            else:
+            elif isinstance(command, StopSources):
                 for source in self._sources:
                     source.stop()
 

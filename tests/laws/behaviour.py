@@ -60,6 +60,9 @@ class Node:
         told = [f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default]
         return f"Node({', '.join(told)})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))  # Hypothesis would print all fields
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -1,0 +1,50 @@
+"""Progress of a long run: a plain line on stderr every few seconds, written by a thread of its own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from threading import Event, Thread
+
+SECONDS = 5.0
+"""Between two lines, and before the first: a short run says nothing."""
+
+
+class Progress:
+    """Writes lines while a run goes on; see `runtime.coordinator.Observer`."""
+
+    def __init__(self, name: str, seconds: float = SECONDS) -> None:
+        self._name, self._seconds = name, seconds
+        self._ended = Event()
+        self._thread: Thread | None = None
+
+    def start(self, counts: Callable[[], dict[str, int]]) -> None:
+        """Begin to write lines about `counts`, until stopped."""
+        self._began = time.monotonic()
+        self._thread = Thread(target=self._write, args=(counts,), name=f"skorche progress {self._name}")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _write(self, counts: Callable[[], dict[str, int]]) -> None:
+        while not self._ended.wait(self._seconds):
+            try:
+                print(progress_line(self._name, counts(), time.monotonic() - self._began), file=sys.stderr, flush=True)
+            except (OSError, ValueError):  # stderr is closed or gone: nobody can see progress any more
+                return
+
+
+def progress_line(name: str, counts: dict[str, int], seconds: float) -> str:
+    """One line about a run that goes on.
+
+    >>> progress_line("job", {"admitted": 40, "delivered": 30, "filtered": 0, "failed": 2, "cancelled": 0}, 6.0)
+    'job: 6 s, 40 admitted, 30 delivered, 2 failed, 5.3 items/s'
+    """
+    ended = sum(counts.values()) - counts["admitted"]
+    parts = [f"{count} {word}" for word, count in counts.items() if count or word in ("admitted", "delivered")]
+    return f"{name}: {seconds:.0f} s, {', '.join(parts)}, {ended / max(seconds, 1e-9):.3g} items/s"

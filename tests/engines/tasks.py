@@ -1,0 +1,355 @@
+"""Functions for workers to run. They stand apart so that a worker that imports them does not import pytest."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import skorche
+
+from .waiting import wait_file
+
+ORIGIN = "as imported"
+"""Tests change this in their own process: a function that travels by name sees what was imported."""
+
+
+# -- ordinary work --------------------------------------------------------------------------------------------------
+
+
+def same(item: Any) -> Any:
+    """The item itself."""
+    return item
+
+
+def double(number: int) -> int:
+    """Twice the number."""
+    return 2 * number
+
+
+def square_all(numbers: list[int]) -> list[int]:
+    """The squares."""
+    return [number * number for number in numbers]
+
+
+def is_none(item: object) -> bool:
+    """Whether it is None."""
+    return item is None
+
+
+def inverse(number: float) -> float:
+    """1 / number, which fails for 0."""
+    return 1 / number
+
+
+def size_of(data: bytes) -> int:
+    """How many bytes."""
+    return len(data)
+
+
+def grow(size: int) -> bytes:
+    """So many bytes."""
+    return bytes(size)
+
+
+class Scale:
+    """Something with a method."""
+
+    def __init__(self, by: int) -> None:
+        self.by = by
+
+    def apply(self, number: int) -> int:
+        """The number, scaled."""
+        return self.by * number
+
+    def __call__(self, number: int) -> int:
+        return self.by * number
+
+
+@skorche.task
+def origin(_: object) -> str:
+    """Where the function came from."""
+    return ORIGIN
+
+
+@skorche.task
+def has_cloudpickle(_: object) -> bool:
+    """Whether this process needed cloudpickle."""
+    return "cloudpickle" in sys.modules
+
+
+# -- work that tells when and where it was done --------------------------------------------------------------------
+
+
+class Interval(NamedTuple):
+    """When an item was worked on. The clock is the same in all processes of a machine."""
+
+    start: float
+    end: float
+
+
+def work_a_while(_: object) -> Interval:
+    """A little work, and when it was done."""
+    start = time.monotonic()
+    sum(range(20_000))
+    return Interval(start, time.monotonic())
+
+
+def most_at_once(intervals: list[Interval]) -> int:
+    """How many of the intervals overlap at the worst moment."""
+    moments = sorted([(one.start, 1) for one in intervals] + [(one.end, -1) for one in intervals])
+    most = now = 0
+    for _, change in moments:
+        now += change
+        most = max(most, now)
+    return most
+
+
+def process_id(_: object) -> int:
+    """Who does it."""
+    return os.getpid()
+
+
+class Meeting(NamedTuple):
+    """An item that is done only when another one has been begun: `says` is written first, then `waits` waited for."""
+
+    number: int
+    says: Path
+    waits: Path
+
+
+def meet(meeting: Meeting) -> int:
+    """The number of the item, once the other one is there too."""
+    meeting.says.touch()
+    wait_file(meeting.waits)
+    return meeting.number
+
+
+class Effect(NamedTuple):
+    """An item whose work leaves a line in a file."""
+
+    number: int
+    log: str
+
+
+def note_effect(effect: Effect) -> None:
+    """Add the number to the log: one write in append mode, which no other process can break up."""
+    log = os.open(effect.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(log, f"{effect.number}\n".encode())
+    finally:
+        os.close(log)
+
+
+def effects(log: Path) -> list[int]:
+    """The numbers in a log, in the order of the file."""
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+# -- failures -------------------------------------------------------------------------------------------------------
+
+
+class TwoPart(Exception):
+    """An exception that pickle cannot rebuild, because its constructor wants something else than `args`."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(f"{detail} (code {code})")
+        self.code, self.detail = code, detail
+
+
+class Doubling(Exception):
+    """An exception that pickle rebuilds with another text than it had."""
+
+    def __init__(self, text: str, mark: str = "!") -> None:
+        super().__init__(text + mark)
+
+
+class Locked(Exception):
+    """An exception that cannot be pickled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+class Unspeakable(Exception):
+    """An exception whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def raise_two_part(_: object) -> None:
+    """Fails."""
+    raise TwoPart(7, "no disk")
+
+
+def raise_doubling(_: object) -> None:
+    """Fails."""
+    raise Doubling("oh")
+
+
+def raise_locked(_: object) -> None:
+    """Fails."""
+    raise Locked("held")
+
+
+def raise_unspeakable(_: object) -> None:
+    """Fails."""
+    raise Unspeakable
+
+
+def raise_annotated(_: object) -> None:
+    """Fails with a cause and a note."""
+    try:
+        raise KeyError("deep")
+    except KeyError as error:
+        outer = ValueError("outer")
+        outer.add_note("a note of the task's")
+        raise outer from error
+
+
+def raise_in_context(_: object) -> None:
+    """Fails while another failure is handled."""
+    try:
+        raise KeyError("first")
+    except KeyError:
+        raise ValueError("second")  # noqa: B904  (a context, and no cause, is what is wanted)
+
+
+def raise_group(_: object) -> None:
+    """Fails with two exceptions, one of which has a cause and a note."""
+    inner = ValueError("one")
+    inner.__cause__ = KeyError("why")
+    inner.add_note("of the first")
+    raise ExceptionGroup("both", [inner, TwoPart(2, "two")])
+
+
+def raise_long_chain(length: int) -> None:
+    """Fails with a chain of so many causes, each of which is the context as well."""
+    try:
+        if length:
+            raise_long_chain(length - 1)
+    except ValueError as error:
+        raise ValueError(length) from error
+    raise ValueError(length)
+
+
+def leave(item: Any) -> Any:
+    """Tries to end the program, well."""
+    raise SystemExit(0)
+
+
+def interrupt(item: Any) -> Any:
+    """Behaves like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def stop_iterating(item: Any) -> Any:
+    """Behaves like an iterator at its end."""
+    return next(iter(()))
+
+
+def fail_first(marker: Path) -> str:
+    """Fails, unless it has been tried before: a file says so."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return marker.name
+    raise ConnectionError(f"{marker.name} is busy")
+
+
+def refuse_odd(number: int) -> int:
+    """Fails for odd numbers."""
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number
+
+
+def refuse_with(bad: int, numbers: list[int]) -> list[int]:
+    """Fails for a list that holds the bad number."""
+    if bad in numbers:
+        raise ValueError(f"{bad} among {len(numbers)}")
+    return numbers
+
+
+# -- objects that make trouble on their way ------------------------------------------------------------------------
+
+
+def _act(what: str) -> Any:
+    """What an object does at the moment chosen for it."""
+    if what == "raise":
+        raise RuntimeError("not on my watch")
+    if what == "exit":
+        os._exit(5)
+    if what == "leave":
+        raise SystemExit(0)
+    raise AssertionError(what)
+
+
+def _rebuild(what: str, home: int, where: str) -> "Fragile":
+    at_home = os.getpid() == home
+    if (where == "home") == at_home:
+        _act(what)
+    return Fragile(what, "never")
+
+
+class Fragile:
+    """Does something bad when it is pickled in the process it was made in, or unpickled at home or away."""
+
+    def __init__(self, what: str, when: str, home: int | None = None) -> None:
+        self.what, self.when = what, when
+        self.home = os.getpid() if home is None else home
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        if self.when == "pickled":
+            _act(self.what)
+        if self.when == "unpickled away":
+            return _rebuild, (self.what, self.home, "away")
+        if self.when == "unpickled at home":
+            return _rebuild, (self.what, self.home, "home")
+        return Fragile, (self.what, self.when, self.home)
+
+    def __repr__(self) -> str:
+        return f"Fragile({self.what}, {self.when})"
+
+
+class Order(NamedTuple):
+    """An item that asks for a fragile result, or for its own number."""
+
+    number: int
+    what: str = ""
+    when: str = ""
+    home: int = 0
+
+
+def obey(order: Order) -> Any:
+    """What was asked for."""
+    return Fragile(order.what, order.when, order.home) if order.what else order.number
+
+
+def lock_for(number: int) -> Any:
+    """A result that cannot be pickled, for one number; else the number."""
+    return threading.Lock() if number == 3 else number
+
+
+# -- pipelines inside tasks ----------------------------------------------------------------------------------------
+
+
+def run_inside(engine: str, number: int) -> list[int]:
+    """A pipeline of its own."""
+    with skorche.Pipeline("inner") as pipeline:
+        doubled = skorche.map(skorche.task(engine=engine)(double), skorche.Queue(fixed_inputs=range(number)))
+    pipeline.run().wait()
+    return doubled.flush()
+
+
+def counting(taken: list[int]) -> Iterator[int]:
+    """0, 1, 2 and so on without an end; `taken` tells how many were read."""
+    number = 0
+    while True:
+        taken[0] += 1
+        yield number
+        number += 1

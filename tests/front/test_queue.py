@@ -1,0 +1,207 @@
+"""`Queue`: where items go in and come out."""
+
+import pickle
+import threading
+
+import pytest
+
+import skorche
+from skorche import QUEUE_SENTINEL, Pipeline, Queue, QueueClosed
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def test_items_come_out_as_they_were_put():
+    queue = Queue()
+
+    queue.put(1)
+    queue.put(2)
+
+    assert (queue.get(), queue.get()) == (1, 2)
+
+
+def test_none_is_an_ordinary_item():
+    queue = Queue()
+
+    queue.put(None)
+    queue.close()
+
+    assert [queue.get(), queue.get()] == [None, QUEUE_SENTINEL]
+
+
+def test_a_closed_and_empty_queue_gives_the_sentinel_each_time():
+    queue = Queue()
+
+    queue.put("a")
+    queue.close()
+
+    assert [queue.get() for _ in range(4)] == ["a", QUEUE_SENTINEL, QUEUE_SENTINEL, QUEUE_SENTINEL]
+
+
+def test_putting_the_sentinel_is_an_old_spelling_of_close():
+    queue = Queue()
+
+    queue.put("a")
+    queue.put(QUEUE_SENTINEL)
+
+    assert queue.flush() == ["a"]
+    assert queue.get() is QUEUE_SENTINEL
+
+
+def test_closing_twice_is_fine():
+    queue = Queue()
+
+    queue.close()
+    queue.close()
+
+    assert queue.get() is QUEUE_SENTINEL
+
+
+def test_put_after_close_is_refused():
+    queue = Queue(name="letters")
+    queue.close()
+
+    with pytest.raises(QueueClosed) as caught:
+        queue.put("a")
+
+    assert str(caught.value) == (
+        "an item was put into queue 'letters'.\n"
+        "  Why:  it takes no more items: it is closed.\n"
+        "  Mend: put items before closing the queue, and while its run goes on."
+    )
+
+
+def test_put_into_a_queue_with_fixed_inputs_is_refused():
+    queue = Queue(name="letters", fixed_inputs="ab")
+
+    with pytest.raises(QueueClosed) as caught:
+        queue.put("c")
+
+    assert str(caught.value) == (
+        "an item was put into queue 'letters'.\n"
+        "  Why:  it takes no more items: its items were given as fixed_inputs.\n"
+        "  Mend: put into a queue without fixed_inputs."
+    )
+
+
+def test_put_into_a_queue_that_a_task_fills_is_refused(told):
+    sizes = skorche.map(len, Queue(), queue_out=Queue(name="sizes"))
+
+    with pytest.raises(QueueClosed) as caught:
+        sizes.put(3)
+
+    assert told(caught) == (
+        "an item was put into queue 'sizes'.\n"
+        "  Why:  it takes no more items: task 'len' (here) fills it.\n"
+        "  Mend: put into a queue at the start of the pipeline."
+    )
+
+
+def test_a_queue_that_got_its_name_later_is_called_by_it():
+    queue = Queue().nameit("letters")
+    queue.close()
+
+    with pytest.raises(QueueClosed, match="was put into queue 'letters'"):
+        queue.put("a")
+
+
+def test_nameit_gives_the_queue_back():
+    queue = Queue()
+
+    assert queue.nameit("letters") is queue
+    assert queue.name == "letters"
+
+
+def test_get_gives_up_after_its_timeout():
+    with pytest.raises(TimeoutError, match="no item came in time"):
+        Queue().get(timeout=0.01)
+
+
+def test_an_item_that_is_there_comes_without_any_patience():
+    queue = Queue()
+
+    queue.put("a")
+
+    assert queue.get(timeout=0) == "a"
+
+
+def test_get_waits_for_an_item_that_another_thread_puts():
+    queue = Queue()
+    putting = threading.Thread(target=queue.put, args=("a",))
+
+    putting.start()
+    got = queue.get(timeout=20)
+    putting.join()
+
+    assert got == "a"
+
+
+def test_flush_takes_what_is_there_and_leaves_nothing():
+    queue = Queue()
+    queue.put(1)
+    queue.put(2)
+
+    assert (queue.flush(), queue.flush()) == ([1, 2], [])
+
+
+def test_fixed_inputs_can_be_read_before_any_run():
+    queue = Queue(fixed_inputs=[1, 2, 3])
+
+    assert (queue.get(), queue.flush(), queue.get()) == (1, [2, 3], QUEUE_SENTINEL)
+
+
+def test_fixed_inputs_that_were_read_are_there_for_the_run():
+    numbers = Queue(fixed_inputs=[1, 2])
+    with Pipeline() as pipeline:
+        made = skorche.map(abs, numbers)
+
+    read = numbers.flush()
+    pipeline.run().wait()
+
+    assert (read, made.flush()) == ([1, 2], [1, 2])
+
+
+def test_iteration_ends_when_the_queue_is_closed():
+    queue = Queue()
+    skorche.push_to_queue("abc", queue)
+
+    assert list(queue) == ["a", "b", "c"]
+
+
+def test_push_to_queue_puts_all_items_and_closes():
+    queue = Queue()
+
+    skorche.push_to_queue(iter([1, 2]), queue)
+
+    assert queue.flush() == [1, 2]
+    with pytest.raises(QueueClosed):
+        queue.put(3)
+
+
+def test_what_was_put_before_the_run_is_worked_on():
+    numbers = Queue()
+    with Pipeline() as pipeline:
+        made = skorche.map(lambda number: 2 * number, numbers)
+
+    skorche.push_to_queue(range(5000), numbers)
+    pipeline.run().wait()
+
+    assert made.flush() == list(range(0, 10_000, 2))
+
+
+def test_a_queue_cannot_be_pickled():
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(Queue(name="letters"))
+
+    assert str(caught.value) == (
+        "queue 'letters' cannot be pickled: it belongs to this process. Pass items, not the queue."
+    )
+
+
+def test_the_sentinel_pickles_to_itself():
+    assert pickle.loads(pickle.dumps(QUEUE_SENTINEL)) is QUEUE_SENTINEL
+
+
+def test_the_sentinel_equals_nothing_else():
+    assert QUEUE_SENTINEL != None  # noqa: E711  (the comparison is what is tested)
+    assert repr(QUEUE_SENTINEL) == "QUEUE_SENTINEL"

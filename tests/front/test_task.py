@@ -1,0 +1,166 @@
+"""`@skorche.task`: functions that know how they run, under names people recognise."""
+
+import functools
+
+import pytest
+
+import skorche
+from skorche import GraphError, Pipeline, Queue, Task
+
+
+def add_one(number):
+    """One more."""
+    return number + 1
+
+
+def names_of(pipeline: Pipeline) -> list[str]:
+    return [node.name for node in pipeline.graph.nodes]
+
+
+def test_a_task_can_be_called_as_the_function_it_is():
+    inc = skorche.task(add_one)
+
+    assert inc(1) == 2
+
+
+@pytest.mark.parametrize("decorate", [skorche.task, skorche.task(), skorche.task(max_workers=2)])
+def test_the_name_is_the_functions_with_or_without_parentheses(decorate):
+    inc = decorate(add_one)
+
+    assert isinstance(inc, Task)
+    assert inc.name == "add_one"
+
+
+def test_a_name_can_be_given():
+    inc = skorche.task(name="inc")(add_one)
+
+    assert (inc.name, inc(1)) == ("inc", 2)
+
+
+def test_a_lambda_is_called_lambda():
+    assert skorche.task(lambda item: item).name == "<lambda>"
+
+
+def test_a_partial_is_called_by_its_function():
+    assert skorche.task(functools.partial(add_one)).name == "add_one"
+
+
+def test_a_callable_object_is_called_by_its_class():
+    class Adder:
+        def __call__(self, number):
+            return number + 1
+
+    assert skorche.task(Adder()).name == "Adder"
+
+
+def test_a_task_keeps_what_the_function_says_of_itself():
+    inc = skorche.task(add_one)
+
+    assert (inc.__name__, inc.__doc__, inc.__wrapped__) == ("add_one", "One more.", add_one)
+
+
+def test_methods_and_builtins_are_tasks_too():
+    words = []
+
+    with Pipeline() as pipeline:
+        sizes = skorche.chain([str.upper, len], Queue(fixed_inputs=["ab"]))
+        skorche.map(words.append, sizes)
+    pipeline.run(engine="inline").wait()
+
+    assert words == [2]
+
+
+def test_what_is_not_told_is_as_the_design_says():
+    settings = skorche.task(add_one).settings
+
+    assert (settings.retries, settings.backoff, settings.retry_on, settings.timeout) == (0, 0.5, Exception, None)
+    assert (settings.ordered, settings.idempotent, settings.isolate) == (False, True, False)
+
+
+def test_each_binding_is_a_node_with_a_name_of_its_own():
+    inc = skorche.task(name="inc")(add_one)
+
+    with Pipeline() as pipeline:
+        skorche.chain([inc, inc, inc.options(tag="wide")], Queue())
+
+    assert names_of(pipeline) == ["inc", "inc(2)", "inc(wide)"]
+
+
+def test_two_bindings_with_one_tag_are_told_apart():
+    wide = skorche.task(name="inc", tag="wide")(add_one)
+
+    with Pipeline() as pipeline:
+        skorche.chain([wide, wide], Queue())
+
+    assert names_of(pipeline) == ["inc(wide)", "inc(wide)(2)"]
+
+
+def test_names_are_unique_per_pipeline_only():
+    inc = skorche.task(name="inc")(add_one)
+
+    with Pipeline() as first:
+        skorche.map(inc, Queue())
+    with Pipeline() as second:
+        skorche.map(inc, Queue())
+
+    assert names_of(first) == names_of(second) == ["inc"]
+
+
+def test_options_give_a_changed_copy():
+    inc = skorche.task(retries=2)(add_one)
+
+    wide = inc.options(max_workers=4)
+
+    assert (wide.settings.max_workers, wide.settings.retries, wide.name) == (4, 2, "add_one")
+    assert inc.settings.max_workers is None
+
+
+def test_options_can_change_the_name():
+    inc = skorche.task(add_one).options(name="inc")
+
+    assert inc.name == "inc"
+
+
+def test_bind_fixes_keyword_arguments():
+    @skorche.task(retries=2)
+    def scale(number, by=1, plus=0):
+        return number * by + plus
+
+    triple = scale.bind(by=3).bind(plus=1)
+
+    assert (triple(5), scale(5)) == (16, 5)
+    assert (triple.name, triple.settings.retries) == ("scale", 2)
+
+
+def test_an_option_that_does_not_exist_is_refused_with_the_nearest():
+    with pytest.raises(GraphError) as caught:
+        skorche.task(retrys=3)
+
+    assert caught.value.what == "a task was given the option 'retrys'."
+    assert caught.value.why.startswith("the options are engine, max_workers, retries, backoff, retry_on, timeout, ")
+    assert caught.value.mend == "Did you mean 'retries'? Otherwise leave it out."
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("max_workers", 0, "1 or more workers"),
+        ("retries", -1, "0 or more retries"),
+        ("backoff", -0.1, "0 or more seconds"),
+        ("timeout", 0, "more than 0 seconds, or None"),
+        ("on_error", "ignore", "'raise', 'collect' or None"),
+    ],
+)
+def test_a_value_without_meaning_is_refused(option, value, wanted):
+    with pytest.raises(GraphError) as caught:
+        skorche.task(**{option: value})(add_one)
+
+    assert str(caught.value) == (
+        f"a task was given {option}={value!r}.\n  Why:  it has no meaning.\n  Mend: give {wanted}."
+    )
+
+
+def test_a_task_says_where_it_was_declared():
+    inc = skorche.task(add_one)
+
+    assert repr(inc) == f"<Task add_one at {__file__}:{add_one.__code__.co_firstlineno}>"
