@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
@@ -194,7 +195,8 @@ class Pipeline:
 def _policy(on_error: OnError | None, max_failures: float | None, stall_timeout: float | None) -> Policy:
     if on_error not in (None, "raise", "collect"):
         raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
-    if max_failures is not None and (max_failures < 0 or (isinstance(max_failures, float) and max_failures > 1)):
+    most = 1.0 if isinstance(max_failures, float) else math.inf
+    if max_failures is not None and not 0 <= max_failures <= most:
         raise GraphError(
             f"run() was given max_failures={max_failures!r}.",
             "it is a number of items, or a share between 0.0 and 1.0.",

@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import chain, pairwise
 from threading import Condition
 from typing import Generic, NoReturn, TypeVar, cast
 
 from skorche.errors import AlreadyRunning, QueueClosed
-from skorche.place import Place, Places, join, sort_by_place
+from skorche.place import Places, sort_by_place
 
 T = TypeVar("T")
 
@@ -224,19 +225,11 @@ class Outbox(Generic[T]):
 
 
 def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
-    if all(type(places) is range for _, places in pieces):
-        pieces.sort(key=lambda piece: cast(range, piece[1]).start)
-    items: list[object] = []
-    run: Places = pieces[0][1] if pieces else ()
-    scattered: list[Place] | None = None
-    for number, (some, places) in enumerate(pieces):
-        items += some
-        if number and scattered is None:
-            joined = join(run, places)
-            if type(joined) is range:
-                run = joined
-            else:
-                scattered = cast("list[Place]", joined)
-        elif scattered is not None:
-            scattered += places
-    return sort_by_place(items, run if scattered is None else scattered)
+    """The items of all pieces by place. Pieces that are runs, and follow each other, need no sorting by item."""
+    runs = [(places, items) for items, places in pieces if type(places) is range]
+    if len(runs) == len(pieces):
+        runs.sort(key=lambda run: run[0].start)
+        if all(left.stop <= right.start for (left, _), (right, _) in pairwise(runs)):
+            return list(chain.from_iterable([items for _, items in runs]))
+    items = list(chain.from_iterable([items for items, _ in pieces]))
+    return sort_by_place(items, list(chain.from_iterable([places for _, places in pieces])))

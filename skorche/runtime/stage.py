@@ -94,10 +94,13 @@ class Stage:
         if self.plan.timeout is not None or self.cost is None:
             size = 1
         else:
-            share = -(-waiting // (2 * self.plan.workers))
+            workers = self.plan.workers
+            share = waiting if workers == 1 else -(-waiting // (2 * workers))  # alone, there is nobody to share with
             size = max(1, min(share, int(self.capabilities.chunk_seconds / self.cost), self._largest * GROWTH))
             if self.capabilities.chunk_bytes and self._bytes:
                 size = max(1, min(size, int(self.capabilities.chunk_bytes / self._bytes)))
+        if self.in_flight >= self.plan.workers and 2 * size < self._largest:
+            return 0  # every worker has one: a small chunk can grow until somebody needs it
         for target, ratio in zip(self.targets, self._ratios, strict=True):
             room = target.room
             if room < size * ratio:

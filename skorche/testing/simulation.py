@@ -161,17 +161,18 @@ class _Play:
     def _next_events(self) -> list[Event]:
         """What happens next: sometimes one event, sometimes several at once, as a busy coordinator sees them."""
         timer, agenda = self._scheduler.next_timer, self._agenda
-        late = math.inf
-        while not self._events or self._random.random() < 0.3:
+        while not self._events:
             following = agenda.next_time
-            if timer is not None and (following is None or timer < following) and not self._events:
+            if timer is not None and (following is None or timer < following):
                 self._clock.now = max(self._clock.now, timer)
                 self._events.append(Tick())
+            elif following is not None:
+                agenda.advance()
+            else:
                 break
-            if following is None or (self._events and following > late):
-                break
+        latest = self._clock.now + LATEST
+        while (agenda.next_time or math.inf) < latest and self._random.random() < 0.3:
             agenda.advance()
-            late = self._clock.now + LATEST if len(self._events) < 2 else late
         if not self._events:
             raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
         events = self._events[:]

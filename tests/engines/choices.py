@@ -1,0 +1,53 @@
+"""The engines that all must pass the same suite."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import loky
+
+WORKERS = 4
+
+
+class Choice(NamedTuple):
+    """An engine as `run(engine=...)` takes it. `borders`: items and results are pickled on their way."""
+
+    name: str
+    engine: Any
+    borders: bool = False
+
+
+def four_threads() -> Executor:
+    """A factory, as users write it."""
+    return ThreadPoolExecutor(WORKERS)
+
+
+def spawned_processes() -> Executor:
+    """The standard library's pool. Two processes: each takes a third of a second to start."""
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+
+def loky_processes() -> Executor:
+    """An executor of loky's that is nobody else's."""
+    return loky.ProcessPoolExecutor(2)
+
+
+FACTORIES: dict[str, Callable[[], Executor]] = {
+    "thread pool factory": four_threads,
+    "process pool factory": spawned_processes,
+    "loky factory": loky_processes,
+}
+NAMES = ("inline", "thread", "process", "thread pool", *FACTORIES)
+BORDERS = frozenset({"process", "process pool factory", "loky factory"})
+
+
+@contextmanager
+def choose(name: str) -> Iterator[Choice]:
+    """The engine of that name, for as long as a test goes on."""
+    if name == "thread pool":
+        with ThreadPoolExecutor(WORKERS) as pool:
+            yield Choice(name, pool)
+    else:
+        yield Choice(name, FACTORIES.get(name, name), name in BORDERS)
