@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from skorche.errors import shorten, text_of
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """One item that failed: where, with what, why, and after how many attempts.
 
     `error` is the exception itself (or a `RemoteError` for one that cannot leave its process), `traceback` its text
@@ -28,8 +26,7 @@ class Failure:
         return f"{self.node} failed{tries} for {shorten(self.item, 80)}: {text_of(self.error)}"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeTally:
+class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
@@ -51,8 +48,7 @@ class NodeTally:
     p99: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(NamedTuple):
     """All that is known of a run at its end: what a report is made from."""
 
     name: str
@@ -66,6 +62,6 @@ class RunFinished:
     unhandled: int
     abandoned_threads: int
     failures: tuple[Failure, ...]
-    nodes: Mapping[str, NodeTally] = field(default_factory=dict)
+    nodes: Mapping[str, NodeTally]
     guarantees: tuple[str, ...] = ()
     error: BaseException | None = None

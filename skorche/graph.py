@@ -7,11 +7,9 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar, cast, overload
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, overload
 
 from skorche.errors import GraphError, Location, nearest, shorten
 from skorche.kernel import Regrouping, Work
@@ -23,12 +21,14 @@ T = TypeVar("T")
 A_contra = TypeVar("A_contra", contravariant=True)
 B_co = TypeVar("B_co", covariant=True)
 
+CO_COROUTINE = 0x80
+"""`inspect.CO_COROUTINE`; that module takes 5 ms to import."""
+
 OnError = Literal["raise", "collect"]
 EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOptions:
+class TaskOptions(NamedTuple):
     """How a task runs. Seconds as float; `None` leaves it to the run."""
 
     engine: EngineChoice = None
@@ -43,7 +43,8 @@ class TaskOptions:
     isolate: bool = False
     tag: str | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise a `GraphError` for a value that has no meaning."""
         for name, fine, wanted in (
             ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
             ("retries", self.retries >= 0, "0 or more retries"),
@@ -120,14 +121,16 @@ def name_of(function: Callable[..., object]) -> str:
 def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
     """Options with changes, or an error that offers the nearest name."""
     for name in changes:
-        if name not in TaskOptions.__slots__:
-            known = ", ".join(TaskOptions.__slots__)
+        if name not in TaskOptions._fields:
+            known = ", ".join(TaskOptions._fields)
             raise GraphError(
                 f"a task was given the option {name!r}.",
                 f"the options are {known}.",
-                f"{nearest(name, TaskOptions.__slots__)}Otherwise leave it out.",
+                f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
             )
-    return replace(options, **changes)
+    changed = options._replace(**changes)
+    changed.check()
+    return changed
 
 
 @overload
@@ -186,7 +189,8 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
             f"{type(function).__name__} objects cannot be called.",
             "give a function, or decorate one with @skorche.task.",
         )
-    if inspect.iscoroutinefunction(function):
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & CO_COROUTINE:
         raise GraphError(
             f"{name_of(function)} is an async function.",
             "calling it only makes a coroutine that nobody awaits.",
@@ -195,8 +199,7 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
     return Task(function, name, options or TaskOptions())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
+class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
 
     `work` makes the per-item step, `regrouping` the memory; exactly one of them is not None. `rides` tells where the
@@ -215,7 +218,6 @@ class Node:
     work: Callable[[], Work] | None = None
     regrouping: Callable[[], Regrouping] | None = None
     edge_labels: tuple[str, ...] = ()
-    changes_count: bool = False
 
     @property
     def title(self) -> str:
@@ -223,15 +225,15 @@ class Node:
         return f"{'task' if self.task else 'op'} {self.name!r} ({self.declared})"
 
 
-@dataclass
 class Graph:
     """Nodes in order of declaration, and which queue connects which. Refuses what cannot be right at once."""
 
-    name: str = "pipeline"
-    nodes: list[Node] = field(default_factory=list)
-    producers: dict[int, Node] = field(default_factory=dict)
-    consumers: dict[int, Node] = field(default_factory=dict)
-    queues: dict[int, Queue[Any]] = field(default_factory=dict)
+    def __init__(self, name: str = "pipeline") -> None:
+        self.name = name
+        self.nodes: list[Node] = []
+        self.producers: dict[int, Node] = {}
+        self.consumers: dict[int, Node] = {}
+        self.queues: dict[int, Queue[Any]] = {}
 
     def add(self, node: Node) -> Node:
         """Add a node under a name of its own.
@@ -239,7 +241,7 @@ class Graph:
         Raises:
             GraphError: a queue has a producer or a consumer already, stands on both sides, or closes a circle.
         """
-        node = replace(node, name=self._unique(node.name))
+        node = node._replace(name=self._unique(node.name))
         outputs = [*node.outputs, *([node.errors] if node.errors is not None else [])]
         self._check_free(node.inputs, self.consumers, node, "consumes", "tee it when both need every item")
         self._check_free(outputs, self.producers, node, "fills", "give each its own queue and merge them")

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
 from skorche.port import Inbox, Outbox, Sentinel
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Readable(Protocol[T_co]):
+    """A queue as one who only reads it sees it: a `Queue[list[int]]` is a `Readable[Iterable[int]]` too."""
+
+    def get(self, timeout: float | None = None) -> T_co | Sentinel:
+        """The next item."""
+        ...
 
 
 class Queue(Generic[T]):

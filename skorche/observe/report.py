@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -73,7 +73,7 @@ class Report:
             for failure in self.failures
         ]
         plain = {name: getattr(self, name) for name in self.__slots__}
-        nodes = {name: asdict(tally) for name, tally in self.nodes.items()}
+        nodes = {name: tally._asdict() for name, tally in self.nodes.items()}
         return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
 
     def __str__(self) -> str:

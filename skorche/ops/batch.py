@@ -40,7 +40,6 @@ def batch(
         (queue_in,),
         [queue_out],
         regrouping=partial(Batching, batch_size, not fill_batch),
-        changes_count=True,
     )
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, overload
 
 from skorche.errors import GraphError
@@ -14,6 +14,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
+E = TypeVar("E")
+AnyTask = Callable[[Any], Any]
+F = TypeVar("F", bound=AnyTask)
 
 
 @overload
@@ -31,14 +34,30 @@ def chain(
 ) -> Queue[D]: ...
 @overload
 def chain(
-    tasks: Sequence[Callable[[Any], Any]], queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None
-) -> Queue[Any]: ...
+    tasks: tuple[Callable[[A], B], Callable[[B], C], Callable[[C], D], Callable[[D], E]],
+    queue_in: Queue[A],
+    *,
+    queue_out: Queue[E] | None = None,
+) -> Queue[E]: ...
+@overload
 def chain(
-    tasks: Sequence[Callable[[Any], Any]], queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None
+    tasks: tuple[Callable[[A], B], Callable[[B], C], Callable[[C], D], Callable[[D], E], *tuple[AnyTask, ...]],
+    queue_in: Queue[A],
+    *,
+    queue_out: Queue[Any] | None = None,
+) -> Queue[Any]: ...
+@overload
+def chain(
+    tasks: list[AnyTask] | Iterator[AnyTask] | AnyTask, queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None
+) -> Queue[Any]: ...
+@overload
+def chain(tasks: list[F], queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None) -> Queue[Any]: ...
+def chain(
+    tasks: Iterable[AnyTask] | AnyTask, queue_in: Queue[Any], *, queue_out: Queue[Any] | None = None
 ) -> Queue[Any]:
     """`chain([f, g, h], queue_in)` gives `h(g(f(item)))`; the same as three calls of `map`.
 
-    A tuple of tasks is checked by type checkers, a list is not.
+    A tuple of tasks is checked by type checkers (its first four), a list is not.
 
     >>> drive(chain, [1, 2], tasks=[lambda n: n + 1, lambda n: n * 10])
     [20, 30]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
-from skorche.queue import Queue
+from skorche.queue import Queue, Readable
 
 T = TypeVar("T")
 
 
-def unbatch(queue_in: Queue[Iterable[T]] | Queue[list[T]], *, queue_out: Queue[T] | None = None) -> Queue[T]:
+def unbatch(queue_in: Readable[Iterable[T]], *, queue_out: Queue[T] | None = None) -> Queue[T]:
     """The elements of each item, which may be any iterable. An empty one counts as filtered.
 
     >>> drive(unbatch, [[1, 2], (), "ab"])
@@ -25,7 +25,12 @@ def unbatch(queue_in: Queue[Iterable[T]] | Queue[list[T]], *, queue_out: Queue[T
         GraphError: a queue has a consumer or a producer already. An item that cannot be iterated fails.
     """
     (made,) = declare(
-        "Unbatch", "Unbatch", (queue_in,), [queue_out], rides="anywhere", work=Unbatching, changes_count=True
+        "Unbatch",
+        "Unbatch",
+        (cast("Queue[Any]", queue_in),),
+        [queue_out],
+        rides="anywhere",
+        work=Unbatching,
     )
     return made
 

@@ -280,7 +280,7 @@ class Coordinator:
         if kind is Snapshot:
             event.answer.put(self._tallies())
             return None
-        return event  # type: ignore[no-any-return]
+        return event  # type: ignore[no-any-return]  # whatever else comes is an event
 
     def _read(self, source: int) -> Fed | None:
         if source in self._finished_inputs:

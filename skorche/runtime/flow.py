@@ -101,6 +101,7 @@ class Gather:
         self._feeders = feeders
         self.target: Target
         self._held = self._reserved = 0
+        self.open = True
 
     @property
     def room(self) -> int:
@@ -145,12 +146,17 @@ class Gather:
             self.target.accept(items, places)
         self._reserve()
 
-    def send_early(self) -> bool:
-        """Let a group go that is not full, if it may and its reader waits for it."""
-        if not (self._regrouping.eager and self._regrouping.held and self.idle):
-            return False
-        self._send(*self._regrouping.close())
-        return True
+    def flow(self) -> bool:
+        """Let a group go that is not full, early or as the last one; then close. Whether anything changed."""
+        held = self._regrouping.held
+        early = self._regrouping.eager and held and self.idle
+        last = not self._feeders and self.open and (not held or self.target.room > 0)
+        if early or last:
+            self._send(*self._regrouping.close())
+        if last:
+            self.open = False
+            self.target.close()
+        return bool(early or last)
 
     def _cancel(self, places: Places) -> None:
         self._tally.cancelled += len(places)
@@ -161,11 +167,8 @@ class Gather:
         self._cancel(self._regrouping.drop())
 
     def close(self) -> None:
-        """One feeder has ended; after the last one what is held goes on."""
+        """One feeder has ended; after the last one what is held goes on, as soon as there is room."""
         self._feeders -= 1
-        if not self._feeders:
-            self._send(*self._regrouping.close())
-            self.target.close()
 
 
 class Outlet:
@@ -176,12 +179,16 @@ class Outlet:
         self.maxsize = maxsize
         self._unread = self._held = 0
         self.open = True
-        self.idle = True
 
     @property
     def room(self) -> int:
         """Results that may still come."""
         return UNBOUNDED if self.maxsize is None else self.maxsize - self._unread - self._held
+
+    @property
+    def idle(self) -> bool:
+        """Whether users would take one more result."""
+        return self.room > 0
 
     def hold(self, count: int) -> None:
         """Keep room for results to come."""

@@ -20,7 +20,7 @@ from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
 from skorche.events import Failure
 from skorche.graph import OnError
 from skorche.kernel import Trouble
-from skorche.place import Group, Place, element
+from skorche.place import Group, Place, element, roots
 from skorche.runtime.flow import Books
 from skorche.runtime.ledger import End
 from skorche.runtime.order import Origin
@@ -48,6 +48,7 @@ class Recovery:
         self._books, self._policy, self._random = books, policy, random
         self._timers: list[tuple[float, int, Stage, Again]] = []
         self._number = 0
+        self._lost: set[int] = set()
         self.failures: list[Failure] = []
         self.unhandled = 0
         self.fatal: BaseException | None = None
@@ -107,6 +108,8 @@ class Recovery:
             return
         self._books.ledger.end([place], End.FAILED)
         self.unhandled += 1
+        if isinstance(self._policy.max_failures, float):
+            self._lost.update(roots(place))
         self._judge(node, failure)
 
     def _judge(self, node: NodePlan, failure: Failure) -> None:
@@ -125,8 +128,8 @@ class Recovery:
             return False
         if isinstance(limit, int):
             return self.unhandled > limit
-        ended = sum(self._books.ledger.ended.values())
-        return ended >= FEWEST_FOR_A_SHARE and self._books.ledger.ended[End.FAILED] > limit * ended
+        ledger = self._books.ledger
+        return sum(ledger.ended.values()) >= FEWEST_FOR_A_SHARE and len(self._lost) > limit * ledger.admitted
 
     def _give_up(self, failure: Failure) -> TooManyFailures:
         error = TooManyFailures(

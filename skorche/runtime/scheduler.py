@@ -277,9 +277,9 @@ class Scheduler:
             changed = self._close_finished()
             for feed in self.parts.feeds:
                 changed |= feed.flow(stopping=self.books.stopping)
+            for gather in self.parts.gathers:
+                changed |= gather.flow()
             if not self.books.stopping:
-                for gather in self.parts.gathers:
-                    changed |= gather.send_early()
                 for stage in reversed(self.parts.stages):
                     changed |= self._start(stage, now)
             if not changed:

@@ -1,8 +1,9 @@
 """One stage while running: how large its next chunk is, and when it may start.
 
-Chunk size: what is waiting, shared fairly among the workers, capped so that a chunk takes about as long as the engine
-likes; one item until that is measured, then at most four times the largest chunk measured so far; and never more than
-every target has room for.
+Chunk size: what is waiting, shared among the workers that are idle (fairly among all once no more will come), capped so
+that a chunk takes about as long as the engine likes; one item until that is measured, then at most four times the
+largest chunk measured so far; and never more than every target has room for. While an idle worker waits no chunk waits
+to fill; one that would only stand in line does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ class Flight:
 
 @dataclass(slots=True)
 class Stage:
-    """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node."""
+    """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
+
+    `slots` chunks may be out at a time: one per worker, and as many again, waiting in the engine, while chunks are short.
+    """
 
     plan: StagePlan
     capabilities: Capabilities
@@ -61,21 +65,16 @@ class Stage:
     due: deque[Again] = field(default_factory=deque)
     finished: bool = False
     cost: float | None = None
+    slots: int = 0
     _largest: int = 0
+    _ideal: int = 1
     _bytes: float = 0.0
+    _expanding: bool = False
     _ratios: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
-
-    @property
-    def slots(self) -> int:
-        """Chunks that may be out: one per worker, and some ahead while chunks are short."""
-        workers = self.plan.workers
-        if not self.capabilities.ahead or self.plan.timeout is not None or self.cost is None:
-            return workers
-        seconds = self.cost * max(1, min(self._largest, int(self.capabilities.chunk_seconds / self.cost)))
-        return workers if seconds > AHEAD_SECONDS else 2 * workers
+        self.slots = self.plan.workers
 
     @property
     def unfinished(self) -> bool:
@@ -90,22 +89,30 @@ class Stage:
         )
 
     def size(self, waiting: int) -> int:
-        """How many of the waiting items the next chunk takes; 0 if there is no room for one."""
-        if self.plan.timeout is not None or self.cost is None:
-            size = 1
-        else:
-            workers = self.plan.workers
-            share = waiting if workers == 1 else -(-waiting // (2 * workers))  # alone, there is nobody to share with
-            size = max(1, min(share, int(self.capabilities.chunk_seconds / self.cost), self._largest * GROWTH))
-            if self.capabilities.chunk_bytes and self._bytes:
-                size = max(1, min(size, int(self.capabilities.chunk_bytes / self._bytes)))
-        if self.in_flight >= self.plan.workers and 2 * size < self._largest:
-            return 0  # every worker has one: a small chunk can grow until somebody needs it
+        """How many of the waiting items the next chunk takes; 0 if there is no room for one, or it should grow first."""
+        idle = self.plan.workers - self.in_flight
+        size = 1
+        if self.plan.timeout is None and self.cost is not None:
+            most = min(self._ideal, self._largest * GROWTH)
+            if not self.edge.open:
+                size = min(most, self._share(waiting))
+            else:
+                size = min(most, -(-waiting // idle) if idle > 0 else waiting)
+                if idle <= 0 and 3 * size < 2 * most:
+                    return 0  # every worker has one: a small chunk can grow until somebody needs it
         for target, ratio in zip(self.targets, self._ratios, strict=True):
             room = target.room
             if room < size * ratio:
                 size = 0 if room < 1 else max(1, int(room / ratio))
         return size
+
+    def _share(self, items: int) -> int:
+        """A fair share of these items: half of what each worker would get; all, for one that is alone.
+
+        The rest is shared out as workers come back ("factoring": Hummel, Schonberg and Flynn, CACM 35(8), 1992).
+        """
+        workers = self.plan.workers
+        return items if workers == 1 else -(-items // (2 * workers))
 
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
@@ -126,22 +133,31 @@ class Stage:
             self.cost = cost
         else:
             self.cost += (0.5 if cost > self.cost else 0.3) * (cost - self.cost)
-        self._largest = max(self._largest, count)
+        if count > self._largest:
+            self._largest = count
         if outcome.bytes_in or outcome.bytes_out:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
+        if outcome.expansions or self._expanding:
+            self._learn_ratios(outcome, count)
+        self._settle()
+
+    def _learn_ratios(self, outcome: Outcome, count: int) -> None:
+        self._expanding = True
         for port, (items, _) in enumerate(outcome.ports):
             ratio = len(items) / count
-            if outcome.expansions and ratio > self._ratios[port]:
-                self._ratios[port] = ratio
-            elif self._ratios[port] != 1.0:
-                self._ratios[port] = max(1.0, 0.7 * self._ratios[port] + 0.3 * ratio)
-        self.edge.limit = self._limit()
+            self._ratios[port] = max(1.0, ratio, 0.7 * self._ratios[port] + 0.3 * ratio)
 
-    def _limit(self) -> int:
+    def _settle(self) -> None:
+        """From the measured cost: how much the edge holds, how large chunks are, how many may be out."""
         assert self.cost is not None
-        workers = self.plan.workers
-        limit = min(self.capabilities.edge_items, int(EDGE_SECONDS * workers / self.cost))
-        if self.capabilities.chunk_bytes and self._bytes:
-            limit = min(limit, int(4 * workers * self.capabilities.chunk_bytes / self._bytes))
+        workers, can = self.plan.workers, self.capabilities
+        limit = min(can.edge_items, int(EDGE_SECONDS * workers / self.cost))
+        ideal = int(can.chunk_seconds / self.cost)
+        if can.chunk_bytes and self._bytes:
+            limit = min(limit, int(4 * workers * can.chunk_bytes / self._bytes))
+            ideal = min(ideal, int(can.chunk_bytes / self._bytes))
         limit = max(limit, self.floor)
-        return limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
+        self.edge.limit = limit = limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
+        self._ideal = max(1, min(ideal, self._share(limit)))
+        short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
+        self.slots = 2 * workers if can.ahead and short and self.plan.timeout is None else workers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -45,9 +46,9 @@ class Agenda:
         self.after(longest * self.random.random() ** 3, action)
 
     @property
-    def next_time(self) -> float | None:
-        """When the next thing happens; None if nothing will."""
-        return self._entries[0][0] if self._entries else None
+    def next_time(self) -> float:
+        """When the next thing happens; never, if nothing will."""
+        return self._entries[0][0] if self._entries else math.inf
 
     def advance(self) -> None:
         """Move the clock to the next thing, and do it."""

@@ -162,16 +162,15 @@ class _Play:
         """What happens next: sometimes one event, sometimes several at once, as a busy coordinator sees them."""
         timer, agenda = self._scheduler.next_timer, self._agenda
         while not self._events:
-            following = agenda.next_time
-            if timer is not None and (following is None or timer < following):
+            if timer is not None and timer < agenda.next_time:
                 self._clock.now = max(self._clock.now, timer)
                 self._events.append(Tick())
-            elif following is not None:
+            elif agenda.next_time < math.inf:
                 agenda.advance()
             else:
                 break
         latest = self._clock.now + LATEST
-        while (agenda.next_time or math.inf) < latest and self._random.random() < 0.3:
+        while agenda.next_time < latest and self._random.random() < 0.3:
             agenda.advance()
         if not self._events:
             raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")

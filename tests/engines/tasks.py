@@ -1,6 +1,8 @@
 """Functions for workers to run. They stand apart so that a worker that imports them does not import pytest."""
 
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -289,50 +291,137 @@ def _act(what: str) -> Any:
     raise AssertionError(what)
 
 
-def _rebuild(what: str, home: int, where: str) -> "Fragile":
-    at_home = os.getpid() == home
-    if (where == "home") == at_home:
-        _act(what)
-    return Fragile(what, "never")
-
-
 class Fragile:
-    """Does something bad when it is pickled in the process it was made in, or unpickled at home or away."""
+    """Does something bad when it is pickled, or when it is unpickled."""
 
-    def __init__(self, what: str, when: str, home: int | None = None) -> None:
+    def __init__(self, what: str, when: str) -> None:
         self.what, self.when = what, when
-        self.home = os.getpid() if home is None else home
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
         if self.when == "pickled":
             _act(self.what)
-        if self.when == "unpickled away":
-            return _rebuild, (self.what, self.home, "away")
-        if self.when == "unpickled at home":
-            return _rebuild, (self.what, self.home, "home")
-        return Fragile, (self.what, self.when, self.home)
+        return _act, (self.what,)
 
     def __repr__(self) -> str:
         return f"Fragile({self.what}, {self.when})"
 
 
 class Order(NamedTuple):
-    """An item that asks for a fragile result, or for its own number."""
+    """An item that asks for a fragile result."""
 
-    number: int
-    what: str = ""
-    when: str = ""
-    home: int = 0
+    what: str
+    when: str
 
 
-def obey(order: Order) -> Any:
-    """What was asked for."""
-    return Fragile(order.what, order.when, order.home) if order.what else order.number
+def obey(item: Any) -> Any:
+    """The fragile result that was asked for; any other item as it is."""
+    return Fragile(item.what, item.when) if isinstance(item, Order) else item
 
 
 def lock_for(number: int) -> Any:
     """A result that cannot be pickled, for one number; else the number."""
     return threading.Lock() if number == 3 else number
+
+
+# -- the ends of processes -----------------------------------------------------------------------------------------
+
+
+def die(how: str) -> None:
+    """End this process: with an exit code, or by a signal."""
+    if how.isdigit():
+        os._exit(int(how))
+    os.kill(os.getpid(), signal.Signals[how])
+    threading.Event().wait()  # the signal is on its way
+
+
+class Deadly(NamedTuple):
+    """A task: the identity, but some items end the process. Each item's work is noted in a log, if there is one."""
+
+    how: str
+    items: frozenset[int]
+    log: str = ""
+    seconds: float = 0.0
+
+    def __call__(self, number: int) -> int:
+        if self.log:
+            note_effect(Effect(number, self.log))
+        end = time.perf_counter() + self.seconds
+        while time.perf_counter() < end:
+            pass
+        if number in self.items:
+            die(self.how)
+        return number
+
+
+class Hang(NamedTuple):
+    """A task: the identity, but one item never ends. It says in a file which process it is in."""
+
+    item: int
+    marker: Path
+
+    def __call__(self, number: int) -> int:
+        if number == self.item:
+            write_whole(self.marker, str(os.getpid()))
+            threading.Event().wait()
+        return number
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there only when all of it is."""
+    half = path.with_suffix(".half")
+    half.write_text(text)
+    half.rename(path)
+
+
+class HangWithChild(NamedTuple):
+    """A task: the identity, but one item starts a program and never ends. It says in a file which process that is."""
+
+    item: int
+    marker: Path
+
+    def __call__(self, number: int) -> int:
+        if number == self.item:
+            child = subprocess.Popen(["sleep", "1000"])
+            write_whole(self.marker, str(child.pid))
+            threading.Event().wait()
+        return number
+
+
+class DieWithChild(NamedTuple):
+    """A task: the identity, but one item forks a child, which holds all open files, and dies."""
+
+    item: int
+    marker: Path
+
+    def __call__(self, number: int) -> int:
+        if number == self.item:
+            child = os.fork()
+            if not child:
+                time.sleep(1000)
+            write_whole(self.marker, str(child))
+            os._exit(3)
+        return number
+
+
+def close_all_files(number: int) -> int:
+    """What makes a program a daemon, for one number: it closes all files, those of others as well."""
+    if number == 3:
+        os.closerange(3, 256)
+    return number
+
+
+def die_once(marker: Path) -> int:
+    """Dies, unless it has died before: then it gives its process id."""
+    if not marker.exists():
+        write_whole(marker, str(os.getpid()))
+        os._exit(3)
+    return os.getpid()
+
+
+def pause(seconds: float) -> float:
+    """Wait."""
+    time.sleep(seconds)
+    return seconds
 
 
 # -- pipelines inside tasks ----------------------------------------------------------------------------------------
@@ -353,3 +442,32 @@ def counting(taken: list[int]) -> Iterator[int]:
         taken[0] += 1
         yield number
         number += 1
+
+
+class HangFrom(NamedTuple):
+    """A task: the identity, but from some number on nothing ends. Each that hangs leaves a file."""
+
+    number: int
+    folder: Path
+
+    def __call__(self, number: int) -> int:
+        if number >= self.number:
+            (self.folder / str(number)).touch()
+            threading.Event().wait()
+        return number
+
+
+class TouchAndPause(NamedTuple):
+    """A task: waits so many seconds, after it has left a file."""
+
+    marker: Path
+
+    def __call__(self, seconds: float) -> float:
+        self.marker.touch()
+        return pause(seconds)
+
+
+def stretch(size: int, number: int) -> tuple[int, bytes]:
+    """The number with many bytes, after a while."""
+    pause(0.002)
+    return number, bytes(size)

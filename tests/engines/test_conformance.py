@@ -195,10 +195,11 @@ def test_lambdas_closures_partials_and_methods_are_tasks(choice: Choice) -> None
 def test_a_failure_is_raised_as_itself_with_notes_that_explain_it(choice: Choice) -> None:
     pipeline, _ = mapping(tasks.raise_annotated, ["item"])
 
-    with pytest.raises(ValueError, match=r"\Aouter\Z") as caught:
+    with pytest.raises(ValueError, match="outer") as caught:
         pipeline.run(engine=choice.engine).wait()
 
     notes = "\n".join(caught.value.__notes__)
+    assert caught.value.args == ("outer",)
     assert type(caught.value) is ValueError
     assert notes.startswith("a note of the task's\nin task 'raise_annotated' (")
     assert "for the item 'item'" in notes
@@ -444,7 +445,7 @@ def test_a_pipeline_runs_again_and_again_and_leaves_nothing(choice: Choice) -> N
         expected = expected or out.flush()
         counts.append(Census.now().counts)
 
-    assert len(expected) == 37
+    assert len(expected) == 38
     assert counts == [counts[0]] * times
 
 

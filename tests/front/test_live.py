@@ -150,12 +150,13 @@ def test_put_wakes_and_raises_when_the_run_stops():
     gate.set()
     run.join(PATIENCE)
 
-    assert [str(error) for error in raised] == [
+    (error,) = raised
+    assert str(error) == (
         "an item was put into queue 'numbers'.\n"
         "  Why:  it takes no more items: its run has stopped.\n"
         "  Mend: put items before closing the queue, and while its run goes on."
-    ]
-    assert isinstance(raised[0].__cause__, RunCancelled)
+    )
+    assert isinstance(error.__cause__, RunCancelled)
 
 
 def test_put_after_the_inputs_were_closed_for_the_run_is_refused():

@@ -46,9 +46,7 @@ def test_a_run_on_an_endless_generator_can_be_cancelled():
 
     assert first == list(range(100))
     assert str(caught.value) == (
-        "the run was cancelled.\n"
-        "  Why:  cancel() was called, or Ctrl-C pressed.\n"
-        "  Mend: see report for what was done."
+        "the run was cancelled.\n  Why:  cancel() was called, or Ctrl-C pressed.\n  Mend: see report for what was done."
     )
     assert run.report.ok is False
     assert run.report.admitted == run.report.delivered + run.report.cancelled

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 Label = Any
-NEVER = 99
+NEVER = 10**9
 """Times that nobody retries: such a trouble is permanent."""
 
 

@@ -14,11 +14,11 @@ from .behaviour import NEVER, Graph, Node, Trouble
 
 WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
-SOURCES = st.lists(st.lists(LABELS, max_size=20).map(tuple), min_size=1, max_size=3)
+SOURCE = st.integers(0, 20).flatmap(lambda size: st.lists(LABELS, min_size=size, max_size=size)).map(tuple)
 OPERATORS = {
-    "item": ["map", "map", "split", "filter", "batch", "merge", "unbatch"],
-    "lists": ["map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
-    "loose": ["map", "unbatch", "unbatch", "merge"],
+    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch"],
+    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
+    "loose": ["map", "map", "unbatch", "unbatch", "merge"],
 }
 MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "each", "grow", "wrap"], "loose": ["each"]}
 
@@ -77,7 +77,7 @@ class _Drawing:
 
     def policies(self, *, permanent: bool) -> dict[str, Any]:
         """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
-        engine = self.pick(["thread", "process", "inline"])
+        engine = self.pick(["thread", "process", "process", "inline"])
         timeout = 1.0 if self.flag(4) else None
         kinds = ["raise", "exit", "crash"] + ["slow"] * (timeout is not None)
         times = [1, 2, NEVER] if permanent else [1, 2]
@@ -87,7 +87,7 @@ class _Drawing:
             "engine": engine,
             "timeout": timeout,
             "troubles": tuple(found),
-            "rarity": self.draw(st.integers(1, 4)),
+            "rarity": self.pick([2, 4, 6, 1]),
             "retries": outlasted + (engine == "process"),
             "workers": self.draw(st.integers(1, 4)),
             "ordered": self.ordered or self.flag(4),
@@ -125,9 +125,9 @@ class _Drawing:
 
 
 @st.composite
-def graphs(draw: Any, *, ordered: bool | None = None, most: int = 8) -> Graph:
+def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     """A graph of up to `most` nodes; with `ordered` each task keeps the order (None: drawn)."""
-    sources = draw(SOURCES)
+    sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
     drawing = _Drawing(draw, len(sources), draw(st.booleans()) if ordered is None else ordered)
     for _ in range(draw(st.integers(1, most))):
         drawing.add()

@@ -1,0 +1,98 @@
+"""Each Python block of README.md and docs/*.md runs, as a person would type it: a page is one program, from top to end.
+
+The blocks of a page share their names, in a folder of their own. A block that cannot run says why, in an HTML comment
+right before it: `<!-- not run: it needs a cluster -->`.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import skorche
+
+ROOT = Path(__file__).parents[2]
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))] if page.exists()]
+BLOCK = re.compile(r"(?P<before>[^\n]*)\n+(?P<indent>[ ]*)```python\b[^\n]*\n(?P<code>.*?)\n(?P=indent)```", re.DOTALL)
+NOT_RUN = re.compile(r"<!--\s*not run:\s*(?P<reason>.*?)\s*-->\s*$")
+
+
+def blocks_of(text: str) -> Iterator[tuple[int, str, str | None]]:
+    """The line each Python block begins on, its code, and why it is not run (None: it is)."""
+    for found in BLOCK.finditer("\n" + text):
+        line = text.count("\n", 0, found.start("code") - 1) + 1
+        code = re.sub(rf"^{found['indent']}", "", found["code"], flags=re.MULTILINE)
+        excuse = NOT_RUN.search(found["before"])
+        yield line, code, excuse["reason"] if excuse else None
+
+
+def run_page(page: Path, text: str) -> None:
+    """Run the blocks of a page as the main module of a program; tracebacks name the lines of the page."""
+    module, real = ModuleType("__main__"), sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        for line, code, reason in blocks_of(text):
+            if reason is None:
+                exec(compile("\n" * (line - 1) + code, str(page), "exec"), vars(module))
+    finally:
+        sys.modules["__main__"] = real
+        skorche.init()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_python_blocks_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    skorche.init()
+
+    run_page(page, page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_block_that_is_not_run_says_why(page):
+    reasons = [reason for _, _, reason in blocks_of(page.read_text()) if reason is not None]
+
+    assert all(reasons)
+
+
+def test_blocks_are_found_with_their_lines_and_excuses():
+    text = (
+        "# Title\n\n```python\na = 1\n```\n\n<!-- not run: no cluster -->\n```python\nb = 2\n```\n\n```\nno = 3\n```\n"
+    )
+
+    assert list(blocks_of(text)) == [(4, "a = 1", None), (9, "b = 2", "no cluster")]
+
+
+def test_a_page_may_begin_with_a_block():
+    assert list(blocks_of("```python\na = 1\nb = 2\n```\n")) == [(2, "a = 1\nb = 2", None)]
+
+
+def test_a_block_in_a_list_loses_its_indent():
+    assert list(blocks_of("* like this:\n\n  ```python\n  if a:\n      b\n  ```\n")) == [(4, "if a:\n    b", None)]
+
+
+def test_the_blocks_of_a_page_share_their_names(tmp_path):
+    page = tmp_path / "page.md"
+    text = "```python\na = 1\n```\n\n```python\nassert a == 1\n```\n"
+
+    run_page(page, text)
+
+
+def test_a_page_is_the_main_module_of_a_program(tmp_path):
+    text = "```python\nif __name__ == '__main__':\n    1 / 0\n```\n"
+
+    with pytest.raises(ZeroDivisionError):
+        run_page(tmp_path / "page.md", text)
+
+
+def test_a_block_that_fails_names_the_line_of_its_page(tmp_path):
+    page = tmp_path / "page.md"
+    text = "# Title\n\n```python\na = 1\n\nassert a == 2\n```\n"
+
+    with pytest.raises(AssertionError) as caught:
+        run_page(page, text)
+
+    assert (str(caught.traceback[-1].path), caught.traceback[-1].lineno + 1) == (str(page), 6)
