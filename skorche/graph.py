@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, Literal, NamedTuple, TypeVar, cast, overload
 
 from skorche.errors import GraphError, Location, nearest, shorten
 from skorche.kernel import Regrouping, Work
@@ -134,7 +134,7 @@ def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOption
 
 
 @overload
-def task(function: Callable[[A], B], /) -> Task[A, B]: ...
+def task(function: Callable[Concatenate[A, ...], B], /) -> Task[A, B]: ...
 @overload
 def task(
     function: None = None,
@@ -152,7 +152,7 @@ def task(
     idempotent: bool = True,
     isolate: bool = False,
     tag: str | None = None,
-) -> Callable[[Callable[[A], B]], Task[A, B]]: ...
+) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
 def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a function a task, with or without options. The function can still be called.
 

@@ -6,14 +6,15 @@ Everything of the user's is pickled and unpickled inside a `try` here, so that a
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from skorche.errors import RemoteError, TransferError, shorten, text_of
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
 
 PROTOCOL = 5
-DEEPEST_CAUSE = 10
+MOST_LINKED = 100
+"""Exceptions that one may bring along."""
 
 
 def dumps(value: Any) -> bytes:
@@ -32,23 +33,88 @@ def dumps(value: Any) -> bytes:
 loads = pickle.loads
 
 
-def dump_error(error: BaseException, depth: int = DEEPEST_CAUSE) -> bytes:
-    """An exception as bytes that can be loaded for sure, with its notes and causes."""
-    linked = [error.__cause__, error.__context__]
-    links = [dump_error(one, depth - 1) if one is not None and depth else None for one in linked]
-    return pickle.dumps((_dump_alone(error), *links, error.__suppress_context__), PROTOCOL)
+def dump_error(error: BaseException) -> bytes:
+    """An exception as bytes that can be loaded for sure, with its notes, its causes and, of a group, its members."""
+    links = _Links()
+    links.number(error)
+    told: list[Any] = []
+    for one in links.found:  # which grows meanwhile
+        data, whole = _dump_alone(one)
+        members = one.exceptions if whole and isinstance(one, BaseExceptionGroup) else ()
+        linked = [links.number(other) for other in (one.__cause__, one.__context__, *members)]
+        told.append((data, *linked[:2], one.__suppress_context__, linked[2:]))
+    return pickle.dumps(told, PROTOCOL)
 
 
-def _dump_alone(error: BaseException) -> bytes:
-    try:
-        data = dumps(error)
-        if type(loads(data)) is type(error):
-            return data
-    except Exception:  # noqa: BLE001  (the error is told all the same, by what stands for it)
-        pass
-    kind = type(error)
+class _Links:
+    """The exceptions reached from one, numbered: any may be reached in several ways, and in circles."""
+
+    def __init__(self) -> None:
+        self.found: list[BaseException] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, error: BaseException | None) -> int | None:
+        """The number of an exception; None for none, and for one too far off."""
+        if error is None:
+            return None
+        number = self._numbers.get(id(error))
+        if number is None and len(self.found) < MOST_LINKED:
+            number = self._numbers[id(error)] = len(self.found)
+            self.found.append(error)
+        return number
+
+
+class _Call:
+    """Pickles as a call, whose result stands in its place when it is unpickled."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.function, self.arguments
+
+
+def _dump_alone(error: BaseException) -> tuple[bytes, bool]:
+    """An exception without what it is linked with; and whether it is the exception itself, not a stand-in."""
+    spare: bytes | None = None
+    group = isinstance(error, BaseExceptionGroup)
+    for way in (_dump_parts, dumps) if group else (dumps, _dump_parts):
+        try:
+            data = way(error)
+            copy = loads(data)
+        except BaseException:  # noqa: BLE001  (the error is told all the same, another way)
+            continue
+        if type(copy) is type(error):
+            if text_of(copy) == text_of(error):
+                return data, True
+            spare = spare or data  # a text may hold an address; a constructor may change its text each time
+    return (spare, True) if spare is not None else (_dump_text(error), False)
+
+
+def _dump_parts(error: BaseException) -> bytes:
+    """For an exception whose constructor wants other arguments than it passes on: rebuilt without calling it."""
+    base = _built_in(type(error))
+    _, arguments, *state = base.__reduce__(error)  # type: ignore[misc, no-untyped-call]  # as every exception has it
+    if isinstance(error, BaseExceptionGroup):
+        arguments = (error.message, [_Call(loads, _dump_alone(member)[0]) for member in error.exceptions])
+    return dumps(_Call(_rebuild, type(error), arguments, state[0] if state else {}))
+
+
+def _rebuild(kind: type[BaseException], arguments: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    base = _built_in(kind)
+    error: BaseException = base.__new__(kind, *arguments)
+    base.__init__(error, *arguments)
+    error.__setstate__(state)
+    return error
+
+
+def _built_in(kind: type[BaseException]) -> type[BaseException]:
+    return next(one for one in kind.__mro__ if one.__module__ == "builtins")
+
+
+def _dump_text(error: BaseException) -> bytes:
     stand_in = RemoteError(
-        f"{kind.__module__}.{text_of(error)}",
+        f"{type(error).__module__}.{text_of(error)}",
         "this exception cannot be pickled or rebuilt, so its text stands for it.",
         "see the traceback in the failure; give the exception a __reduce__ to get it itself.",
     )
@@ -58,16 +124,25 @@ def _dump_alone(error: BaseException) -> bytes:
 
 def load_error(data: bytes) -> BaseException:
     """The exception again; what cannot be rebuilt here is told by a `RemoteError`."""
-    alone, cause, context, suppress = pickle.loads(data)
+    told = pickle.loads(data)
+    errors = [_load_alone(one[0]) for one in told]
+    for group, (*_, members) in zip(errors, told, strict=True):
+        for number, member in zip(members, getattr(group, "exceptions", ()), strict=False):
+            if number is not None:
+                errors[number] = member
+    for error, (_, cause, context, suppress, _) in zip(errors, told, strict=True):
+        error.__cause__ = None if cause is None else errors[cause]
+        error.__context__ = None if context is None else errors[context]
+        error.__suppress_context__ = suppress
+    return errors[0]
+
+
+def _load_alone(data: bytes) -> BaseException:
     try:
-        error = loads(alone)
-    except Exception as problem:  # noqa: BLE001  (rebuilt in the worker, but not here)
-        error = RemoteError(f"an exception cannot be rebuilt: {type(problem).__name__}: {problem}")
-    found: BaseException = error
-    found.__cause__ = load_error(cause) if cause is not None else None
-    found.__context__ = load_error(context) if context is not None else None
-    found.__suppress_context__ = suppress
-    return found
+        error: BaseException = loads(data)
+    except BaseException as problem:  # noqa: BLE001  (rebuilt in the worker, but not here)
+        error = RemoteError(f"an exception cannot be rebuilt: {text_of(problem)}")
+    return error
 
 
 def encode(outcome: Outcome, kernel: Kernel) -> bytes:

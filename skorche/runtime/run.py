@@ -39,6 +39,7 @@ class Run(Generic[R]):
         self._coordinator, self._live, self._make_report = coordinator, live, make_report
         self._report: R | None = None
         coordinator.start()
+        _open_runs.difference_update([run for run in _open_runs if not run.running])  # those that nobody asked about
         _open_runs.add(self)  # type: ignore[arg-type]  # a Run of any report
 
     @property

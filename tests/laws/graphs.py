@@ -142,9 +142,10 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     )
 
 
-def with_engine(graph: Graph, engine: str) -> Graph:
-    """The same graph with all tasks on one engine."""
-    return replace(graph, nodes=tuple(replace(node, engine=engine) for node in graph.nodes))
+def with_engine(graph: Graph, engine: str, retries: int) -> Graph:
+    """The same graph with all tasks on one engine, and so many more retries."""
+    nodes = (replace(node, engine=engine, retries=node.retries + retries) for node in graph.nodes)
+    return replace(graph, nodes=tuple(nodes))
 
 
 def with_fuse(graph: Graph, fuse: bool) -> Graph:

@@ -64,6 +64,36 @@ def leaves(label: Label) -> list[Label]:
     return [leaf for one in label for leaf in leaves(one)] if isinstance(label, list) else [label]
 
 
+def task_function(node: Node, clock: FakeClock = FakeClock()) -> Callable[[Any], Any]:  # noqa: B008
+    """What this node's task does, troubles included. It remembers how often it was called for an item."""
+    calls: Counter[str] = Counter()
+
+    def befall(label: Label) -> None:
+        """Bring the item into its trouble, while it lasts. A list is in trouble as long as one of its members is."""
+        now = None
+        for leaf in leaves(label):
+            found = trouble(node, leaf)
+            if found is not None:
+                calls[repr(leaf)] += 1
+                now = found.kind if calls[repr(leaf)] <= found.times else now
+        if now == "raise":
+            raise ValueError(f"{node.name} does not like this")
+        if now == "exit":
+            raise SystemExit(0)
+        if now == "crash":
+            crash()
+        if now == "slow":
+            assert node.timeout is not None
+            clock.sleep(10 * node.timeout)
+
+    def task(item: Any) -> Any:
+        label = label_of(item)
+        befall(label)
+        return build_item(make(node, label))
+
+    return task
+
+
 @dataclass
 class Built:
     """A pipeline, its queues by number, and the clock its tasks sleep by."""
@@ -84,7 +114,6 @@ def build(graph: Graph) -> Built:
 class _Builder:
     def __init__(self, graph: Graph) -> None:
         self.pipeline, self.clock = skorche.Pipeline(), FakeClock()
-        self.calls: Counter[tuple[str, str]] = Counter()
         self.bounds = graph.maxsizes
         self.queues = {
             number: skorche.Queue(fixed_inputs=[build_item(label) for label in labels])
@@ -107,7 +136,7 @@ class _Builder:
             ordered=node.ordered,
             idempotent=node.idempotent,
             isolate=node.isolate,
-        )(self.task(node))
+        )(task_function(node, self.clock))
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])
         else:
@@ -129,39 +158,14 @@ class _Builder:
     def add_merge(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.merge(inputs, queue_out=made[0])
 
-    def task(self, node: Node) -> Callable[[Any], Any]:
-        def work(item: Any) -> Any:
-            label = label_of(item)
-            self.befall(node, label)
-            return build_item(make(node, label))
-
-        return work
-
-    def befall(self, node: Node, label: Label) -> None:
-        """Bring the item into its trouble, while it lasts. A list is in trouble as long as one of its members is."""
-        now = None
-        for leaf in leaves(label):
-            found = trouble(node, leaf)
-            if found is not None:
-                self.calls[node.name, repr(leaf)] += 1
-                now = found.kind if self.calls[node.name, repr(leaf)] <= found.times else now
-        if now == "raise":
-            raise ValueError(f"{node.name} does not like this")
-        if now == "exit":
-            raise SystemExit(0)
-        if now == "crash":
-            crash()
-        if now == "slow":
-            assert node.timeout is not None
-            self.clock.sleep(10 * node.timeout)
-
     def predicate(self, node: Node) -> Callable[[Any], Any]:
         def choose(item: Any) -> Any:
             label = label_of(item)
             found = trouble(node, label)
             if found is not None and found.kind == "exit":
                 return Thing("raises")  # neither its truth nor its hash can be had
-            self.befall(node, label)
+            if found is not None:
+                raise ValueError(f"{node.name} does not like this")
             number = branch(node, label)
             if node.branches > 2:
                 return (*BRANCHES, "nowhere")[number]

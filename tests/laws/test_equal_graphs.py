@@ -1,0 +1,215 @@
+"""Graphs that say the same in other words give the same."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import skorche
+from skorche.testing import Faults, FakeClock, simulate
+
+from .behaviour import NEVER, Graph, Label, Node, Trouble
+from .effort import share
+from .graphs import SOURCE, graphs, with_engine, with_fuse
+from .pipelines import build, build_item, label_of, task_function
+from .reference import interpret
+from .test_random_graphs import DEATHS, SEEDS, members, run, told
+
+FIRST, SECOND = Node("map", "first", (), ()), Node("map", "second", (), (), makes="fan")
+SIZES = st.integers(1, 5)
+
+
+def flushed(graph: Graph, seed: int, faults: Faults = Faults()) -> list[list[Label]]:  # noqa: B008  (it is frozen)
+    """What comes out at each end, in input order; of loose lists the members, in no order."""
+    built, simulation = run(graph, seed, faults)
+    made = {queue: [label_of(item) for item in simulation.flush(built.queues[queue])] for queue in graph.ends}
+    return [told(members(made[queue])) if kind == "loose" else made[queue] for queue, kind in graph.ends.items()]
+
+
+def source(labels: tuple[Label, ...]) -> Any:
+    """A queue of the items these labels stand for."""
+    return skorche.Queue(fixed_inputs=[build_item(label) for label in labels])
+
+
+def labels_of(items: list[Any]) -> list[Label]:
+    return [label_of(item) for item in items]
+
+
+@share(0.2)
+@given(labels=SOURCE, size=SIZES, fill=st.booleans(), seed=SEEDS)
+def test_unbatch_gives_back_what_batch_has_gathered(
+    labels: tuple[Label, ...], size: int, fill: bool, seed: int
+) -> None:
+    with skorche.Pipeline() as pipeline:
+        result = skorche.unbatch(skorche.batch(source(labels), batch_size=size, fill_batch=fill))
+
+    simulation = simulate(pipeline, seed=seed)
+
+    assert labels_of(simulation.flush(result)) == list(labels)
+
+
+@share(0.2)
+@given(labels=SOURCE, size=SIZES, fill=st.booleans(), workers=st.integers(1, 4), seed=SEEDS)
+def test_a_batch_is_never_empty_nor_too_large(
+    labels: tuple[Label, ...], size: int, fill: bool, workers: int, seed: int
+) -> None:
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(max_workers=workers)(lambda item: item)
+        result = skorche.batch(skorche.map(task, source(labels)), batch_size=size, fill_batch=fill)
+
+    lengths = list(map(len, simulate(pipeline, seed=seed).arrived(result)))
+
+    assert sum(lengths) == len(labels)
+    assert all(1 <= length <= size for length in lengths)
+    assert not fill or all(length == size for length in lengths[:-1])
+
+
+@share(0.2)
+@given(labels=SOURCE, seed=SEEDS)
+def test_a_chain_is_its_maps_one_after_the_other(labels: tuple[Label, ...], seed: int) -> None:
+    tasks = [task_function(FIRST), task_function(SECOND)]
+    with skorche.Pipeline() as chained:
+        one = skorche.chain(tasks, source(labels))
+    with skorche.Pipeline() as mapped:
+        other = skorche.map(tasks[1], skorche.map(tasks[0], source(labels)))
+
+    results = simulate(chained, seed=seed).flush(one), simulate(mapped, seed=seed).flush(other)
+
+    assert labels_of(results[0]) == labels_of(results[1])
+
+
+@share(0.2)
+@given(labels=SOURCE, seed=SEEDS, fuse=st.booleans())
+def test_merge_after_split_keeps_every_item_once(labels: tuple[Label, ...], seed: int, fuse: bool) -> None:
+    with skorche.Pipeline() as pipeline:
+        result = skorche.merge(skorche.split(lambda item: hash(repr(item)) % 3, source(labels), fuse=fuse))
+
+    simulation = simulate(pipeline, seed=seed)
+
+    assert labels_of(simulation.flush(result)) == list(labels)
+
+
+@share(0.2)
+@given(labels=SOURCE, seed=SEEDS, fuse=st.booleans())
+def test_a_filter_is_the_true_branch_of_a_split(labels: tuple[Label, ...], seed: int, fuse: bool) -> None:
+    def predicate(item: Any) -> int:
+        return hash(repr(item)) % 2
+
+    with skorche.Pipeline() as filtering:
+        kept = skorche.filter(predicate, source(labels), fuse=fuse)
+    with skorche.Pipeline() as splitting:
+        branch, _ = skorche.split(predicate, source(labels), fuse=fuse)
+
+    results = simulate(filtering, seed=seed).flush(kept), simulate(splitting, seed=seed).flush(branch)
+
+    assert labels_of(results[0]) == labels_of(results[1])
+
+
+@share(0.2)
+@given(graph=graphs(), seeds=st.tuples(SEEDS, SEEDS))
+def test_fused_predicates_give_what_unfused_ones_give(graph: Graph, seeds: tuple[int, int]) -> None:
+    fused, unfused = (flushed(with_fuse(graph, fuse), seed) for fuse, seed in zip((True, False), seeds, strict=True))
+
+    assert fused == unfused
+
+
+@share(0.2)
+@given(graph=graphs(), seeds=st.tuples(SEEDS, SEEDS), engine=st.sampled_from(["thread", "process"]), faults=DEATHS)
+def test_any_engine_gives_what_the_inline_engine_gives(
+    graph: Graph, seeds: tuple[int, int], engine: str, faults: Faults
+) -> None:
+    lasting = with_engine(graph, engine, retries=1)
+    inline = with_engine(graph, "inline", retries=1)
+
+    assert flushed(lasting, seeds[0], faults) == flushed(inline, seeds[1])
+
+
+@share(0.2)
+@given(graph=graphs(), seed=SEEDS, faults=DEATHS)
+def test_the_same_seed_gives_the_same_run(graph: Graph, seed: int, faults: Faults) -> None:
+    _, once = run(graph, seed, faults)
+    _, again = run(graph, seed, faults)
+
+    assert once.trace == again.trace
+
+
+@share(0.2)
+@given(
+    labels=st.lists(st.integers(0, 20), max_size=30),
+    poison=st.sets(st.integers(0, 20)),
+    size=st.integers(1, 8),
+    ordered=st.booleans(),
+    kind=st.sampled_from(["raise", "crash"]),
+    seed=SEEDS,
+)
+def test_an_isolating_task_loses_only_the_poisoned_members_of_a_batch(
+    labels: list[int], poison: set[int], size: int, ordered: bool, kind: str, seed: int
+) -> None:
+    def work(numbers: list[int]) -> list[int]:
+        if poison & set(numbers):
+            skorche.testing.crash() if kind == "crash" else int("poison")
+        return numbers
+
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(engine="process", isolate=True, max_workers=3, ordered=ordered)(work)
+        lists = skorche.map(task, skorche.batch(skorche.Queue(fixed_inputs=labels), batch_size=size))
+        result = skorche.unbatch(lists)
+
+    simulation = simulate(pipeline, seed=seed, on_error="collect")
+
+    assert simulation.flush(result) == [number for number in labels if number not in poison]
+    assert not ordered or simulation.arrived(result) == simulation.flush(result)
+    lost = sorted(failure.item for failure in simulation.report.failures)
+    assert lost == sorted([number] for number in labels if number in poison)
+
+
+@share(0.2)
+@given(graph=graphs(), seed=SEEDS, faults=DEATHS)
+def test_a_run_fails_if_and_only_if_an_item_fails_that_nobody_handles(graph: Graph, seed: int, faults: Faults) -> None:
+    meant = interpret(graph)
+    handled = {node.name for node in graph.nodes if node.errors}
+    unhandled = [node for node, _ in meant.failures if node not in handled]
+    built = build(graph)
+
+    simulation = simulate(built.pipeline, seed=seed, faults=faults, clock=built.clock)
+
+    assert (simulation.error is not None) == bool(unhandled)
+    assert simulation.report.ok == (not unhandled)
+
+
+@share(0.2)
+@given(labels=SOURCE, workers=st.integers(1, 3), seed=SEEDS)
+def test_an_error_of_a_source_ends_the_run_as_itself_after_what_it_gave(
+    labels: tuple[Label, ...], workers: int, seed: int
+) -> None:
+    def read() -> Any:
+        yield from map(build_item, labels)
+        raise OSError("the disk is gone")
+
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(max_workers=workers)(task_function(FIRST))
+        result = skorche.map(task, skorche.Queue(fixed_inputs=read()))
+
+    simulation = simulate(pipeline, seed=seed)
+
+    report = simulation.report
+    assert isinstance(simulation.error, OSError)
+    assert report.admitted == len(labels) == report.delivered + report.cancelled
+    assert len(simulation.arrived(result)) == report.delivered
+
+
+@share(0.2)
+@given(labels=SOURCE, workers=st.integers(1, 3), maxsize=st.integers(1, 4), seed=SEEDS)
+def test_what_never_ends_well_is_tried_as_often_as_was_said(
+    labels: tuple[Label, ...], workers: int, maxsize: int, seed: int
+) -> None:
+    hopeless = Node("map", "hopeless", (), (), troubles=(Trouble("raise", NEVER),))
+    task = skorche.task(retries=maxsize, max_workers=workers)(task_function(hopeless, FakeClock()))
+    with skorche.Pipeline() as pipeline:
+        errors = skorche.Queue(maxsize=maxsize)
+        skorche.map(task, source(labels), queue_errors=errors)
+
+    simulation = simulate(pipeline, seed=seed)
+
+    assert [failure.attempts for failure in simulation.flush(errors)] == [maxsize + 1] * len(labels)
+    assert simulation.report.nodes["task"].retried == maxsize * len(labels)
