@@ -131,8 +131,8 @@ class Pipeline:
         goes on; `max_failures` (items, or a share such as 0.05) implies "collect" and stops a hopeless run. A task's
         own settings win over the run's. `engine` is for tasks that choose none.
 
-        When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says what
-        the run waits for. `progress` writes a line to stderr every five seconds; False writes none.
+        When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says
+        what the run waits for. `progress` writes a line to stderr every five seconds; False writes none.
 
         Raises:
             GraphError: the pipeline cannot run.

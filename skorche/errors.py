@@ -59,7 +59,7 @@ def text_of(error: BaseException) -> str:
     name = type(error).__name__
     try:
         return f"{name}: {error}"
-    except Exception as problem:  # a broken __str__ must not hide the error that is being told
+    except Exception as problem:  # noqa: BLE001  # a broken __str__ must not hide the error that is being told
         return f"{name}: <{name} whose str() raised {type(problem).__name__}>"
 
 

@@ -167,7 +167,7 @@ class Record:
             rest = iter(items)
             return lambda: results.extend(map(function, rest))
         mark, append = self.mark, results.append
-        mark[1] = self.step
+        mark[0], mark[1] = -1, self.step
         indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is list else paths
         marked = zip(indices, items, strict=True)
 

@@ -1,5 +1,9 @@
 """Runs kernels on any `concurrent.futures.Executor`: the standard pools, loky's, a cluster client's.
 
+    submit ───────────────▶ inbox ──▶ ┌────────────┐ ──submit──▶ executor     it alone asks anything of the executor,
+    futures that are done ──▶ inbox ──▶ │ one thread │                          which a pool may not allow in the
+    emit ◀──Done, Lost, Broken───────── └────────────┘                          callbacks of its futures
+
 An executor given as an object stays the user's, who also ends it; from a factory the engine makes its own, and makes
 another one when it breaks. The interface cannot stop an item, nor tell which item broke the pool. So after a break the
 lost items run again one at a time, with nothing else under way, until the one to blame is found.
@@ -10,25 +14,71 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from threading import Condition
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Literal
 
 from skorche.compile.plan import StagePlan
-from skorche.engines.transfer import decode, dumps, encode, loads
-from skorche.errors import EngineError, WorkerCrash
-from skorche.kernel import Kernel, Outcome, Paths, Trouble, describe
+from skorche.engines.transfer import decode, dump_error, dump_kernel, dumps, encode, load_error, loads
+from skorche.errors import (
+    EngineError,
+    InternalError,
+    SkorcheError,
+    TransferError,
+    WorkerCrash,
+    WorkerStartError,
+    text_of,
+)
+from skorche.kernel import Kernel, Outcome, Trouble, describe
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost
 
+MOST_BREAKS = 3
+"""After so many breaks with no result in between, a call that does nothing must show that a new executor works."""
+
 
 class Ticket:
-    """A chunk under way; when it is run item by item, `outcome` holds what is done and `next` is the item's index."""
+    """A chunk under way: the indices of items still to be done, in order, and what has become of the others.
+
+    When it is `single`, its items go one by one; when it is `alone`, moreover, nothing else is under way meanwhile.
+    """
 
     def __init__(self, number: int, stage: StagePlan, chunk: Chunk) -> None:
         self.number, self.stage, self.chunk = number, stage, chunk
-        self.alone = False
-        self.next = 0
+        self.left = list(range(len(chunk.items)))
+        self.single = self.alone = False
         self.outcome = Outcome.empty(stage.kernel)
+
+    @property
+    def next(self) -> list[int]:
+        """The items that go next."""
+        return self.left[:1] if self.single else self.left
+
+    def done(self, count: int) -> None:
+        """So many of the first items are done."""
+        self.left = self.left[count:]
+
+    def fail(self, count: int, error: BaseException, text: str = "") -> None:
+        """So many of the first items have failed."""
+        for index in self.left[:count]:
+            trouble = Trouble(self.chunk.entry, index, self.chunk.items[index], error, text)
+            self.outcome.troubles.append(trouble)
+        self.done(count)
+
+    def refuse(self, count: int, what: str, cause: BaseException, ran: bool) -> None:
+        """The first items cannot cross the border: a single one fails, several are tried one by one."""
+        if count == 1:
+            problem = TransferError(
+                f"{what}: {text_of(cause)}",
+                "an executor of processes gets items and gives results as bytes." + " The function did run." * ran,
+                "pass something that can be pickled, such as a path or an id, or use engine='thread'.",
+            )
+            problem.__cause__ = cause
+            self.fail(1, problem, describe(cause))
+        else:
+            self.single = True
+            self.outcome.rerun += ran * count
 
 
 class ExecutorEngine:
@@ -37,190 +87,227 @@ class ExecutorEngine:
     def __init__(self, choice: Executor | Callable[[], Executor]) -> None:
         self._make = None if hasattr(choice, "submit") else choice
         self._executor: Any = choice if self._make is None else None
-        self._changed = Condition()
-        self._out: dict[int, Ticket] = {}
-        self._alone: deque[Ticket] = deque()
-        self._waiting: deque[Ticket] = deque()
-        self._closed = False
+        self._inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: Thread | None = None
         self._kernels: dict[int, bytes] = {}
+        self._out: set[Ticket] = set()
+        self._waiting: deque[Ticket] = deque()
+        self._alone: deque[Ticket] = deque()
+        self._failed: SkorcheError | None = None
+        self._broken = False
+        self._breaks = 0
         name = type(choice).__name__ if self._make is None else getattr(choice, "__name__", repr(choice))
         self.capabilities = Capabilities(
             kill=False,
             ahead=False,
             chunk_seconds=0.02,
-            guarantee=f"executor {name}: items in flight when a worker dies run again; a timeout cannot stop an item",
+            chunk_bytes=1 << 20,
+            guarantee=f"executor {name}: items in flight when a worker dies run again (with idempotent=False they fail); "
+            "a timeout cannot stop an item",
         )
 
     def __repr__(self) -> str:
         return f"ExecutorEngine({self._executor or self._make!r})"
 
     def open(self, stages: Sequence[StagePlan], emit: Emit) -> None:
-        """Make the executor, if it is ours to make."""
+        """Make the executor, if it is ours to make, and start the thread.
+
+        Raises:
+            GraphError: a task cannot be pickled.
+        """
         self._stages = {stage.number: stage for stage in stages}
         self._emit = emit
-        self._renew()
-
-    def _renew(self) -> None:
         if self._make is not None:
             self._executor = self._make()
         self._in_process = isinstance(self._executor, ThreadPoolExecutor)
+        if not self._in_process:
+            self._kernels = {stage.number: dump_kernel(stage) for stage in stages}
+        self._thread = Thread(target=self._run, name="skorche executor")
+        self._thread.start()
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
-        """Submit the chunk, unless lost items have to run alone first."""
-        with self._changed:
-            self._waiting.append(Ticket(ticket, self._stages[stage], chunk))
-        self._advance()
-
-    def _advance(self) -> None:
-        """Start what may start. After a break that is one item of one ticket, and nothing beside it."""
-        with self._changed:
-            if self._alone:
-                ready = [] if self._out else [self._alone.popleft()]
-            else:
-                ready, self._waiting = list(self._waiting), deque()
-            self._out.update((ticket.number, ticket) for ticket in ready)
-        for ticket in ready:
-            self._start(ticket)
-
-    def _start(self, ticket: Ticket) -> None:
-        items = ticket.chunk.items
-        chosen = [items[ticket.next]] if ticket.alone else items
-        try:
-            future = self._call(ticket.stage, chosen, ticket.chunk.entry)
-        except BrokenExecutor as error:
-            self._break(ticket, error)
-            return
-        except Exception as error:  # an item that cannot be pickled, or an executor that was shut down
-            self._reject(ticket, error)
-            return
-        future.add_done_callback(lambda done: self._finish(ticket, chosen, done))
-
-    def _call(self, stage: StagePlan, items: Sequence[Any], entry: int) -> Future[Any]:
-        executor: Executor = self._executor
-        if self._in_process:
-            return executor.submit(stage.kernel.run, items, None, entry)
-        if stage.number not in self._kernels:
-            self._kernels[stage.number] = dumps(stage.kernel)
-        return executor.submit(work, self._kernels[stage.number], dumps(list(items)), entry)
-
-    def _reject(self, ticket: Ticket, error: Exception) -> None:
-        """It cannot even be submitted: one item fails, a chunk is tried item by item."""
-        if isinstance(error, RuntimeError) and "shutdown" in str(error):
-            self._give_up(EngineError("the executor was shut down while the run used it."), error)
-        elif len(ticket.chunk.items) == 1 or ticket.alone:
-            self._fail_item(ticket, error, describe(error))
-            self._next(ticket)
-        else:
-            self._isolate([ticket])
-
-    def _finish(self, ticket: Ticket, items: Sequence[Any], future: Future[Any]) -> None:
-        """Called by the executor when a chunk, or an item that runs alone, has come back."""
-        try:
-            made = future.result()
-            outcome: Outcome = made if self._in_process else decode(made, items)
-        except BrokenExecutor as error:
-            self._break(ticket, error)
-            return
-        except BaseException as error:  # noqa: BLE001  (a cancelled future, or a result that cannot come back)
-            self._reject(ticket, error if isinstance(error, Exception) else EngineError(f"the executor gave {error!r}"))
-            return
-        if not ticket.alone:
-            with self._changed:
-                self._out.pop(ticket.number, None)
-            self._emit(Done(ticket.number, outcome))
-            self._advance()
-            return
-        ticket.outcome.add(shifted(outcome, ticket.next))
-        self._next(ticket)
-
-    def _next(self, ticket: Ticket) -> None:
-        """An item that ran alone is done; the next one of its ticket follows, or the ticket is."""
-        ticket.next += 1
-        with self._changed:
-            self._out.pop(ticket.number, None)
-            finished = ticket.next >= len(ticket.chunk.items)
-            if not finished:
-                self._alone.appendleft(ticket)
-        if finished:
-            self._emit(Done(ticket.number, ticket.outcome))
-        self._advance()
-
-    def _fail_item(self, ticket: Ticket, error: BaseException, text: str) -> None:
-        index = ticket.next if ticket.alone else 0
-        trouble = Trouble(ticket.chunk.entry, index, ticket.chunk.items[index], error, text)
-        ticket.outcome.troubles.append(trouble)
-
-    def _break(self, ticket: Ticket, error: BaseException) -> None:
-        """The pool broke. One item that ran alone is to blame; otherwise all that was out runs again, one at a time."""
-        if self._make is None:
-            self._give_up(EngineError("the executor broke.", str(error), "give a factory, so it can be replaced."), error)
-            return
-        if ticket.alone:
-            crash = WorkerCrash(f"a worker of the executor died: {error}", "the task, or a library it calls, ended it.")
-            self._replace()
-            self._fail_item(ticket, crash, "")
-            self._next(ticket)
-            return
-        self._isolate([ticket])
-
-    def _isolate(self, tickets: list[Ticket]) -> None:
-        """From here on these run item by item; when all that was out with them is back, with a new executor."""
-        with self._changed:
-            for ticket in tickets:
-                self._out.pop(ticket.number, None)
-                ticket.alone = True
-                ticket.outcome.rerun += len(ticket.chunk.items)
-                self._alone.append(ticket)
-            last = not self._out
-        if last:
-            self._replace()
-            self._advance()
-
-    def _replace(self) -> None:
-        if self._make is not None:
-            old = self._executor
-            self._renew()
-            old.shutdown(wait=False)
-
-    def _give_up(self, problem: EngineError, cause: BaseException) -> None:
-        problem.__cause__ = cause
-        with self._changed:
-            tickets = [*self._out.values(), *self._alone, *self._waiting]
-            self._out.clear()
-            self._alone.clear()
-            self._waiting.clear()
-        self._emit(Broken(problem))
-        for ticket in tickets:
-            left = range(ticket.next, len(ticket.chunk.items))
-            self._emit(Lost(ticket.number, problem, None, left, ticket.outcome))
+        """Hand the chunk to the thread."""
+        self._inbox.put(partial(self._waiting.append, Ticket(ticket, self._stages[stage], chunk)))
 
     def kill(self, ticket: int) -> None:
         """The interface has no way to stop an item."""
 
     def close(self, how: Literal["drain", "kill"]) -> None:
-        """End the executor, if it is ours."""
+        """End the thread, and the executor if it is ours."""
+        if self._thread is not None:
+            self._inbox.put(None)
+            self._thread.join()
         if self._make is not None and self._executor is not None:
             self._executor.shutdown(wait=True)
 
+    # -- the thread -------------------------------------------------------------------------------------------------
 
-def work(kernel: bytes, items: bytes, entry: int) -> bytes:
-    """Runs in a worker of the executor."""
+    def _run(self) -> None:
+        while (action := self._inbox.get()) is not None:
+            try:
+                action()
+                self._start_ready()
+            except BaseException as error:  # noqa: BLE001  (nobody may wait for a dead thread)
+                self._give_up(error)
+
+    def _start_ready(self) -> None:
+        """Start what may start. After a break that is one item, with nothing beside it; first, a new executor."""
+        if self._failed is not None:
+            self._give_up(self._failed)
+        while (self._alone or self._waiting) and not (self._out and (self._alone or self._broken)):
+            if self._broken:
+                self._replace()
+            self._start((self._alone or self._waiting).popleft())
+
+    def _start(self, ticket: Ticket) -> None:
+        try:
+            call = self._prepare(ticket)
+        except BaseException as error:  # noqa: BLE001  (whatever pickling raises fails the item)
+            ticket.refuse(len(ticket.next), "an item cannot be pickled", error, ran=False)
+            self._go_on(ticket)
+            return
+        try:
+            future: Future[Any] = self._executor.submit(*call)
+        except BrokenExecutor as error:  # before it had this ticket
+            self._note_break(error)
+            self._go_on(ticket)
+        except Exception as error:
+            raise _useless(error) from error
+        else:
+            self._out.add(ticket)
+            future.add_done_callback(lambda done: self._inbox.put(partial(self._finish, ticket, done)))
+
+    def _prepare(self, ticket: Ticket) -> tuple[Any, ...]:
+        """What to submit."""
+        stage, entry, indices = ticket.stage, ticket.chunk.entry, ticket.next
+        items = [ticket.chunk.items[index] for index in indices]
+        if self._in_process:
+            return stage.kernel.run, items, indices, entry
+        packed = dumps(items)
+        ticket.outcome.bytes_in += len(packed)
+        return work, self._kernels[stage.number], packed, indices, entry, stage.idempotent
+
+    def _go_on(self, ticket: Ticket) -> None:
+        """What is left of the ticket comes next; if nothing is, it is done."""
+        if not ticket.left:
+            self._emit(Done(ticket.number, ticket.outcome))
+        else:
+            (self._alone if ticket.alone else self._waiting).appendleft(ticket)
+
+    # -- what comes back --------------------------------------------------------------------------------------------
+
+    def _finish(self, ticket: Ticket, future: Future[Any]) -> None:
+        if ticket not in self._out:
+            return  # it was given up
+        self._out.discard(ticket)
+        try:
+            made = future.result()
+        except BrokenExecutor as error:
+            self._note_break(error)
+            self._lose(ticket, error)
+        except BaseException as error:
+            self._out.add(ticket)  # to be given back with all others
+            raise _useless(error) from error
+        else:
+            self._breaks = 0
+            self._take(ticket, made)
+        self._go_on(ticket)
+
+    def _take(self, ticket: Ticket, made: Any) -> None:
+        """Outcomes; or the error that kept the items, or the task, from being unpickled there."""
+        if self._in_process:
+            ticket.outcome.add(made)
+            ticket.done(len(ticket.next))
+            return
+        problem, outcomes = made
+        if problem is not None:
+            ticket.refuse(len(ticket.next), "an item cannot be unpickled in a worker", load_error(problem), ran=False)
+            return
+        count = len(ticket.next) // len(outcomes)  # one outcome for all items, or one for each
+        for data in outcomes:
+            try:
+                ticket.outcome.add(decode(data, ticket.chunk.items))
+                ticket.done(count)
+            except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
+                ticket.refuse(count, "a result cannot be unpickled", error, ran=True)
+
+    # -- breaks -----------------------------------------------------------------------------------------------------
+
+    def _note_break(self, error: BaseException) -> None:
+        if self._make is None:
+            mend = "give a factory in place of the executor, so that it can be replaced."
+            raise EngineError("the executor broke.", text_of(error), mend) from error
+        self._broken = True
+
+    def _lose(self, ticket: Ticket, error: BaseException) -> None:
+        """The executor broke with this ticket: an item that was alone is to blame, others run again, each alone."""
+        count = len(ticket.next)
+        if ticket.alone or not ticket.stage.idempotent:
+            crash = WorkerCrash(
+                f"a worker of the executor died: {error}",
+                "the task, or a library it calls, ended it."
+                if ticket.alone
+                else "it is not known who ended it, and with idempotent=False nothing may run twice.",
+                "retries= tries again with a new executor.",
+            )
+            ticket.fail(count, crash)
+        else:
+            ticket.single = ticket.alone = True
+            ticket.outcome.rerun += count
+
+    def _replace(self) -> None:
+        assert self._make is not None
+        self._executor.shutdown(wait=True)
+        self._executor = self._make()
+        self._broken = False
+        self._breaks += 1
+        if self._breaks > MOST_BREAKS:
+            try:
+                self._executor.submit(do_nothing).result()
+            except BrokenExecutor as error:
+                raise WorkerStartError(
+                    f"the executor breaks again and again: {text_of(error)}",
+                    "a new one cannot even do nothing.",
+                    "see what its workers printed on stderr, and look at its initializer.",
+                ) from error
+
+    def _give_up(self, error: BaseException) -> None:
+        """The engine cannot go on: say so once, and give every ticket back."""
+        if self._failed is None:
+            if isinstance(error, SkorcheError):
+                self._failed = error
+            else:
+                self._failed = InternalError(f"the adapter of an executor failed with {text_of(error)}")
+                self._failed.__cause__ = error
+            self._emit(Broken(self._failed))
+        for ticket in (*self._out, *self._alone, *self._waiting):
+            self._emit(Lost(ticket.number, self._failed, None, ticket.left, ticket.outcome))
+        for held in (self._out, self._alone, self._waiting):
+            held.clear()
+
+
+def _useless(error: BaseException) -> EngineError:
+    return EngineError(
+        f"the executor does not work: {text_of(error)}",
+        "it was shut down while the run used it, or it cannot carry bytes.",
+        "shut it down after the run; or give a factory, so that the run has an executor of its own.",
+    )
+
+
+def work(
+    kernel: bytes, packed: bytes, indices: list[int], entry: int, together: bool
+) -> tuple[bytes | None, list[bytes]]:
+    """Runs in a worker of the executor. Gives an error, if the items cannot be unpickled, and the outcomes."""
     loaded: Kernel = loads(kernel)
-    return encode(loaded.run(loads(items), None, entry), loaded)
+    try:
+        items = loads(packed)
+    except BaseException as error:  # noqa: BLE001  (whatever unpickling raises is told)
+        return dump_error(error), []
+    if together:
+        return None, [encode(loaded.run(items, indices, entry), loaded)]
+    pairs = zip(items, indices, strict=True)
+    return None, [encode(loaded.run([item], [index], entry), loaded) for item, index in pairs]
 
 
-def shifted(outcome: Outcome, index: int) -> Outcome:
-    """The outcome of one item, as that of item `index` of its chunk.
-
-    >>> shifted(Outcome([(["a"], range(1))], [None]), 5).ports
-    [(['a'], [5])]
-    """
-
-    def moved(path: Any) -> Any:
-        return index if type(path) is int else (index, *path[1:])
-
-    ports: list[tuple[list[Any], Paths]] = [(items, [moved(path) for path in paths]) for items, paths in outcome.ports]
-    troubles = [trouble._replace(path=moved(trouble.path)) for trouble in outcome.troubles]
-    shifted_one = Outcome(ports, outcome.counts, troubles, [(moved(path), n) for path, n in outcome.expansions])
-    shifted_one.bytes_out = outcome.bytes_out
-    return shifted_one
+def do_nothing() -> None:
+    """What every executor can do, unless its workers cannot start."""

@@ -73,9 +73,7 @@ class _Pool:
 
     def _start(self) -> None:
         names = self._stage.edge.rpartition(" into ")[2]
-        thread = Thread(
-            target=self._serve, name=f"skorche {names}", daemon=self._stage.timeout is not None
-        )
+        thread = Thread(target=self._serve, name=f"skorche {names}", daemon=self._stage.timeout is not None)
         self._threads.add(thread)
         thread.start()
 

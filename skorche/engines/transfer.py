@@ -9,7 +9,8 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from skorche.errors import RemoteError, TransferError, shorten, text_of
+from skorche.compile.plan import StagePlan
+from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
 
 PROTOCOL = 5
@@ -31,6 +32,23 @@ def dumps(value: Any) -> bytes:
 
 
 loads = pickle.loads
+
+
+def dump_kernel(stage: StagePlan) -> bytes:
+    """The kernel of a stage as bytes.
+
+    Raises:
+        GraphError: it cannot be pickled.
+    """
+    try:
+        return dumps(stage.kernel)
+    except Exception as error:
+        name = stage.edge.rpartition(" into ")[2]
+        raise GraphError(
+            f"task {name!r} cannot travel to another process: {text_of(error)}",
+            "the function, or something it refers to, cannot be pickled.",
+            "make it a function of a module, open files and locks inside it, or use engine='thread'.",
+        ) from error
 
 
 def dump_error(error: BaseException) -> bytes:
@@ -82,25 +100,29 @@ def _dump_alone(error: BaseException) -> tuple[bytes, bool]:
         try:
             data = way(error)
             copy = loads(data)
+            alike = text_of(copy) == text_of(error)
         except BaseException:  # noqa: BLE001  (the error is told all the same, another way)
             continue
         if type(copy) is type(error):
-            if text_of(copy) == text_of(error):
+            if alike:
                 return data, True
-            spare = spare or data  # a text may hold an address; a constructor may change its text each time
+            spare = spare or data  # a text may hold an address, and differ for that
     return (spare, True) if spare is not None else (_dump_text(error), False)
 
 
 def _dump_parts(error: BaseException) -> bytes:
     """For an exception whose constructor wants other arguments than it passes on: rebuilt without calling it."""
     base = _built_in(type(error))
-    _, arguments, *state = base.__reduce__(error)  # type: ignore[misc, no-untyped-call]  # as every exception has it
+    reduced: Any = base.__reduce__(error)  # type, arguments and, if there is any, state
+    arguments = reduced[1]
     if isinstance(error, BaseExceptionGroup):
         arguments = (error.message, [_Call(loads, _dump_alone(member)[0]) for member in error.exceptions])
-    return dumps(_Call(_rebuild, type(error), arguments, state[0] if state else {}))
+    return dumps(_Call(_rebuild, type(error), arguments, *reduced[2:]))
 
 
-def _rebuild(kind: type[BaseException], arguments: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+def _rebuild(
+    kind: type[BaseException], arguments: tuple[Any, ...], state: dict[str, Any] | None = None
+) -> BaseException:
     base = _built_in(kind)
     error: BaseException = base.__new__(kind, *arguments)
     base.__init__(error, *arguments)
@@ -118,7 +140,8 @@ def _dump_text(error: BaseException) -> bytes:
         "this exception cannot be pickled or rebuilt, so its text stands for it.",
         "see the traceback in the failure; give the exception a __reduce__ to get it itself.",
     )
-    stand_in.__notes__ = [str(note) for note in getattr(error, "__notes__", [])]
+    for note in getattr(error, "__notes__", ()):
+        stand_in.add_note(str(note))
     return pickle.dumps(stand_in, PROTOCOL)
 
 
@@ -173,7 +196,7 @@ def _drop_unpicklable(outcome: Outcome, port: int, kernel: Kernel) -> None:
 def _refuse(outcome: Outcome, step: int, path: Any, item: Any, error: BaseException) -> None:
     """The step did its work, but the result cannot leave: what was counted as through counts as failed instead."""
     problem = TransferError(
-        f"a result cannot be pickled: {shorten(item)}: {type(error).__name__}: {error}",
+        f"a result cannot be pickled: {shorten(item)}: {text_of(error)}",
         "a process gives its results back as bytes. The function did run.",
         "return something that can be pickled, such as a path or plain values, or use engine='thread'.",
     )
@@ -184,7 +207,7 @@ def _refuse(outcome: Outcome, step: int, path: Any, item: Any, error: BaseExcept
     else:
         count = count._replace(passed=count.passed - 1, emitted=count.emitted - 1)
     outcome.counts[step] = count
-    outcome.troubles.append(Trouble(step, path, None, problem, describe(error)))
+    outcome.troubles.append(Trouble(step, path, item, problem, describe(error)))
 
 
 def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, str]:

@@ -34,7 +34,8 @@ class Progress:
     def _write(self, counts: Callable[[], dict[str, int]]) -> None:
         while not self._ended.wait(self._seconds):
             try:
-                print(progress_line(self._name, counts(), time.monotonic() - self._began), file=sys.stderr, flush=True)
+                sys.stderr.write(progress_line(self._name, counts(), time.monotonic() - self._began) + "\n")
+                sys.stderr.flush()
             except (OSError, ValueError):  # stderr is closed or gone: nobody can see progress any more
                 return
 
@@ -43,7 +44,7 @@ def progress_line(name: str, counts: dict[str, int], seconds: float) -> str:
     """One line about a run that goes on.
 
     >>> progress_line("job", {"admitted": 40, "delivered": 30, "filtered": 0, "failed": 2, "cancelled": 0}, 6.0)
-    'job: 6 s, 40 admitted, 30 delivered, 2 failed, 5.3 items/s'
+    'job: 6 s, 40 admitted, 30 delivered, 2 failed, 5.33 items/s'
     """
     ended = sum(counts.values()) - counts["admitted"]
     parts = [f"{count} {word}" for word, count in counts.items() if count or word in ("admitted", "delivered")]

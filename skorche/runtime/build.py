@@ -95,7 +95,8 @@ def _behind_gathers(plan: Plan, port: Destination) -> Destination:
 def _widen(plan: Plan, stages: list[Stage]) -> None:
     """An edge takes at least one item from each worker of the stages that feed it, so that none waits for another."""
     for feeder in plan.stages:
-        for port in feeder.ports:
+        errors = [port for node in feeder.nodes if (port := plan.nodes[node].errors) is not None]
+        for port in (*feeder.ports, *errors):
             behind = _behind_gathers(plan, port)
             if behind.kind == "stage":
                 stage = stages[behind.number]

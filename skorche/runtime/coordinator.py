@@ -133,9 +133,7 @@ class ReadInput:
     def finish(self) -> None:
         self._reader.stop()
         if not self._reader.join(SOURCE_PATIENCE):
-            LOG.warning(
-                "the source %s did not come back from its iterable; its thread is left behind", self._name
-            )
+            LOG.warning("the source %s did not come back from its iterable; its thread is left behind", self._name)
 
 
 InputMaker = Callable[[Callable[[], None]], Input]

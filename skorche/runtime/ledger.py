@@ -60,9 +60,13 @@ class Ledger:
         if count == 0:
             self.end([place], End.FILTERED)
         elif count > 1:
-            for root in roots(place):
-                entry = self._alive.setdefault(root, [1, End.FILTERED])
-                entry[0] += count - 1
+            self.multiply(place, count)
+
+    def multiply(self, place: Place, count: int) -> None:
+        """The item at this place became `count` items, each of which comes from all of its source items."""
+        for root in roots(place):
+            entry = self._alive.setdefault(root, [1, End.FILTERED])
+            entry[0] += count - 1
 
     def mark(self, place: Place, how: End) -> None:
         """Remember a bad end for an item that lives on (as a `Failure` in a queue)."""

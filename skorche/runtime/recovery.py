@@ -31,9 +31,10 @@ FEWEST_FOR_A_SHARE = 20
 
 
 class Policy(NamedTuple):
-    """What the run was told to do with failures. `max_failures`: a number of items, or a share of those that ended.
+    """What the run was told to do with failures. `max_failures`: a number of items, or a share of the source items.
 
-    After `stall_timeout` seconds in which nothing came back, the run says what it waits for.
+    The share is one of all that were admitted, not of those that ended: a failed item ends at once, while a good one is
+    still on its way. After `stall_timeout` seconds in which nothing came back, the run says what it waits for.
     """
 
     on_error: OnError = "raise"
@@ -76,9 +77,9 @@ class Recovery:
         items, half = trouble.item, len(trouble.item) // 2
         if isinstance(place, Group) and len(place) == len(items):
             places: list[Place] = [Group(place[:half]), Group(place[half:])]
-        else:
-            self._books.ledger.expand(place, 2)
-            places = [element(place, 0, 2), element(place, 1, 2)]
+        else:  # -1 elements: neither half stands for a member, also where the list was made from a batch of two
+            self._books.ledger.multiply(place, 2)
+            places = [element(place, 0, -1), element(place, 1, -1)]
         self._books.tallies[node].divided += 1
         if origin is not None:
             origin[0].divide()

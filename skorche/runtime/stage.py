@@ -50,7 +50,7 @@ class Flight:
 class Stage:
     """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
 
-    `slots` chunks may be out at a time: one per worker, and as many again, waiting in the engine, while chunks are short.
+    `slots` chunks may be out at a time: one per worker, and as many again waiting in the engine, while these are short.
     """
 
     plan: StagePlan
@@ -89,7 +89,7 @@ class Stage:
         )
 
     def size(self, waiting: int) -> int:
-        """How many of the waiting items the next chunk takes; 0 if there is no room for one, or it should grow first."""
+        """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
         idle = self.plan.workers - self.in_flight
         size = 1
         if self.plan.timeout is None and self.cost is not None:

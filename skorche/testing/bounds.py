@@ -19,8 +19,8 @@ class BrokenPromise(AssertionError):
 class Bounds:
     """Watches the commands and events of one run.
 
-    An edge holds at most its limit, and beyond it what DESIGN 4 allows: what expansions that were in flight overflowed
-    by, the batches that were divided, and a part of a batch that was left when its feeders ended.
+    An edge or a bounded end holds at most its limit, and beyond that what nobody could know when the work began: what
+    came of expansions that were in flight together, and the halves of divided batches.
     """
 
     def __init__(self, scheduler: Scheduler, lines: list[Line], sources: list[Source], readers: list[Reader]) -> None:
@@ -96,5 +96,9 @@ class Bounds:
 
     def _too_much_asked(self) -> Iterator[str]:
         for feed, source in zip(self._scheduler.parts.feeds, self._sources, strict=True):
-            if not source.ended and source.asked < 0:
-                yield f"source {feed.number} gave more than it was asked for"
+            if not source.ended and source.asked > feed.asked:
+                yield f"source {feed.number} may read {source.asked} items, the scheduler expects {feed.asked}"
+            output = self._scheduler.plan.sources[feed.number].output
+            taken = feed.asked + feed.waiting.count
+            if output.kind == "stage" and not feed.exhausted and taken > self._highest[output.number]:
+                yield f"source {feed.number} was asked for {taken} items, {self._highest[output.number]} have room"

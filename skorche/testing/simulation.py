@@ -1,7 +1,8 @@
 """`simulate`: a pipeline on the real scheduler, with everything around it played from a seed.
 
     agenda ──▶ simulated workers, sources, readers ──events──▶ Scheduler.handle ──commands──▶ back to them
-                          one loop, no thread, no real time; after each step the bounds are checked
+
+One loop, no thread, no real time; after each step the bounds are checked (see `bounds`).
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def simulate(
     pipeline: Pipeline,
     *,
     seed: int = 0,
-    faults: Faults = Faults(),  # noqa: B008  (it is frozen)
+    faults: Faults = Faults(),
     clock: FakeClock | None = None,
     on_error: OnError = "raise",
     max_failures: float | None = None,
@@ -82,8 +83,8 @@ def simulate(
 ) -> Simulation:
     """Run a pipeline without threads, processes or waiting; everything random is drawn from the seed.
 
-    Tasks run for real, at once, whatever their engine; a task may call `clock.sleep`, or `crash`. A failing run does not
-    raise here. A live input gives what was put into it before, and ends.
+    Tasks run for real, whatever their engine; one may call `clock.sleep`, or `crash`. A run that fails does not raise
+    here. A live input gives what was put into it before, and ends.
 
     >>> with Pipeline() as pipeline:
     ...     doubled = pipeline.map(lambda number: 2 * number, Queue(fixed_inputs=[1, 2, 3]))
@@ -119,9 +120,7 @@ class _Play:
         emit = self._events.append
         self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes)
         sources, ends = pipeline.graph.sources(), pipeline.graph.ends()
-        self._sources = [
-            Source(number, _items(queue), self._agenda, emit) for number, queue in enumerate(sources)
-        ]
+        self._sources = [Source(number, _items(queue), self._agenda, emit) for number, queue in enumerate(sources)]
         self._readers = [Reader(number, queue.maxsize, self._agenda, emit) for number, queue in enumerate(ends)]
         self._scheduler = Scheduler(
             plan, [line.capabilities for line in self._engine.lines], policy, random.randrange(1 << 30)

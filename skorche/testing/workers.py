@@ -9,10 +9,10 @@ agenda decides when, and whether, the slices arrive. Only a process engine's wor
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain, pairwise
 from random import Random
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
@@ -208,17 +208,21 @@ def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
     """One outcome for all slices of a chunk."""
     if len(outcomes) == 1:
         return outcomes[0]
-    ports = [([], []) for _ in range(kernel.ports)]
-    joined = Outcome(ports, [_sum([one.counts[step] for one in outcomes]) for step in range(len(kernel.steps))])
+    ports = [
+        (_chained(one.ports[port][0] for one in outcomes), _chained(one.ports[port][1] for one in outcomes))
+        for port in range(kernel.ports)
+    ]
+    joined = Outcome([*ports], [_sum([one.counts[step] for one in outcomes]) for step in range(len(kernel.steps))])
     for one in outcomes:
-        for (items, paths), (more, more_paths) in zip(ports, one.ports, strict=True):
-            items += more
-            paths += more_paths
         joined.troubles += one.troubles
         joined.expansions += one.expansions
         joined.bytes_in += one.bytes_in
         joined.bytes_out += one.bytes_out
     return joined
+
+
+def _chained(parts: Iterable[Iterable[Any]]) -> list[Any]:
+    return list(chain.from_iterable(parts))
 
 
 def _sum(counts: Sequence[StepCount | None]) -> StepCount | None:

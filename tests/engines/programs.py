@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def start_program(*arguments: str | Path, **keywords: object) -> "subprocess.Popen[str]":
     """Start an interpreter with these arguments, in a session of its own; its output is piped."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         stdin=subprocess.PIPE,

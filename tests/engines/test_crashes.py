@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -146,10 +146,10 @@ def test_a_retry_after_a_death_succeeds_in_a_new_process(tmp_path: Path) -> None
 
     report, results = collect(tasks.die_once, markers, retries=1, backoff=0.001)
 
-    died = {int(marker.read_text()) for marker in markers}
+    died = [int(marker.read_text()) for marker in markers]
     assert (report.ok, report.nodes["die_once"].retried) == (True, 3)
     assert len(results) == 3
-    assert died.isdisjoint(results)
+    assert all(first != second for first, second in zip(died, results, strict=True))
 
 
 # -- on the way there and back -----------------------------------------------------------------------------------------
@@ -276,37 +276,42 @@ def test_a_task_that_closes_the_pipe_fails_its_item_and_holds_nobody_up() -> Non
 
 @pytest.mark.parametrize("size", [1, 3 << 20])
 def test_workers_killed_at_random_cost_at_most_an_item_each(size: int) -> None:
-    random, kills, ended = Random(11), 0, False
-    pipeline, out = mapping(functools.partial(tasks.stretch, size), range(60), max_workers=2)
+    random, kills, failed_to_kill = Random(11), 0, False
+
+    def until_enough_kills() -> Iterator[int]:
+        number = 0
+        while kills < 12 and not failed_to_kill:
+            yield number
+            number += 1
 
     def hunt() -> None:
-        nonlocal kills
-        while not ended and kills < 12:
-            before = done()
-            victims = workers()
-            if victims:
-                random.choice(victims).kill()
+        nonlocal kills, failed_to_kill
+        try:
+            while kills < 12:
+                wait_until(workers)
+                random.choice(workers()).kill()
                 kills += 1
-            wait_until(lambda reached=before: ended or done() > reached)
+                before = done()
+                wait_until(lambda reached=before: done() > reached)
+        finally:
+            failed_to_kill = kills < 12
 
     def done() -> int:
         tally = run.statistics()["stretch"]
         return tally.emitted + tally.failed
 
+    pipeline, out = mapping(functools.partial(tasks.stretch, size), until_enough_kills(), max_workers=2)
     run = pipeline.run(on_error="collect")
     hunter = Thread(target=hunt)
     hunter.start()
-    try:
-        report = run.wait()
-    finally:
-        ended = True
-        hunter.join()
+    report = run.wait()
+    hunter.join()
 
     failed = {failure.item for failure in report.failures}
     assert kills == 12
     assert {type(failure.error) for failure in report.failures} <= {skorche.WorkerCrash}
     assert len(failed) <= kills
-    assert [number for number, _ in out.flush()] == [number for number in range(60) if number not in failed]
+    assert [number for number, _ in out.flush()] == [one for one in range(report.admitted) if one not in failed]
 
 
 # -- hanging -----------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class _Drawing:
         self.queues += len(outputs)
         node = Node(op, f"n{len(self.nodes)}", tuple(queue.number for queue in inputs), tuple(numbers), **traits)
         self.nodes.append(node)
-        self.open += [Open(number, *known) for number, known in zip(numbers, outputs)]
+        self.open += [Open(number, *known) for number, known in zip(numbers, outputs, strict=True)]
         return node
 
     def add_map(self, queue: Open) -> None:

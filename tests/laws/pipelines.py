@@ -64,7 +64,7 @@ def leaves(label: Label) -> list[Label]:
     return [leaf for one in label for leaf in leaves(one)] if isinstance(label, list) else [label]
 
 
-def task_function(node: Node, clock: FakeClock = FakeClock()) -> Callable[[Any], Any]:  # noqa: B008
+def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any], Any]:
     """What this node's task does, troubles included. It remembers how often it was called for an item."""
     calls: Counter[str] = Counter()
 
@@ -83,7 +83,7 @@ def task_function(node: Node, clock: FakeClock = FakeClock()) -> Callable[[Any],
         if now == "crash":
             crash()
         if now == "slow":
-            assert node.timeout is not None
+            assert node.timeout is not None and clock is not None
             clock.sleep(10 * node.timeout)
 
     def task(item: Any) -> Any:

@@ -46,7 +46,8 @@ def interpret(graph: Graph) -> Meaning:
     used = [queue for node in graph.nodes for queue in node.inputs if queue < len(graph.sources)]
     for queue in used:
         keys = [(used.index(queue), number) for number in range(len(graph.sources[queue]))]
-        run.queues[queue] = [(Place(key, frozenset({key})), label) for key, label in zip(keys, graph.sources[queue])]
+        places = [Place(key, frozenset({key})) for key in keys]
+        run.queues[queue] = list(zip(places, graph.sources[queue], strict=True))
     for node in graph.nodes:
         items = [item for queue in node.inputs for item in run.queues[queue]]
         run.queues |= {queue: [] for queue in node.outputs}
@@ -97,7 +98,7 @@ def batches(node: Node, items: list[tuple[Place, Label]]) -> list[tuple[Place, L
     groups = [items[start : start + size] for start in range(0, len(items), size)]
     places = [tuple(place for place, _ in group) for group in groups]
     wholes = [Place(parts[0].key, frozenset().union(*(part.roots for part in parts)), parts) for parts in places]
-    return [(whole, [label for _, label in group]) for whole, group in zip(wholes, groups)]
+    return [(whole, [label for _, label in group]) for whole, group in zip(wholes, groups, strict=True)]
 
 
 def divided(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]:
@@ -106,4 +107,5 @@ def divided(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]
         return [(place, label)]
     parts = [place.element(index, len(label)) for index in range(len(label))]
     kept = len(place.parts) == len(label)
-    return [(Place(part.key, part.roots, (part,) if kept else ()), [one]) for part, one in zip(parts, label)]
+    places = [Place(part.key, part.roots, (part,) if kept else ()) for part in parts]
+    return [(where, [one]) for where, one in zip(places, label, strict=True)]

@@ -9,8 +9,7 @@ from typing import Literal
 from skorche.compile.plan import StagePlan
 from skorche.engines.process.hub import Hub
 from skorche.engines.process.job import Job
-from skorche.engines.transfer import dumps
-from skorche.errors import GraphError
+from skorche.engines.transfer import dump_kernel
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Capabilities, Emit
 
@@ -29,7 +28,7 @@ class ProcessEngine:
         Raises:
             GraphError: a task cannot be pickled.
         """
-        kernels = {stage.number: _pickled(stage) for stage in stages}
+        kernels = {stage.number: dump_kernel(stage) for stage in stages}
         most = max([os.cpu_count() or 1, *(stage.workers for stage in stages)])
         self._stages = {stage.number: stage for stage in stages}
         self._hub: Hub | None = Hub(stages, kernels, most, emit)
@@ -53,15 +52,3 @@ class ProcessEngine:
             assert self._hub is not None
             self._hub.stop()
             self._hub = None
-
-
-def _pickled(stage: StagePlan) -> bytes:
-    try:
-        return dumps(stage.kernel)
-    except Exception as error:
-        name = stage.edge.rpartition(" into ")[2]
-        raise GraphError(
-            f"task {name!r} cannot travel to another process: {type(error).__name__}: {error}",
-            "the function, or something it refers to, cannot be pickled.",
-            "make it a function of a module, open files and locks inside it, or use engine='thread'.",
-        ) from error

@@ -4,8 +4,9 @@
                                │   hub   │ ◀──private pipe── worker      is written to when there is room, and read
     emit ◀──Done, Lost──────── └─────────┘       ...                     meanwhile, so two full pipes cannot deadlock
 
-When a worker dies, its slot tells what it was on: before the first item nobody is to blame; in a step, that item;
-while reading or writing more than one item, the rest is done again carefully, item by item, which tells.
+When a worker dies, `blame.judge` tells from its slot what it was on. Of what it was given, the results that have come
+back count, the item to blame fails, and the rest is done again. If the hub itself fails, so does the run, with all
+tickets given back.
 """
 
 from __future__ import annotations
@@ -13,84 +14,27 @@ from __future__ import annotations
 import selectors
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
+from skorche.engines.process.blame import judge, told_where
 from skorche.engines.process.job import Job
-from skorche.engines.process.launch import WorkerProcess
-from skorche.engines.process.worker import IDLE, INDEX, LAST, READING, STEP, TICKET, WRITING
+from skorche.engines.process.member import Member
+from skorche.engines.process.worker import LOADING, STEP
 from skorche.engines.transfer import load_error
-from skorche.errors import WorkerCrash, WorkerStartError
+from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
 from skorche.runtime.engine import Broken, Emit, Started
 
-READ_BYTES = 1 << 18
 MOST_FAILED_STARTS = 3
 END_SECONDS = 5.0
-
-
-class Member:
-    """A worker with the jobs it was given; the first is the one it works on."""
-
-    def __init__(self) -> None:
-        self.process = WorkerProcess()
-        self.jobs: deque[Job] = deque()
-        self.stages: set[int] = set()
-        self.outgoing: deque[memoryview] = deque()
-        self.incoming = bytearray()
-        self.killed = False
-
-    def queue(self, parts: list[bytes]) -> None:
-        """Put bytes in line for this worker."""
-        self.outgoing += [memoryview(part) for part in parts if part]
-
-    def write(self) -> None:
-        """Write what the pipe takes."""
-        channel = self.process.channel
-        try:
-            while self.outgoing:
-                sent = channel.send(self.outgoing[0])
-                if sent < len(self.outgoing[0]):
-                    self.outgoing[0] = self.outgoing[0][sent:]
-                else:
-                    self.outgoing.popleft()
-        except BlockingIOError:
-            return
-        except OSError:
-            self.outgoing.clear()  # it is dead, which reading will tell
-
-    def read(self) -> bool:
-        """Read what is there; whether the pipe is still open."""
-        while True:
-            try:
-                data = self.process.channel.recv(READ_BYTES)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            if not data:
-                return False
-            self.incoming += data
-            if len(data) < READ_BYTES:
-                return True
-
-    def frames(self) -> list[wire.Frame]:
-        """The complete messages read so far."""
-        found, start, buffer = [], 0, self.incoming
-        size = wire.HEADER.size
-        while len(buffer) - start >= size:
-            length, kind, ticket, first, last = wire.HEADER.unpack_from(buffer, start)
-            end = start + size + length
-            if len(buffer) < end:
-                break
-            found.append(wire.Frame(kind, ticket, first, last, bytes(memoryview(buffer)[start + size : end])))
-            start = end
-        if start:
-            del buffer[:start]
-        return found
+PULSE_SECONDS = 0.5
+"""How often it is looked whether a worker has died whose pipe is still open: a child of it may hold that."""
 
 
 class Hub:
@@ -106,6 +50,7 @@ class Hub:
         self._selector = selectors.DefaultSelector()
         self._closing = self._broken = False
         self._failed_starts = self._first_workers = 0
+        self._last_pulse = time.monotonic()
         self._thread = Thread(target=self._run, name="skorche processes")
 
     def start(self, workers: int) -> None:
@@ -122,10 +67,8 @@ class Hub:
         self._ring()
 
     def _ring(self) -> None:
-        try:
+        with suppress(BlockingIOError):  # it has been rung and not been heard yet
             self._ringer.send(b"!")
-        except BlockingIOError:
-            pass  # it has been rung and not been heard yet
 
     def stop(self) -> None:
         """End the thread and all workers."""
@@ -149,30 +92,38 @@ class Hub:
                 self._turn()
         except BaseException as error:  # noqa: BLE001  (nobody may wait for a dead hub)
             self._fail(error)
-            while not self._closing:
-                self._turn()
         finally:
             self._dismiss_all()
+        while not self._closing:  # it has failed: what still comes is given back
+            self._inbox.get()()
 
     def _turn(self) -> None:
         """Wait until something can be done, and do it."""
-        for key, _ in self._selector.select():
+        for key, _ in self._selector.select(PULSE_SECONDS):
             if key.fileobj is self._bell:
                 self._bell.recv(4096)
             else:
                 self._serve(key.data)
         while not self._inbox.empty():
             self._inbox.get_nowait()()
+        if time.monotonic() - self._last_pulse > PULSE_SECONDS:
+            self._look_for_dead()
 
-    def _serve(self, member: Member) -> None:
+    def _serve(self, member: Member, has_ended: bool = False) -> None:
         member.write()
         is_open = member.read()
         for message in member.frames():
             self._handle(member, message)
-        if not is_open:
+        if has_ended or not is_open:
             self._bury(member)
         else:
             self._watch(member)
+
+    def _look_for_dead(self) -> None:
+        self._last_pulse = time.monotonic()
+        for member in self._members[:]:
+            if member.process.has_ended:
+                self._serve(member, has_ended=True)
 
     def _watch(self, member: Member) -> None:
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if member.outgoing else 0)
@@ -181,18 +132,18 @@ class Hub:
 
     def _handle(self, member: Member, message: wire.Frame) -> None:
         if message.kind == wire.READY:
-            member.process.ready = True
-            self._failed_starts = 0
+            member.ready = True
         elif message.kind == wire.REFUSED:
             self._refuse(message)
+        elif message.kind == wire.BEGUN:
+            self._emit(Started(message.ticket))
         elif message.kind == wire.UNREADABLE:
             self._again(member.jobs.popleft())
-            self._announce(member)
         else:
+            self._failed_starts = 0
             member.jobs[0].frames.append(message)
             if message.kind == wire.END:
                 self._complete(member.jobs.popleft())
-                self._announce(member)
 
     def _complete(self, job: Job) -> None:
         again = job.absorb()
@@ -210,22 +161,21 @@ class Hub:
     def _refuse(self, message: wire.Frame) -> None:
         stage = self._stages[message.ticket]
         cause = load_error(message.body)
-        error = WorkerStartError(
-            f"a worker process cannot load {stage.edge.rpartition(' into ')[2]!r}: {type(cause).__name__}: {cause}",
+        raise WorkerStartError(
+            f"a worker process cannot load {stage.edge.rpartition(' into ')[2]!r}: {text_of(cause)}",
             "the function, or a module it needs, cannot be imported there.",
             "check that its module can be imported from sys.path without side effects that fail.",
-        )
-        error.__cause__ = cause
-        self._fail(error)
+        ) from cause
 
     def _fail(self, error: BaseException) -> None:
         """The engine cannot go on: say so, and give every ticket back."""
-        if not self._broken:
-            self._broken = True
-            self._emit(Broken(error))
+        self._broken = True
+        if not isinstance(error, SkorcheError):
+            problem = InternalError(f"the process engine failed with {text_of(error)}")
+            problem.__cause__ = error
+            error = problem
+        self._emit(Broken(error))
         jobs = [job for member in self._members for job in member.jobs]
-        for member in self._members:
-            member.jobs.clear()
         for queue in self._queued.values():
             jobs += queue
             queue.clear()
@@ -243,8 +193,6 @@ class Hub:
             self._queued[job.stage.number].append(job)
 
     def _assign(self) -> None:
-        if self._broken:
-            return
         for number, queue in self._queued.items():
             while queue:
                 member = self._choose(self._stages[number], queue[0])
@@ -266,7 +214,14 @@ class Hub:
         return next((one for one in busy if len(one.jobs) == 1 and not one.jobs[0].careful and not one.killed), None)
 
     def _hire(self) -> Member:
-        member = Member()
+        try:
+            member = Member()
+        except OSError as error:
+            raise WorkerStartError(
+                f"a worker process cannot be started: {text_of(error)}",
+                "the operating system, or sys.executable, does not allow it.",
+                "see whether processes, memory or open files have run out, and what sys.executable is.",
+            ) from error
         self._members.append(member)
         self._selector.register(member.process.channel, selectors.EVENT_READ, member)
         return member
@@ -282,30 +237,23 @@ class Hub:
             member.queue(wire.frame(wire.STAGE, number, self._kernels[number]))
         member.queue(request)
         member.jobs.append(job)
-        if len(member.jobs) == 1:
-            self._announce(member)
         member.write()
         self._watch(member)
-
-    def _announce(self, member: Member) -> None:
-        if member.jobs and member.jobs[0].stage.timeout is not None:
-            self._emit(Started(member.jobs[0].ticket))
 
     # -- deaths -----------------------------------------------------------------------------------------------------
 
     def kill(self, ticket: int) -> None:
-        """Stop the worker that is on this ticket; one that only waits is given back."""
+        """Stop the worker that has this ticket; what only waits is given back."""
         for queue in self._queued.values():
             for job in queue:
                 if job.ticket == ticket:
                     queue.remove(job)
-                    self._emit(job.lost(WorkerCrash("the item was given up."), None, 0))
+                    self._emit(job.lost(_given_up(), None, 0))
                     return
         for member in self._members:
             for job in member.jobs:
                 if job.ticket == ticket:
-                    job.stopped = True
-                    member.killed = True
+                    job.stopped = member.killed = True
                     member.process.kill()
                     return
 
@@ -314,47 +262,31 @@ class Hub:
         self._selector.unregister(member.process.channel)
         self._members.remove(member)
         slot = list(member.process.slot)
-        if not member.process.ready and not member.killed:
+        code = member.process.bury()
+        if member.jobs:
+            self._blame(member.jobs.popleft(), slot, code)
+        for job in reversed(member.jobs):
+            self._return(job)
+        if not member.killed and (not member.ready or slot[STEP] == LOADING):
             self._failed_starts += 1
-        code = member.process.finish(END_SECONDS)
-        if self._failed_starts >= MOST_FAILED_STARTS:
-            self._give_up(member, code)
-            return
-        jobs = list(member.jobs)
-        if jobs:
-            self._blame(jobs[0], slot, code)
-        for job in reversed(jobs[1:]):
-            self._queued[job.stage.number].appendleft(job)
-
-    def _give_up(self, member: Member, code: int) -> None:
-        self._members.append(member)  # its jobs are given back with all others
-        error = WorkerStartError(
-            f"{MOST_FAILED_STARTS} worker processes in a row died before they were ready ({_ending(code)}).",
-            "something in the environment, not an item, keeps workers from starting.",
-            "see what they printed on stderr; try `python -c 'import skorche'`.",
-        )
-        self._fail(error)
-        self._members.remove(member)
+            if self._failed_starts >= MOST_FAILED_STARTS:
+                raise _cannot_start(code)
 
     def _blame(self, job: Job, slot: list[int], code: int) -> None:
-        again = job.absorb()
-        job.outcome.rerun += len(again)
-        step, index = slot[STEP], slot[INDEX]
-        began = slot[TICKET] == job.ticket and step != IDLE
-        if not began or (index != -1 and index not in job.left):
-            suspect, rerun = None, 0
-        elif step in (READING, WRITING):
-            started = [one for one in job.left if step == WRITING and one <= slot[LAST]]
-            if index == -1 or (len(started) > 1 and not job.stopped):
-                job.outcome.rerun += len(started)
-                self._again(job)
-                return
-            suspect, rerun = index, 0
+        job.outcome.rerun += len(job.absorb())
+        verdict = judge(job.ticket, job.left, slot)
+        if verdict.unclear and not job.stopped:
+            job.outcome.rerun += verdict.rerun
+            self._again(job)
         else:
-            run = [one for one in job.left if one <= (slot[LAST] if step else index)]
-            suspect, rerun = index, len(run) - 1
-        where = {READING: " while it was unpickled", WRITING: " while its result was pickled"}.get(step, "")
-        self._emit(job.lost(_crash(code, where), suspect, rerun))
+            self._emit(job.lost(_crash(code, told_where(slot)), verdict.suspect, verdict.rerun))
+
+    def _return(self, job: Job) -> None:
+        """It had not been begun: it waits for another worker, first in line."""
+        if job.stopped:
+            self._emit(job.lost(_given_up(), None, 0))
+        else:
+            self._queued[job.stage.number].appendleft(job)
 
     def _dismiss_all(self) -> None:
         """End every worker: those at work are killed, the others end with their pipes."""
@@ -362,10 +294,23 @@ class Hub:
             if member.jobs:
                 member.process.kill()
             self._selector.unregister(member.process.channel)
-            member.process.channel.close()
+            member.process.hang_up()
+        end = time.monotonic() + END_SECONDS
         for member in self._members:
-            member.process.finish(END_SECONDS)
+            member.process.finish(max(0.0, end - time.monotonic()))
         self._members.clear()
+
+
+def _given_up() -> WorkerCrash:
+    return WorkerCrash("the item was given up.")
+
+
+def _cannot_start(code: int) -> WorkerStartError:
+    return WorkerStartError(
+        f"{MOST_FAILED_STARTS} worker processes in a row died before they could take an item ({_ending(code)}).",
+        "something in the environment, or in the module of a task, keeps workers from starting.",
+        "see what they printed on stderr; try `python -c 'import skorche'`, and to import the module of the task.",
+    )
 
 
 def _ending(code: int) -> str:

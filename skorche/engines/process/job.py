@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from skorche.compile.plan import StagePlan
 from skorche.engines.process.wire import WORK, Frame, Work, frame
 from skorche.engines.transfer import decode, dumps
-from skorche.errors import TransferError
+from skorche.errors import TransferError, text_of
 from skorche.kernel import Outcome, Trouble, describe
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Done, EngineEvent, Lost
@@ -37,9 +37,10 @@ class Job:
             except BaseException:  # noqa: BLE001  (whatever pickling raises: found below, one by one)
                 self.careful = True
                 return self.request()
-        single = self.careful or not self.stage.idempotent
+        stage = self.stage
+        single, timed = self.careful or not stage.idempotent, stage.timeout is not None
         indices = None if whole else list(self.left)
-        body = dumps((Work(self.stage.number, self.chunk.entry, single, self.careful, indices), payload))
+        body = dumps((Work(stage.number, self.chunk.entry, single, self.careful, timed, indices), payload))
         self.outcome.bytes_in += len(body)
         return frame(WORK, self.ticket, body)
 
@@ -52,7 +53,7 @@ class Job:
                 kept.append(index)
             except BaseException as error:  # noqa: BLE001  (whatever pickling raises fails the item)
                 problem = TransferError(
-                    f"an item cannot be pickled: {type(error).__name__}: {error}",
+                    f"an item cannot be pickled: {text_of(error)}",
                     "a process gets its items as bytes.",
                     "pass something that can be pickled, such as a path or an id, or use engine='thread'.",
                 )
@@ -90,7 +91,7 @@ class Job:
 
     def _fail_unreadable(self, index: int, error: BaseException) -> None:
         problem = TransferError(
-            f"a result cannot be unpickled: {type(error).__name__}: {error}",
+            f"a result cannot be unpickled: {text_of(error)}",
             "its class raised while it was rebuilt. The function did run.",
             "give its class a __reduce__ that works, or return plain values.",
         )

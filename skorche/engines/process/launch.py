@@ -1,7 +1,7 @@
-"""Starts worker processes: fork and exec by the standard library, so nothing of this process is inherited but two files.
+"""Starts worker processes: fork and exec by the standard library, so that nothing is inherited but two files.
 
-A plain interpreter is ready in 20 ms. It imports neither the user's `__main__` nor anything the tasks do not need, so no
-`__main__` guard is wanted. It gets a session of its own, so that Ctrl-C in a terminal does not reach it and that its
+A plain interpreter is ready in 20 ms. It imports neither the user's `__main__` nor anything the tasks do not need, so
+no `__main__` guard is wanted. It gets a session of its own, so that Ctrl-C in a terminal does not reach it and that its
 children can be stopped with it.
 """
 
@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from mmap import mmap
 
 from skorche.engines.process.worker import SLOT_BYTES
@@ -21,6 +22,8 @@ _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
     "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent})"
 )
+BURIAL_SECONDS = 1.0
+"""A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
 
 
 class WorkerProcess:
@@ -28,7 +31,7 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         here, there = socket.socketpair()
-        with tempfile.TemporaryFile(prefix="skorche-slot-") as file:
+        with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SLOT_BYTES)
             self._map = mmap(file.fileno(), SLOT_BYTES)
             self._view = memoryview(self._map)
@@ -37,18 +40,20 @@ class WorkerProcess:
             try:
                 self._process = _start(there.fileno(), file.fileno())
             except BaseException:
-                here.close()
+                self._release()
                 raise
-            finally:
-                there.close()
-        here.setblocking(False)
-        self.channel = here
-        self.ready = False
+            self.channel = socket.socket(fileno=here.detach())
+        self.channel.setblocking(False)
 
     @property
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more, also when a child of it keeps the pipe open."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """Stop the process and its children at once."""
@@ -57,18 +62,33 @@ class WorkerProcess:
         except ProcessLookupError:
             self._process.kill()
 
-    def finish(self, timeout: float | None) -> int:
-        """End the pipe, wait, and give the exit code; kill when it takes longer than `timeout` seconds."""
+    def hang_up(self) -> None:
+        """End the pipe, at which an idle worker leaves."""
+        with suppress(OSError):  # the worker may have been first
+            self.channel.shutdown(socket.SHUT_RDWR)  # closing is not enough where a fork of this process has it too
         self.channel.close()
+
+    def finish(self, timeout: float) -> int:
+        """End the pipe, wait, and give the exit code; kill when it takes longer than `timeout` seconds."""
+        self.hang_up()
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
             return self._process.wait()
         finally:
-            self.slot.release()
-            self._view.release()
-            self._map.close()
+            self._release()
+
+    def bury(self) -> int:
+        """Give the exit code of a process that has died, and end the children it leaves."""
+        code = self.finish(BURIAL_SECONDS)
+        self.kill()
+        return code
+
+    def _release(self) -> None:
+        self.slot.release()
+        self._view.release()
+        self._map.close()
 
 
 def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:

@@ -14,16 +14,21 @@ HEADER = struct.Struct("<QBQqq")
 # to a worker
 STAGE, WORK = 1, 2
 # from a worker
-READY, PART, END, UNREADABLE, REFUSED = 11, 12, 13, 14, 15
+READY, BEGUN, PART, END, UNREADABLE, REFUSED = 11, 12, 13, 14, 15, 16
 
 
 class Work(NamedTuple):
-    """What a `WORK` frame asks for, before the items: `indices` are the items' numbers in the chunk (None: all)."""
+    """What a `WORK` frame asks for, before the items: `indices` are the items' numbers in the chunk (None: all).
+
+    `single`: each result leaves before the next item starts. `careful`: items are pickled one by one. `timed`: say when
+    the work begins.
+    """
 
     stage: int
     entry: int
     single: bool
     careful: bool
+    timed: bool
     indices: list[int] | None
 
 

@@ -13,13 +13,14 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from mmap import mmap
 from threading import Thread
 from typing import Any, NamedTuple
 
-from skorche.engines.process.wire import END, HEADER, PART, READY, REFUSED, STAGE, UNREADABLE, Work, frame
+from skorche.engines.process.wire import BEGUN, END, HEADER, PART, READY, REFUSED, STAGE, UNREADABLE, Work, frame
 from skorche.engines.transfer import dump_error, encode, loads
-from skorche.errors import TransferError
+from skorche.errors import TransferError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 
 SLICE_SECONDS = 0.001
@@ -29,24 +30,30 @@ GROWTH = 4
 INDEX, STEP, TICKET, LAST = 0, 1, 2, 3
 SLOT_BYTES = 4 * 8
 # what STEP says when the worker is in no step
-IDLE, READING, WRITING = -1, -2, -3
+IDLE, READING, WRITING, LOADING = -1, -2, -3, -4
 
 
 def main(channel: int, slot: int, parent: int) -> None:
     """Serve until the parent ends the pipe, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for file in (channel, slot):
+        os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
     with mmap(slot, SLOT_BYTES) as shared, memoryview(shared) as view, view.cast("q") as numbers:
         os.close(slot)
-        _Worker(channel, numbers).serve()
+        with suppress(ConnectionError):  # the parent is gone, or wants no more
+            _Worker(channel, numbers).serve()
     os.close(channel)
 
 
 def _watch_parent(parent: int) -> None:
-    """End this process when the parent has died, also while a task runs (it then reads no pipe)."""
+    """End this process and its children when the parent has died, also while a task runs (it then reads no pipe)."""
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(1)  # the task cannot be asked, and nobody is left who could want its result
+    try:
+        os.killpg(os.getpid(), signal.SIGKILL)  # the task cannot be asked, and nobody is left to want its result
+    finally:
+        os._exit(1)
 
 
 class _Stage:
@@ -85,9 +92,8 @@ class _Worker:
             if kind == STAGE:
                 self._load_stage(ticket, body)
             else:
-                self._slot[STEP], self._slot[INDEX], self._slot[TICKET] = READING, -1, ticket
                 self._work(ticket, body)
-                self._slot[STEP] = IDLE
+            self._slot[STEP] = IDLE
             del message, body  # an idle worker must not keep items alive
 
     def _load_stage(self, number: int, body: bytes) -> None:
@@ -98,6 +104,10 @@ class _Worker:
 
     def _work(self, ticket: int, body: bytes) -> None:
         work, payload = loads(body)
+        if work.stage not in self._stages:
+            return  # it was refused, which ends the run
+        if work.timed:
+            self._send(frame(BEGUN, ticket, b""))
         try:
             items: Sequence[Any] = payload if work.careful else loads(payload)
         except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
@@ -105,6 +115,7 @@ class _Worker:
             return
         indices = range(len(items)) if work.indices is None else work.indices
         job = _Job(ticket, work, items, indices)
+        self._slot[STEP] = IDLE
         start = 0
         while start < len(items):
             start = self._slice(job, start)
@@ -122,19 +133,21 @@ class _Worker:
             began = time.perf_counter()
             outcome = stage.kernel.run(items, indices, job.work.entry, self._slot)
             stage.learn(stop - start, time.perf_counter() - began)
-        self._slot[STEP], self._slot[INDEX] = WRITING, indices[-1]
+        self._slot[STEP] = WRITING
         kind = END if stop == len(job.items) else PART
         self._send(frame(kind, job.ticket, encode(outcome, stage.kernel), indices[0], indices[-1]))
+        self._slot[STEP] = IDLE
         return stop
 
     def _unpack(self, items: Sequence[bytes], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
         """The one item of a careful slice; an outcome that says why, if it cannot be unpickled."""
-        self._slot[STEP], self._slot[INDEX] = READING, indices[0]
+        self._slot[INDEX] = indices[0]
+        self._slot[STEP] = READING
         try:
             return [loads(items[0])], None
         except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
             problem = TransferError(
-                f"an item cannot be unpickled in a worker: {type(error).__name__}: {error}",
+                f"an item cannot be unpickled in a worker: {text_of(error)}",
                 "its class raised while it was rebuilt.",
                 "give its class a __reduce__ that works, or pass a path or an id in its place.",
             )
@@ -154,6 +167,8 @@ class _Worker:
         if header is None:
             return None
         length, kind, ticket, _, _ = HEADER.unpack(header)
+        self._slot[INDEX], self._slot[TICKET] = -1, ticket
+        self._slot[STEP] = LOADING if kind == STAGE else READING
         body = self._read(length)
         return None if body is None else (kind, ticket, body)
 

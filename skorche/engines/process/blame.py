@@ -1,0 +1,53 @@
+"""What a dead worker was on: its slot, which outlives it, tells whom to blame. Numbers in, a verdict out.
+
+it was loading, or between two slices    nobody: what has come back counts, the rest comes back to be done
+it was reading or writing one item       that item
+it was reading or writing several        not clear: they are done again one by one, which tells
+it was in a step                         the item it was on; those before it in the slice have run, and run again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from skorche.engines.process.worker import IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
+
+
+class Verdict(NamedTuple):
+    """The item to blame, if there is one, and how many of the others have run and will run again."""
+
+    suspect: int | None = None
+    rerun: int = 0
+    unclear: bool = False
+
+
+def judge(ticket: int, left: Sequence[int], slot: Sequence[int]) -> Verdict:
+    """Whom to blame. `left` are the indices of the items whose results have not come back.
+
+    >>> judge(7, [3, 4, 5, 6], {TICKET: 7, STEP: 0, INDEX: 5, LAST: 6})
+    Verdict(suspect=5, rerun=2, unclear=False)
+    """
+    step, index = slot[STEP], slot[INDEX]
+    if slot[TICKET] != ticket or step in (IDLE, LOADING):
+        return Verdict()
+    if step == READING:
+        return _judge_whole(left) if index == -1 else Verdict(index)
+    begun = [one for one in left if one <= slot[LAST]]
+    if step == WRITING or (step and index == -1):
+        return _judge_whole(begun)._replace(rerun=len(begun) if len(begun) > 1 else 0)
+    if index not in left:
+        return Verdict()  # the step had not come to its first item
+    return Verdict(index, len(begun if step else [one for one in begun if one <= index]) - 1)
+
+
+def _judge_whole(items: Sequence[int]) -> Verdict:
+    """All of them, or none, may be to blame."""
+    if not items:
+        return Verdict()
+    return Verdict(items[0]) if len(items) == 1 else Verdict(unclear=True)
+
+
+def told_where(slot: Sequence[int]) -> str:
+    """In which part of an item's way the worker was, for a message."""
+    return {READING: " while it was unpickled", WRITING: " while its result was pickled"}.get(slot[STEP], "")

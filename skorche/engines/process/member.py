@@ -1,0 +1,73 @@
+"""A worker as the hub sees it: the process, the jobs it was given, and the bytes on their way to and from it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from skorche.engines.process import wire
+from skorche.engines.process.job import Job
+from skorche.engines.process.launch import WorkerProcess
+
+READ_BYTES = 1 << 18
+
+
+class Member:
+    """A worker with the jobs it was given; the first is the one it works on."""
+
+    def __init__(self) -> None:
+        self.process = WorkerProcess()
+        self.jobs: deque[Job] = deque()
+        self.stages: set[int] = set()
+        self.outgoing: deque[memoryview] = deque()
+        self.incoming = bytearray()
+        self.ready = False
+        self.killed = False
+
+    def queue(self, parts: list[bytes]) -> None:
+        """Put bytes in line for this worker."""
+        self.outgoing += [memoryview(part) for part in parts if part]
+
+    def write(self) -> None:
+        """Write what the pipe takes."""
+        channel = self.process.channel
+        try:
+            while self.outgoing:
+                sent = channel.send(self.outgoing[0])
+                if sent < len(self.outgoing[0]):
+                    self.outgoing[0] = self.outgoing[0][sent:]
+                else:
+                    self.outgoing.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self.outgoing.clear()  # it is dead, which reading will tell
+
+    def read(self) -> bool:
+        """Read what is there; whether the pipe is still open."""
+        while True:
+            try:
+                data = self.process.channel.recv(READ_BYTES)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not data:
+                return False
+            self.incoming += data
+            if len(data) < READ_BYTES:
+                return True
+
+    def frames(self) -> list[wire.Frame]:
+        """The complete messages read so far."""
+        found, start, buffer = [], 0, self.incoming
+        size = wire.HEADER.size
+        while len(buffer) - start >= size:
+            length, kind, ticket, first, last = wire.HEADER.unpack_from(buffer, start)
+            end = start + size + length
+            if len(buffer) < end:
+                break
+            found.append(wire.Frame(kind, ticket, first, last, bytes(memoryview(buffer)[start + size : end])))
+            start = end
+        if start:
+            del buffer[:start]
+        return found

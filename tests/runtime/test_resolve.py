@@ -1,0 +1,51 @@
+"""From paths within a chunk to places within the inputs."""
+
+from skorche.place import Group
+from skorche.runtime.resolve import Resolver
+
+
+def test_a_whole_chunk_keeps_its_places_as_they_are():
+    places = range(10, 13)
+
+    assert Resolver(places, []).places(range(3)) is places
+
+
+def test_a_slice_of_a_chunk_stays_a_range():
+    assert Resolver(range(10, 20), []).places(range(2, 5)) == range(12, 15)
+
+
+def test_what_is_left_of_a_chunk_keeps_its_places():
+    assert Resolver([4, (5, 1), 9], []).places([0, 2]) == [4, 9]
+
+
+def test_the_elements_of_an_item_stand_below_it():
+    resolver = Resolver(range(10, 12), [(0, 1), (1, 2)])
+
+    assert resolver.places([(0, 0), (1, 0), (1, 1)]) == [(10, 0), (11, 0), (11, 1)]
+
+
+def test_the_elements_of_elements_stand_below_those():
+    resolver = Resolver([10], [(0, 2), ((0, 1), 2)])
+
+    assert resolver.places([(0, 0), (0, 1, 0), (0, 1, 1)]) == [(10, 0), (10, 1, 0), (10, 1, 1)]
+
+
+def test_a_batch_that_kept_its_length_gives_its_members_their_places():
+    resolver = Resolver([Group([3, (4, 1)])], [(0, 2)])
+
+    assert resolver.places([(0, 0), (0, 1)]) == [3, (4, 1)]
+
+
+def test_the_elements_of_a_batch_that_changed_stand_below_the_batch():
+    batch = Group([3, 4])
+    resolver = Resolver([batch], [(0, 3)])
+
+    assert resolver.places([(0, 0), (0, 2)]) == [(batch, 0), (batch, 2)]
+
+
+def test_one_place_is_the_same_as_many():
+    batch = Group([3, Group([4, 5])])
+    resolver = Resolver([batch, 8], [(0, 2), ((0, 1), 2), (1, 1)])
+    paths = [(0, 0), (0, 1, 0), (0, 1, 1), (1, 0)]
+
+    assert [resolver.place(path) for path in paths] == resolver.places(paths) == [3, 4, 5, (8, 0)]

@@ -1,0 +1,64 @@
+"""Items in line, in the pieces they came in."""
+
+from skorche.runtime.chunk import Waiting
+
+
+def line(*pieces: tuple[list[str], object]) -> Waiting:
+    waiting = Waiting()
+    for items, places in pieces:
+        waiting.add(items, places)
+    return waiting
+
+
+def test_items_leave_in_the_order_they_came():
+    waiting = line((["a", "b"], range(2)), (["c"], range(2, 3)))
+
+    taken = [waiting.take(1), waiting.take(1), waiting.take(1)]
+
+    assert [items for items, _ in taken] == [["a"], ["b"], ["c"]]
+    assert waiting.count == 0
+
+
+def test_places_stay_a_range_within_a_piece():
+    waiting = line((["a", "b", "c"], range(5, 8)))
+
+    assert waiting.take(2) == (["a", "b"], range(5, 7))
+    assert waiting.take(2) == (["c"], range(7, 8))
+
+
+def test_places_stay_a_range_across_pieces_that_follow_each_other():
+    waiting = line((["a", "b"], range(2)), (["c", "d"], range(2, 4)))
+
+    assert waiting.take(3) == (["a", "b", "c"], range(3))
+    assert waiting.count == 1
+
+
+def test_places_are_listed_where_pieces_do_not_follow_each_other():
+    waiting = line((["a"], range(1)), (["b"], range(7, 8)), (["c"], [(3, 1)]))
+
+    items, places = waiting.take(3)
+
+    assert (items, list(places)) == (["a", "b", "c"], [0, 7, (3, 1)])
+
+
+def test_taking_more_than_there_is_gives_what_there_is():
+    waiting = line((["a"], range(1)), (["b"], range(1, 2)))
+
+    assert waiting.take(10)[0] == ["a", "b"]
+    assert waiting.count == 0
+
+
+def test_taking_leaves_the_pieces_of_others_alone():
+    mine = ["a", "b"]
+    waiting = line((mine, range(2)), (["c"], range(2, 3)))
+
+    waiting.take(3)
+
+    assert mine == ["a", "b"]
+
+
+def test_draining_gives_everything_and_nothing_when_there_is_nothing():
+    waiting = line((["a"], range(1)), (["b"], range(1, 2)))
+
+    assert waiting.drain()[0] == ["a", "b"]
+    assert waiting.drain() == ([], [])
