@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from skorche.errors import shorten, text_of
 
 
-class Failure(NamedTuple):
-    """One item that failed: where, with what, why, and after how many attempts.
+class Failure:
+    """One item that failed: where, with what, why, and after how many attempts. Frozen.
 
     `error` is the exception itself (or a `RemoteError` for one that cannot leave its process), `traceback` its text
-    as it was printed where it was raised. A `queue_errors` carries these as ordinary items.
+    as it was printed where it was raised. A `queue_errors` carries these as ordinary items. Under `isolate=True` the
+    item is a list of one.
     """
+
+    __slots__ = ("attempts", "error", "item", "node", "traceback")
 
     node: str
     item: Any  # Any: whatever the user's sources gave; a Failure is not generic because a report mixes them
     error: BaseException
     traceback: str
-    attempts: int = 1
+    attempts: int
+
+    def __init__(self, node: str, item: Any, error: BaseException, traceback: str = "", attempts: int = 1) -> None:
+        for name, value in zip(
+            ("node", "item", "error", "traceback", "attempts"), (node, item, error, traceback, attempts), strict=True
+        ):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Failure cannot be changed: {name}")
+
+    def __reduce__(self) -> tuple[type[Failure], tuple[object, ...]]:
+        return Failure, (self.node, self.item, self.error, self.traceback, self.attempts)
+
+    def __repr__(self) -> str:
+        return f"<Failure: {self}>"
 
     def __str__(self) -> str:
         tries = "" if self.attempts == 1 else f" after {self.attempts} attempts"

@@ -50,8 +50,6 @@ def _left(deadline: float | None) -> float | None:
 class Inbox(Generic[T]):
     """Items put by users, taken by a run. Unbounded while no run is attached."""
 
-    sentinel = QUEUE_SENTINEL
-
     def __init__(self, title: str) -> None:
         self.title = title
         self._changed = Condition()
@@ -99,19 +97,19 @@ class Inbox(Generic[T]):
             self._hungry = False
             self._wake()
 
-    def get(self, timeout: float | None = None) -> T | Sentinel:
-        """One item for a user who reads an unbound queue; the sentinel when closed and empty."""
+    def next(self, timeout: float | None = None) -> tuple[T] | None:
+        """One item, for a user who reads an unbound queue; None when closed and empty."""
         deadline = _deadline(timeout)
         with self._changed:
             while not self._items:
                 if self._closed or self._bypassed:
-                    return QUEUE_SENTINEL
+                    return None
                 self._changed.wait(_left(deadline))
             self._changed.notify_all()
-            return self._items.popleft()
+            return (self._items.popleft(),)
 
     def bypass(self) -> None:
-        """Nothing comes this way: a run brings results in an outbox. Whoever waits in `get` is woken."""
+        """Nothing comes this way: a run brings results in an outbox. Whoever waits in `next` is woken."""
         with self._changed:
             self._bypassed = True
             self._changed.notify_all()
@@ -185,13 +183,13 @@ class Outbox(Generic[T]):
             self._closed, self.error = True, error
             self._changed.notify_all()
 
-    def get(self, timeout: float | None = None) -> T | Sentinel:
-        """The next result in order of arrival; the sentinel when closed and empty."""
+    def next(self, timeout: float | None = None) -> tuple[T] | None:
+        """The next result in order of arrival; None when closed and empty."""
         deadline = _deadline(timeout)
         with self._changed:
             while not self._pieces:
                 if self._closed:
-                    return QUEUE_SENTINEL
+                    return None
                 self._changed.wait(_left(deadline))
             items = self._pieces[0][0]
             item = items[self._next]
@@ -201,7 +199,7 @@ class Outbox(Generic[T]):
                 self._next = 0
         if self._bounded:
             self._taken(1)
-        return item
+        return (item,)
 
     def lift(self) -> None:
         """Stop pushing back: somebody wants it all."""

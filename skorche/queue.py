@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
-from skorche.port import Inbox, Outbox, Sentinel
+from skorche.port import QUEUE_SENTINEL, Inbox, Outbox, Sentinel
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -99,23 +99,28 @@ class Queue(Generic[T]):
         Raises:
             TimeoutError: nothing came within `timeout` seconds.
         """
+        found = self._next(timeout)
+        return QUEUE_SENTINEL if found is None else found[0]
+
+    def _next(self, timeout: float | None = None) -> tuple[T] | None:
+        """The next item, wrapped, since it may be anything; None at the end."""
         if self.outbox is not None:
-            return self.outbox.get(timeout)
+            return self.outbox.next(timeout)
         if self.fixed_inputs is None:
-            return self._get_put(timeout)
+            return self._next_put(timeout)
         if self._reading is None:
             self._reading = iter(self.fixed_inputs)
         for item in self._reading:
-            return item
-        return self.inbox.sentinel
+            return (item,)
+        return None
 
-    def _get_put(self, timeout: float | None) -> T | Sentinel:
+    def _next_put(self, timeout: float | None) -> tuple[T] | None:
         """An item that was put; or a result, if a run begins while this waits."""
         began = time.monotonic()
-        item = self.inbox.get(timeout)
-        if isinstance(item, Sentinel) and self.outbox is not None:
-            return self.outbox.get(None if timeout is None else timeout - (time.monotonic() - began))
-        return item
+        found = self.inbox.next(timeout)
+        if found is None and self.outbox is not None:
+            return self.outbox.next(None if timeout is None else timeout - (time.monotonic() - began))
+        return found
 
     def collect_in(self, outbox: Outbox[T]) -> None:
         """A run begins, and will bring its results there."""
@@ -132,7 +137,7 @@ class Queue(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Items as they come, until the queue ends. Raises the run's error if it failed."""
-        while not isinstance(item := self.get(), Sentinel):
-            yield item
+        while (found := self._next()) is not None:
+            yield found[0]
         if self.outbox is not None and self.outbox.error is not None:
             raise self.outbox.error

@@ -102,7 +102,7 @@ class ExecutorEngine:
             ahead=False,
             chunk_seconds=0.02,
             chunk_bytes=1 << 20,
-            guarantee=f"executor {name}: items in flight when a worker dies run again (with idempotent=False they fail); "
+            guarantee=f"executor {name}: when a worker dies, items in flight run again, or fail with idempotent=False; "
             "a timeout cannot stop an item",
         )
 
@@ -160,6 +160,7 @@ class ExecutorEngine:
             self._start((self._alone or self._waiting).popleft())
 
     def _start(self, ticket: Ticket) -> None:
+        self._out.add(ticket)
         try:
             call = self._prepare(ticket)
         except BaseException as error:  # noqa: BLE001  (whatever pickling raises fails the item)
@@ -174,7 +175,6 @@ class ExecutorEngine:
         except Exception as error:
             raise _useless(error) from error
         else:
-            self._out.add(ticket)
             future.add_done_callback(lambda done: self._inbox.put(partial(self._finish, ticket, done)))
 
     def _prepare(self, ticket: Ticket) -> tuple[Any, ...]:
@@ -189,6 +189,7 @@ class ExecutorEngine:
 
     def _go_on(self, ticket: Ticket) -> None:
         """What is left of the ticket comes next; if nothing is, it is done."""
+        self._out.discard(ticket)
         if not ticket.left:
             self._emit(Done(ticket.number, ticket.outcome))
         else:
@@ -199,14 +200,12 @@ class ExecutorEngine:
     def _finish(self, ticket: Ticket, future: Future[Any]) -> None:
         if ticket not in self._out:
             return  # it was given up
-        self._out.discard(ticket)
         try:
             made = future.result()
         except BrokenExecutor as error:
             self._note_break(error)
             self._lose(ticket, error)
         except BaseException as error:
-            self._out.add(ticket)  # to be given back with all others
             raise _useless(error) from error
         else:
             self._breaks = 0
@@ -214,14 +213,16 @@ class ExecutorEngine:
         self._go_on(ticket)
 
     def _take(self, ticket: Ticket, made: Any) -> None:
-        """Outcomes; or the error that kept the items, or the task, from being unpickled there."""
+        """Outcomes; or the error that kept the task, or its items, from being unpickled there."""
         if self._in_process:
             ticket.outcome.add(made)
             ticket.done(len(ticket.next))
             return
-        problem, outcomes = made
-        if problem is not None:
-            ticket.refuse(len(ticket.next), "an item cannot be unpickled in a worker", load_error(problem), ran=False)
+        unloaded, unread, outcomes = made
+        if unloaded is not None:
+            raise _unloadable(ticket.stage, load_error(unloaded))
+        if unread is not None:
+            ticket.refuse(len(ticket.next), "an item cannot be unpickled in a worker", load_error(unread), ran=False)
             return
         count = len(ticket.next) // len(outcomes)  # one outcome for all items, or one for each
         for data in outcomes:
@@ -294,19 +295,33 @@ def _useless(error: BaseException) -> EngineError:
     )
 
 
-def work(
-    kernel: bytes, packed: bytes, indices: list[int], entry: int, together: bool
-) -> tuple[bytes | None, list[bytes]]:
-    """Runs in a worker of the executor. Gives an error, if the items cannot be unpickled, and the outcomes."""
-    loaded: Kernel = loads(kernel)
+def _unloadable(stage: StagePlan, cause: BaseException) -> WorkerStartError:
+    problem = WorkerStartError(
+        f"a worker of the executor cannot load {stage.edge.rpartition(' into ')[2]!r}: {text_of(cause)}",
+        "the function, or a module it needs, cannot be imported there.",
+        "check that its module can be imported from sys.path without side effects that fail.",
+    )
+    problem.__cause__ = cause
+    return problem
+
+
+Reply = tuple[bytes | None, bytes | None, list[bytes]]
+
+
+def work(kernel: bytes, packed: bytes, indices: list[int], entry: int, together: bool) -> Reply:
+    """Runs in a worker of the executor: the error if the kernel cannot be loaded, that of the items, the outcomes."""
+    try:
+        loaded: Kernel = loads(kernel)
+    except BaseException as error:  # noqa: BLE001  (whatever an import raises is told)
+        return dump_error(error), None, []
     try:
         items = loads(packed)
     except BaseException as error:  # noqa: BLE001  (whatever unpickling raises is told)
-        return dump_error(error), []
+        return None, dump_error(error), []
     if together:
-        return None, [encode(loaded.run(items, indices, entry), loaded)]
+        return None, None, [encode(loaded.run(items, indices, entry), loaded)]
     pairs = zip(items, indices, strict=True)
-    return None, [encode(loaded.run([item], [index], entry), loaded) for item, index in pairs]
+    return None, None, [encode(loaded.run([item], [index], entry), loaded) for item, index in pairs]
 
 
 def do_nothing() -> None:

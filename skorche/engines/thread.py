@@ -3,21 +3,24 @@
     coordinator ──(ticket, chunk)──▶ stage queue ──▶ worker threads ──Done──▶ coordinator
 
 A thread cannot be stopped. When an item is given up, its thread is *abandoned*: a new thread takes its place, and what
-it says later is dropped. Only stages with a `timeout` may have to do that, so only their threads are daemons, which do
-not keep the interpreter alive.
+it says later is dropped. So all are daemons, which do not keep the interpreter alive; the coordinator's thread does,
+and joins those that are not abandoned.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from typing import Literal
 
 from skorche.compile.plan import StagePlan
 from skorche.errors import TaskTimeout
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Capabilities, Done, Emit, Lost, Started
+
+HURRY_SECONDS = 5.0
 
 _Work = SimpleQueue["tuple[int, Chunk] | None"]
 
@@ -33,7 +36,6 @@ class ThreadEngine:
     def open(self, stages: Sequence[StagePlan], emit: Emit) -> None:
         """Make the pools; threads start with the first chunks, as many as there is work for."""
         self._pools = {stage.number: _Pool(stage, emit) for stage in stages}
-        self._stage_of: dict[int, int] = {}
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
         """Put the chunk into the stage's queue."""
@@ -45,11 +47,12 @@ class ThreadEngine:
             pool.abandon(ticket)
 
     def close(self, how: Literal["drain", "kill"]) -> None:
-        """End and join all threads, the abandoned ones excepted."""
+        """End and join all threads, the abandoned ones excepted; in a hurry, only those that end soon."""
         for pool in self._pools.values():
             pool.end()
+        until = None if how == "drain" else time.monotonic() + HURRY_SECONDS
         for pool in self._pools.values():
-            pool.join()
+            pool.join(until)
 
 
 class _Pool:
@@ -59,7 +62,6 @@ class _Pool:
         self._stage, self._emit = stage, emit
         self._work: _Work = SimpleQueue()
         self._threads: set[Thread] = set()
-        self._out = 0
         self._lock = Lock()
         self._chunks: dict[int, Chunk] = {}
         self._working: dict[int, Thread] = {}
@@ -73,17 +75,17 @@ class _Pool:
 
     def _start(self) -> None:
         names = self._stage.edge.rpartition(" into ")[2]
-        thread = Thread(target=self._serve, name=f"skorche {names}", daemon=self._stage.timeout is not None)
+        thread = Thread(target=self._serve, name=f"skorche {names}", daemon=True)
         self._threads.add(thread)
         thread.start()
 
     def _serve(self) -> None:
-        from threading import current_thread
-
         me, run, timed = current_thread(), self._stage.kernel.run, self._stage.timeout is not None
         while (work := self._work.get()) is not None:
             ticket, chunk = work
-            self._working[ticket] = me
+            if not self._begin(ticket, me):
+                del work, chunk
+                continue
             if timed:
                 self._emit(Started(ticket))
             outcome = run(chunk.items, entry=chunk.entry)
@@ -95,6 +97,14 @@ class _Pool:
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
+
+    def _begin(self, ticket: int, thread: Thread) -> bool:
+        """Whether the ticket is still wanted: from now on this thread works on it."""
+        with self._lock:
+            wanted = ticket in self._chunks
+            if wanted:
+                self._working[ticket] = thread
+            return wanted
 
     def abandon(self, ticket: int) -> None:
         """Give a ticket back as lost; its thread, if one works on it, is replaced."""
@@ -113,9 +123,13 @@ class _Pool:
         self._emit(Lost(ticket, cause, suspect, left, abandoned_thread=thread is not None))
 
     def end(self) -> None:
+        """Let the threads end; what waits is not begun."""
+        with self._lock:
+            self._chunks = {ticket: self._chunks[ticket] for ticket in self._working}
         for _ in self._threads:
             self._work.put(None)
 
-    def join(self) -> None:
+    def join(self, until: float | None) -> None:
+        """Wait for the threads, but no longer than `until`."""
         for thread in self._threads:
-            thread.join()
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from skorche.compile.plan import StagePlan
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
+
+if TYPE_CHECKING:
+    from skorche.compile.plan import StagePlan  # which a worker, that needs this module, does without
 
 PROTOCOL = 5
 MOST_LINKED = 100

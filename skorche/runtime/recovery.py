@@ -167,12 +167,13 @@ def explain_failure(node: NodePlan, failure: Failure) -> BaseException:
     error = failure.error
     if isinstance(error, InternalError):
         return error
+    notes = getattr(error, "__notes__", [])
+    if not isinstance(notes, list):  # a class of the user's that has other plans with the name
+        error.__notes__ = [str(notes)]
     tries = "" if failure.attempts == 1 else f" (attempt {failure.attempts})"
     error.add_note(f"in {node.title}{tries}, for the item {shorten(failure.item)}")
     if failure.traceback and not isinstance(error, SkorcheError) and error.__traceback__ is None:
         error.add_note(f"where it was raised:\n{failure.traceback}")
-    error.add_note(
-        "to keep going after a failure: run(on_error='collect') lists failures in the report, "
-        "queue_errors= makes them a queue, retries= tries again."
-    )
+    more = ", queue_errors= makes them a queue, retries= tries again" if node.is_task else ""
+    error.add_note(f"to keep going after a failure: run(on_error='collect') lists failures in the report{more}.")
     return error

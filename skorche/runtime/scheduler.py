@@ -250,12 +250,15 @@ class Scheduler:
             self._send_in_order(stage)
 
     def _expire(self, now: float) -> None:
-        """Kill what is out past its deadline; ticket -1 stands for the end of a stop's grace."""
+        """Kill what is out past its deadline; ticket -1 stands for the end of a stop's grace.
+
+        Then the latest goes first: what waits behind others in an engine must not begin when those are killed.
+        """
         while self._deadlines and self._deadlines[0][0] <= now:
             _, ticket = heapq.heappop(self._deadlines)
             if ticket == -1:
                 self._killing = True
-            for number in self.flights if ticket == -1 else (ticket,):
+            for number in reversed(self.flights) if ticket == -1 else (ticket,):
                 flight = self.flights.get(number)
                 if flight is not None and flight.stage.capabilities.kill:
                     flight.timed_out = flight.timed_out or ticket != -1

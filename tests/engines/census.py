@@ -4,6 +4,7 @@ Excepted are the resource trackers of loky and multiprocessing, by identity: eac
 """
 
 import gc
+import multiprocessing.resource_tracker
 import os
 import threading
 import uuid
@@ -12,29 +13,27 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import loky.backend.resource_tracker
-import multiprocessing.resource_tracker
-import psutil
 
 from .waiting import holds_within
 
-FAMILY = f"SKORCHE_TEST_FAMILY={uuid.uuid4().hex}"
-"""Stands in the environment of every process that these tests start, also of those whose parent has died."""
+FAMILY = ("SKORCHE_TEST_FAMILY", uuid.uuid4().hex)
+"""Stands in the environment of every process that these tests start, so that one whose parent has died is found too."""
 
 TRACKERS: tuple[ModuleType, ...] = (loky.backend.resource_tracker, multiprocessing.resource_tracker)
 
 
 @dataclass(frozen=True)
 class Census:
-    """What there is now. Processes are told by their id and the moment they began, so a new one is never taken for old."""
+    """What there is now."""
 
     threads: frozenset[threading.Thread]
-    processes: frozenset[tuple[int, float]]
+    processes: frozenset[int]
     files: frozenset[tuple[int, str]]
 
     @classmethod
     def now(cls) -> "Census":
         """Count."""
-        return cls(frozenset(threading.enumerate()), frozenset(_family()), frozenset(_open_files()))
+        return cls(frozenset(threading.enumerate()), frozenset(find_family()), frozenset(_open_files()))
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -44,7 +43,7 @@ class Census:
     def left_since(self, earlier: "Census") -> list[str]:
         """What was not there earlier, as text. A file that took another's number is no more than there was."""
         left = [f"thread {thread.name}" for thread in self.threads - earlier.threads]
-        left += [f"process {_command(pid)}" for pid, _ in self.processes - earlier.processes]
+        left += [f"process {pid}: {command_of(pid)}" for pid in self.processes - earlier.processes]
         if len(self.files) > len(earlier.files):
             left += [f"file {number}: {target}" for number, target in sorted(self.files - earlier.files)]
         return left
@@ -52,39 +51,44 @@ class Census:
 
 def mark_family() -> None:
     """From now on the processes started here can be told from all others."""
-    name, _, value = FAMILY.partition("=")
+    name, value = FAMILY
     os.environ[name] = value
 
 
 def check_nothing_left(earlier: Census, seconds: float = 2.0) -> None:
     """Fail with a list of what is there and was not. What is about to end may take its time."""
-    gc.collect()  # an executor of the standard library gives its pipes back only so
+    if not holds_within(0.2, lambda: not Census.now().left_since(earlier)):
+        gc.collect()  # executors of the standard library give their pipes back only so; a file not closed is told now
     if not holds_within(seconds, lambda: not Census.now().left_since(earlier)):
         left = Census.now().left_since(earlier)
         assert not left
 
 
-def descendants() -> list[psutil.Process]:
-    """The processes below this one, the trackers excepted."""
-    apart = {module._resource_tracker._pid for module in TRACKERS}
-    return [child for child in psutil.Process().children(recursive=True) if child.pid not in apart]
-
-
-def _family() -> Iterator[tuple[int, float]]:
-    """Descendants, and processes that were: a process whose parent has died keeps its environment."""
+def find_family() -> Iterator[int]:
+    """The processes that were started here, the trackers excepted."""
     apart = {os.getpid(), *(module._resource_tracker._pid for module in TRACKERS)}
-    below = {child.pid for child in descendants()}
-    for process in psutil.process_iter():
-        try:
-            if process.pid not in apart and (process.pid in below or _is_marked(process.pid)):
-                yield process.pid, process.create_time()
-        except (psutil.Error, OSError):
-            continue  # it has ended meanwhile
+    mark = "=".join(FAMILY).encode()
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) not in apart and mark in _read(f"/proc/{name}/environ"):
+            yield int(name)
 
 
-def _is_marked(pid: int) -> bool:
-    with open(f"/proc/{pid}/environ", "rb") as environment:
-        return FAMILY.encode() in environment.read()
+def command_of(pid: int) -> str:
+    """The command line of a process; nothing if it has ended."""
+    return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode(errors="replace")
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, also if nobody has asked for its exit code yet."""
+    return not _read(f"/proc/{pid}/cmdline")
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""  # it has ended meanwhile, or is none of ours
 
 
 def _open_files() -> Iterator[tuple[int, str]]:
@@ -96,10 +100,3 @@ def _open_files() -> Iterator[tuple[int, str]]:
             continue  # the listing itself
         if int(name) not in apart:
             yield int(name), target
-
-
-def _command(pid: int) -> str:
-    try:
-        return f"{pid}: {' '.join(psutil.Process(pid).cmdline())[:200]}"
-    except psutil.Error:
-        return str(pid)

@@ -471,3 +471,42 @@ def stretch(size: int, number: int) -> tuple[int, bytes]:
     """The number with many bytes, after a while."""
     pause(0.002)
     return number, bytes(size)
+
+
+class NoteAndObey(NamedTuple):
+    """A task: obeys, and leaves a line in a log for each call."""
+
+    log: str
+
+    def __call__(self, item: Any) -> Any:
+        note_effect(Effect(0, self.log))
+        return obey(item)
+
+
+def describe_process(_: object) -> tuple[int, int, int, list[str]]:
+    """The parent, the session, the id and the open files of this process."""
+    return os.getppid(), os.getsid(0), os.getpid(), _files_of("self")
+
+
+def list_files_of_a_child(_: object) -> list[str]:
+    """The files that a program has open which is started without closing any."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, close_fds=False) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"!")
+        child.stdout.read(1)  # it has started
+        files = _files_of(str(child.pid))
+        child.stdin.close()
+    return files
+
+
+def _files_of(process: str) -> list[str]:
+    """The open files by number, without the one that this listing needs."""
+    with os.scandir(f"/proc/{process}/fd") as listing:
+        numbers = [entry.name for entry in listing]
+    return sorted(number for number in numbers if os.path.lexists(f"/proc/{process}/fd/{number}"))
+
+
+def fill(value: int, size: int) -> bytes:
+    """So many bytes of one value."""
+    return bytes([value]) * size

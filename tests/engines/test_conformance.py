@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 import skorche
-from skorche.engines.executor import ExecutorEngine
 
 from . import tasks
 from .census import Census
@@ -452,12 +450,12 @@ def test_a_pipeline_runs_again_and_again_and_leaves_nothing(choice: Choice) -> N
 def test_a_failed_run_leaves_nothing_and_can_be_followed_by_another(choice: Choice) -> None:
     numbers = [1, 2, 0, 4]
     pipeline, out = mapping(tasks.inverse, numbers)
-    before = Census.now().counts
+    before = Census.now()
 
     with pytest.raises(ZeroDivisionError):
         pipeline.run(engine=choice.engine).wait()
-    if not isinstance(choice.engine, object) or choice.name != "thread pool":
-        assert Census.now().counts == before
+    if choice.name != "thread pool":  # whose threads are the user's
+        assert Census.now().left_since(before) == []
     numbers[2] = 3
     pipeline.run(engine=choice.engine).wait()
 
@@ -467,7 +465,8 @@ def test_a_failed_run_leaves_nothing_and_can_be_followed_by_another(choice: Choi
 def test_an_executor_says_in_the_report_what_it_does_not_promise(choice: Choice) -> None:
     report = collect(choice, tasks.double, [1])
 
-    adapted = choice.name not in ("inline", "thread", "process")
-    assert bool(report.guarantees) == adapted
-    assert isinstance(skorche.engines.find_engine(choice.engine)(), ExecutorEngine) == adapted
-    assert sys.modules["skorche.engines"]
+    if choice.name in ("inline", "thread", "process"):
+        assert report.guarantees == ()
+    else:
+        (guarantee,) = report.guarantees
+        assert "when a worker dies, items in flight run again" in guarantee

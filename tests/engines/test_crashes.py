@@ -4,7 +4,6 @@ import functools
 import os
 import signal
 import sys
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -13,13 +12,12 @@ from random import Random
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
 
 import skorche
 
 from . import tasks
-from .census import Census, descendants
+from .census import Census, command_of, find_family, is_gone
 from .programs import start_program
 from .waiting import holds_within, wait_file, wait_until
 
@@ -41,17 +39,9 @@ def collect(function: Callable[[Any], Any], items: Iterable[Any], **options: Any
     return report, out.flush()
 
 
-def workers() -> list[psutil.Process]:
-    """The worker processes there are."""
-    return [child for child in descendants() if "skorche.engines.process.worker" in " ".join(child.cmdline())]
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended, also if nobody has asked for its exit code yet."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+def workers() -> list[int]:
+    """The worker processes there are, without those that have just died."""
+    return [pid for pid in find_family() if "skorche.engines.process.worker" in command_of(pid)]
 
 
 # -- in the call -------------------------------------------------------------------------------------------------------
@@ -158,15 +148,31 @@ def test_a_retry_after_a_death_succeeds_in_a_new_process(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("item", "kind", "told"),
     [
-        (tasks.Fragile("raise", "pickled"), skorche.TransferError, "an item cannot be pickled: RuntimeError: not on my"),
+        (
+            tasks.Fragile("raise", "pickled"),
+            skorche.TransferError,
+            "an item cannot be pickled: RuntimeError: not on my",
+        ),
         (tasks.Fragile("leave", "pickled"), skorche.TransferError, "an item cannot be pickled: SystemExit: 0"),
-        (tasks.Fragile("raise", "unpickled"), skorche.TransferError, "an item cannot be unpickled in a worker: Runtime"),
-        (tasks.Fragile("leave", "unpickled"), skorche.TransferError, "an item cannot be unpickled in a worker: SystemE"),
+        (
+            tasks.Fragile("raise", "unpickled"),
+            skorche.TransferError,
+            "an item cannot be unpickled in a worker: Runtime",
+        ),
+        (
+            tasks.Fragile("leave", "unpickled"),
+            skorche.TransferError,
+            "an item cannot be unpickled in a worker: SystemE",
+        ),
         (tasks.Fragile("exit", "unpickled"), skorche.WorkerCrash, "died while it was unpickled (exit code 5)"),
         (tasks.Order("raise", "pickled"), skorche.TransferError, "a result cannot be pickled: Fragile(raise, pickled)"),
         (tasks.Order("leave", "pickled"), skorche.TransferError, "a result cannot be pickled: Fragile(leave, pickled)"),
         (tasks.Order("exit", "pickled"), skorche.WorkerCrash, "died while its result was pickled (exit code 5)"),
-        (tasks.Order("raise", "unpickled"), skorche.TransferError, "a result cannot be unpickled: RuntimeError: not on"),
+        (
+            tasks.Order("raise", "unpickled"),
+            skorche.TransferError,
+            "a result cannot be unpickled: RuntimeError: not on",
+        ),
         (tasks.Order("leave", "unpickled"), skorche.TransferError, "a result cannot be unpickled: SystemExit: 0"),
     ],
     ids=repr,
@@ -219,8 +225,8 @@ def test_idle_workers_that_are_killed_are_replaced_and_nothing_is_lost() -> None
         victims = workers()
         assert victims
         for victim in victims:
-            victim.kill()
-        wait_until(lambda gone=victims: all(is_gone(victim.pid) for victim in gone))
+            os.kill(victim, signal.SIGKILL)
+        wait_until(lambda gone=victims: all(map(is_gone, gone)))
     numbers.close()
     report = run.wait()
 
@@ -288,9 +294,10 @@ def test_workers_killed_at_random_cost_at_most_an_item_each(size: int) -> None:
         nonlocal kills, failed_to_kill
         try:
             while kills < 12:
-                wait_until(workers)
-                random.choice(workers()).kill()
-                kills += 1
+                victims = workers()
+                if victims:
+                    os.kill(random.choice(victims), signal.SIGKILL)
+                    kills += 1
                 before = done()
                 wait_until(lambda reached=before: done() > reached)
         finally:
@@ -482,40 +489,40 @@ pipeline.run().wait()
 
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    program = start_program("-c", PARENT, marker)
-    try:
+    with start_program("-c", PARENT, marker) as program:
         wait_file(marker)
-        family = psutil.Process(program.pid).children(recursive=True)
+        family = [pid for pid in find_family() if pid != program.pid]
         assert len(family) >= 3  # a worker at work, its child, and a worker that waits
-    finally:
         program.kill()
-        program.communicate()
+        program.wait()
 
-    assert holds_within(2, lambda: all(is_gone(one.pid) for one in family))
+        assert holds_within(2, lambda: all(map(is_gone, family)))
+
+
+CANCELLED = """
+import sys
+import skorche
+from engines import tasks
+from pathlib import Path
+
+with skorche.Pipeline() as pipeline:
+    work = skorche.task(engine="process", max_workers=2)(tasks.TouchAndPause(Path(sys.argv[1])))
+    skorche.map(work, skorche.Queue(fixed_inputs=[0.3] * 100))
+try:
+    pipeline.run().wait()
+except KeyboardInterrupt:
+    print("interrupted", pipeline.last_run.report.cancelled > 0)
+    raise
+"""
 
 
 def test_ctrl_c_ends_the_program_soon_and_workers_say_nothing(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    script = textwrap.dedent("""
-        import sys
-        import skorche
-        from engines import tasks
-        from pathlib import Path
-
-        with skorche.Pipeline() as pipeline:
-            work = skorche.task(engine="process", max_workers=2)(tasks.TouchAndPause(Path(sys.argv[1])))
-            skorche.map(work, skorche.Queue(fixed_inputs=[0.3] * 100))
-        try:
-            pipeline.run().wait()
-        except KeyboardInterrupt:
-            print("interrupted", pipeline.last_run.report.cancelled > 0)
-            raise
-    """)
-    program = start_program("-c", script, marker)
-    wait_file(marker)
-    began = time.monotonic()
-    os.killpg(program.pid, signal.SIGINT)
-    output, errors = program.communicate(timeout=20)
+    with start_program("-c", CANCELLED, marker) as program:
+        wait_file(marker)
+        began = time.monotonic()
+        os.killpg(program.pid, signal.SIGINT)
+        output, errors = program.communicate(timeout=20)
 
     assert time.monotonic() - began < 5
     assert output == "interrupted True\n"

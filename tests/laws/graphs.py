@@ -78,9 +78,9 @@ class _Drawing:
     def policies(self, *, permanent: bool) -> dict[str, Any]:
         """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
         engine = self.pick(["thread", "process", "process", "inline"])
-        timeout = 1.0 if self.flag(4) else None
-        kinds = ["raise", "exit", "crash"] + ["slow"] * (timeout is not None)
-        times = [1, 2, NEVER] if permanent else [1, 2]
+        timeout = 1.0 if self.flag(3) else None
+        kinds = ["raise", "exit", "crash"] if timeout is None else ["slow", "slow", "raise", "crash"]
+        times = [1, 2, NEVER, NEVER] if permanent else [1, 2]
         found = [Trouble(self.pick(kinds), self.pick(times)) for _ in range(self.draw(st.integers(0, 2)))]
         outlasted = max((one.times for one in found if one.times < NEVER), default=0)
         return {

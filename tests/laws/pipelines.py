@@ -83,7 +83,8 @@ def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any],
         if now == "crash":
             crash()
         if now == "slow":
-            assert node.timeout is not None and clock is not None
+            assert node.timeout is not None
+            assert clock is not None
             clock.sleep(10 * node.timeout)
 
     def task(item: Any) -> Any:

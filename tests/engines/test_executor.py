@@ -1,0 +1,328 @@
+"""The adapter for executors: what a pool's death costs, and pools that cannot be used."""
+
+import functools
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+import pytest
+
+import skorche
+
+from . import tasks
+from .choices import loky_processes, spawned_processes
+from .waiting import wait_file
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(params=[spawned_processes, loky_processes], ids=["process pool", "loky"])
+def factory(request: pytest.FixtureRequest) -> Callable[[], Executor]:
+    made: Callable[[], Executor] = request.param
+    return made
+
+
+def mapping(
+    engine: Any, function: Callable[[Any], Any], items: Iterable[Any], **options: Any
+) -> tuple[skorche.Pipeline, Any]:
+    """A pipeline of one task on an executor, and its output."""
+    with skorche.Pipeline("executor") as pipeline:
+        out = skorche.map(skorche.task(engine=engine, **options)(function), skorche.Queue(fixed_inputs=items))
+    return pipeline, out
+
+
+def collect(
+    engine: Any, function: Callable[[Any], Any], items: Iterable[Any], **options: Any
+) -> tuple[skorche.Report, list[Any]]:
+    """The report and the results of a run that lists its failures."""
+    pipeline, out = mapping(engine, function, items, **options)
+    report = pipeline.run(on_error="collect").wait()
+    return report, out.flush()
+
+
+# -- pools that die ----------------------------------------------------------------------------------------------------
+
+
+def test_a_death_fails_exactly_its_item(factory: Callable[[], Executor]) -> None:
+    report, results = collect(factory, tasks.Deadly("3", frozenset({70})), range(200), max_workers=2)
+
+    (failure,) = report.failures
+    assert (failure.item, type(failure.error)) == (70, skorche.WorkerCrash)
+    assert "a worker of the executor died" in str(failure.error)
+    assert results == [number for number in range(200) if number != 70]
+
+
+def test_what_ran_again_after_a_death_is_counted_at_most(factory: Callable[[], Executor], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    report, _ = collect(factory, tasks.Deadly("3", frozenset({70}), str(log)), range(200), max_workers=2)
+
+    ran = Counter(tasks.effects(log))
+    assert set(ran) == set(range(200))
+    assert ran.total() - 200 <= report.rerun
+
+
+def test_what_is_not_idempotent_never_runs_twice(factory: Callable[[], Executor], tmp_path: Path) -> None:
+    log, deadly = tmp_path / "log", tasks.Deadly("3", frozenset({70}), str(tmp_path / "log"))
+
+    report, results = collect(factory, deadly, range(200), max_workers=2, idempotent=False)
+
+    failed = {failure.item for failure in report.failures}
+    assert set(Counter(tasks.effects(log)).values()) == {1}
+    assert 70 in failed
+    assert results == [number for number in range(200) if number not in failed]
+    assert {type(failure.error) for failure in report.failures} == {skorche.WorkerCrash}
+
+
+def test_a_retry_after_a_death_succeeds_in_a_new_executor(factory: Callable[[], Executor], tmp_path: Path) -> None:
+    report, results = collect(factory, tasks.die_once, [tmp_path / "marker"], retries=1, backoff=0.001)
+
+    assert (report.ok, len(results)) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "told"),
+    [
+        (tasks.Fragile("raise", "pickled"), skorche.TransferError, "an item cannot be pickled: RuntimeError"),
+        (tasks.Fragile("raise", "unpickled"), skorche.TransferError, "an item cannot be unpickled in a worker: Runtim"),
+        (tasks.Fragile("leave", "unpickled"), skorche.TransferError, "an item cannot be unpickled in a worker: System"),
+        (tasks.Fragile("exit", "unpickled"), skorche.WorkerCrash, "a worker of the executor died"),
+        (tasks.Order("raise", "pickled"), skorche.TransferError, "a result cannot be pickled: Fragile(raise, pickled)"),
+        (tasks.Order("exit", "pickled"), skorche.WorkerCrash, "a worker of the executor died"),
+        (tasks.Order("raise", "unpickled"), skorche.TransferError, "a result cannot be unpickled: RuntimeError"),
+    ],
+    ids=repr,
+)
+def test_an_object_that_makes_trouble_on_its_way_fails_alone(
+    factory: Callable[[], Executor], item: Any, kind: type[Exception], told: str
+) -> None:
+    report, results = collect(factory, tasks.obey, [*range(30), item, *range(30, 50)])
+
+    (failure,) = report.failures
+    assert results == list(range(50))
+    assert failure.item is item
+    assert type(failure.error) is kind
+    assert told in str(failure.error)
+
+
+def test_a_result_that_cannot_come_back_fails_alone_also_when_nothing_may_run_twice(
+    factory: Callable[[], Executor], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    bad = tasks.Order("raise", "unpickled")
+    obey = tasks.NoteAndObey(str(log))
+
+    report, results = collect(factory, obey, [*range(30), bad, *range(30, 50)], idempotent=False)
+
+    assert [failure.item for failure in report.failures] == [bad]
+    assert results == list(range(50))
+    assert len(tasks.effects(log)) == 51
+
+
+# -- executors of the user's -------------------------------------------------------------------------------------------
+
+
+def test_an_executor_given_as_an_object_is_left_to_its_owner() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        report, results = collect(pool, tasks.double, range(10))
+
+        assert pool.submit(tasks.double, 21).result() == 42
+    assert (report.ok, results) == (True, list(range(0, 20, 2)))
+
+
+def test_tasks_share_an_executor_given_as_an_object() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with skorche.Pipeline("shared") as pipeline:
+            first = skorche.map(skorche.task(engine=pool)(tasks.double), skorche.Queue(fixed_inputs=range(50)))
+            out = skorche.map(skorche.task(engine=pool)(tasks.double), first)
+        pipeline.run().wait()
+
+    assert out.flush() == list(range(0, 200, 4))
+
+
+def test_an_executor_given_as_an_object_that_breaks_ends_the_run() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pipeline, _ = mapping(pool, tasks.Deadly("3", frozenset({5})), range(20))
+
+        with pytest.raises(skorche.EngineError, match="the executor broke") as caught:
+            pipeline.run(on_error="collect").wait(timeout=20)
+
+    assert "give a factory" in str(caught.value)
+
+
+def test_an_executor_that_was_shut_down_before_is_told() -> None:
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    pipeline, _ = mapping(pool, tasks.double, range(20))
+
+    with pytest.raises(skorche.EngineError, match="cannot schedule new futures after shutdown"):
+        pipeline.run(on_error="collect").wait(timeout=20)
+
+
+def test_an_executor_that_is_shut_down_meanwhile_is_told(tmp_path: Path) -> None:
+    pool = ThreadPoolExecutor(1)
+    first, second = tmp_path / "first", tmp_path / "second"
+    pipeline, _ = mapping(pool, tasks.meet, [tasks.Meeting(number, first, second) for number in range(3)])
+
+    run = pipeline.run(on_error="collect")
+    wait_file(first)
+    pool.shutdown(wait=False, cancel_futures=True)
+    second.touch()
+
+    with pytest.raises(skorche.EngineError, match="the executor does not work"):
+        run.wait(timeout=20)
+
+
+# -- executors that cannot work ----------------------------------------------------------------------------------------
+
+
+def test_a_factory_that_fails_is_told_when_the_run_begins() -> None:
+    def no_executor() -> Executor:
+        raise OSError("no cluster")
+
+    pipeline, _ = mapping(no_executor, tasks.double, range(3))
+
+    with pytest.raises(OSError, match="no cluster"):
+        pipeline.run()
+
+
+def test_an_executor_whose_workers_never_start_is_told_and_not_made_for_ever(tmp_path: Path) -> None:
+    made = []
+
+    def hopeless() -> Executor:
+        made.append(1)
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, mp_context=context, initializer=os._exit, initargs=(7,))
+
+    pipeline, _ = mapping(hopeless, tasks.double, range(100))
+
+    with pytest.raises(skorche.WorkerStartError, match="breaks again and again"):
+        pipeline.run(on_error="collect").wait(timeout=30)
+    assert len(made) <= 5
+
+
+def test_a_task_whose_module_cannot_be_imported_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = f"import os\nif os.getpid() != {os.getpid()}:\n    raise ImportError('only at home')\ndef twice(n): ...\n"
+    (tmp_path / "home_alone.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    import home_alone
+
+    pipeline, _ = mapping(spawned_processes, home_alone.twice, range(3))
+
+    with pytest.raises(skorche.WorkerStartError, match="cannot load 'twice': ImportError: only at home"):
+        pipeline.run(on_error="collect").wait(timeout=30)
+
+
+def test_a_task_that_cannot_travel_is_told_when_the_run_begins(factory: Callable[[], Executor]) -> None:
+    lock = Lock()
+    pipeline, _ = mapping(factory, lambda number: (lock, number), range(3))
+
+    with pytest.raises(skorche.GraphError, match="task '<lambda>' cannot travel to another process"):
+        pipeline.run()
+
+
+# -- executors that break at a chosen moment ---------------------------------------------------------------------------
+
+
+class Scripted(Executor):
+    """An executor that does its calls at once, but breaks at those a script says: at the `submit`, or in the call."""
+
+    def __init__(self, script: Iterator[str]) -> None:
+        self.script, self.is_broken = script, False
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        what = next(self.script, "")
+        if what == "at submit" or self.is_broken:
+            self.is_broken = True
+            raise BrokenExecutor("found broken")
+        future: Future[Any] = Future()
+        if what == "in the call":
+            self.is_broken = True
+            future.set_exception(BrokenExecutor("broke meanwhile"))
+        else:
+            future.set_result(function(*args, **kwargs))
+        return future
+
+
+def test_nobody_is_blamed_when_the_executor_was_broken_before() -> None:
+    script = iter(["", "at submit", "", "at submit", "at submit"])
+
+    report, results = collect(functools.partial(Scripted, script), tasks.double, range(20))
+
+    assert (report.failures, results) == ((), list(range(0, 40, 2)))
+    assert report.rerun == 0
+
+
+def test_an_item_alone_is_not_blamed_when_its_executor_was_broken_before() -> None:
+    script = iter(["in the call", "at submit", ""])
+
+    report, results = collect(functools.partial(Scripted, script), tasks.double, [1])
+
+    assert (report.failures, results) == ((), [2])
+    assert report.rerun == 1
+
+
+def test_an_item_alone_is_blamed_when_its_executor_breaks_in_its_call() -> None:
+    script = iter(["in the call", "in the call", ""])
+
+    report, results = collect(functools.partial(Scripted, script), tasks.double, [1, 2])
+
+    assert [(failure.item, type(failure.error)) for failure in report.failures] == [(1, skorche.WorkerCrash)]
+    assert results == [4]
+
+
+class Breaking(Executor):
+    """An executor that breaks when it has four calls. Like the standard library's from 3.12 on, it tells its futures
+    under a lock: whoever asked for anything in their callbacks would wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self.futures: list[Future[Any]] = []
+        self.lock = Lock()
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self.shutdown()
+        future: Future[Any] = Future()
+        self.futures.append(future)
+        if len(self.futures) == 4:
+            Thread(target=self.tell).start()
+        return future
+
+    def tell(self) -> None:
+        with self.lock:
+            for future in self.futures:
+                future.set_exception(BrokenExecutor("all at once"))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        assert self.lock.acquire(timeout=5), "asked in the callback of a future"
+        self.lock.release()
+
+
+class Watching(ThreadPoolExecutor):
+    """An executor that sees how many calls are under way."""
+
+    under_way = most = 0
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self.under_way += 1
+        Watching.most = max(Watching.most, self.under_way)
+        future = super().submit(function, *args, **kwargs)
+        future.add_done_callback(self.note_done)
+        return future
+
+    def note_done(self, _: object) -> None:
+        self.under_way -= 1
+
+
+def test_after_a_break_lost_items_run_alone_with_nothing_beside_them() -> None:
+    executors = iter([Breaking(), Watching(4)])
+
+    report, results = collect(lambda: next(executors), tasks.double, range(4), max_workers=4)
+
+    assert (report.failures, results, report.rerun) == ((), [0, 2, 4, 6], 4)
+    assert Watching.most == 1
