@@ -48,7 +48,7 @@ class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
-    `isolate=True` broke in two (each adds an item).
+    `isolate=True` broke in two, and elements that failed by themselves (each adds an item).
     """
 
     received: int = 0

@@ -42,7 +42,10 @@ class Trouble(NamedTuple):
 
 
 class StepCount(NamedTuple):
-    """What one step did to one chunk. `passed` are inputs that got through, `members` what an expansion held."""
+    """What one step did to one chunk. `passed` are inputs that got through, `members` what an expansion held.
+
+    `divided` are members that failed by themselves afterwards: each is one more item to account for.
+    """
 
     received: int = 0
     passed: int = 0
@@ -51,6 +54,7 @@ class StepCount(NamedTuple):
     members: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    divided: int = 0
 
 
 class Outcome:

@@ -204,8 +204,8 @@ def _refuse(outcome: Outcome, step: int, path: Any, item: Any, error: BaseExcept
     )
     problem.__cause__ = error
     count = outcome.counts[step] or StepCount()
-    if count.members:  # an element of an expansion is one of many: it came in addition
-        count = count._replace(received=count.received + 1, emitted=count.emitted - 1)
+    if count.members:  # an element of an expansion is one of many: it is one more to account for
+        count = count._replace(divided=count.divided + 1, emitted=count.emitted - 1)
     else:
         count = count._replace(passed=count.passed - 1, emitted=count.emitted - 1)
     outcome.counts[step] = count

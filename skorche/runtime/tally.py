@@ -37,6 +37,7 @@ class Tally:
         self.emitted += count.emitted
         self.filtered += count.filtered
         self.members += count.members
+        self.divided += count.divided
         self.seconds += count.seconds
         self.cpu_seconds += count.cpu_seconds
         if count.received:

@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier
 from typing import Any, NamedTuple
 
 import loky
@@ -48,6 +49,8 @@ def choose(name: str) -> Iterator[Choice]:
     """The engine of that name, for as long as a test goes on."""
     if name == "thread pool":
         with ThreadPoolExecutor(WORKERS) as pool:
+            all_there = Barrier(WORKERS)  # a pool starts its threads one by one: a census must not see it grow
+            list(pool.map(lambda _: all_there.wait(), range(WORKERS)))
             yield Choice(name, pool)
     else:
         yield Choice(name, FACTORIES.get(name, name), name in BORDERS)

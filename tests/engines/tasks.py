@@ -510,3 +510,31 @@ def _files_of(process: str) -> list[str]:
 def fill(value: int, size: int) -> bytes:
     """So many bytes of one value."""
     return bytes([value]) * size
+
+
+def list_with_lock(number: int) -> list[Any]:
+    """A result of which one element cannot be pickled."""
+    return [number, threading.Lock(), number]
+
+
+class DeadlyForAll(NamedTuple):
+    """A task on lists: the identity, but some members end the process."""
+
+    how: str
+    members: frozenset[int]
+
+    def __call__(self, numbers: list[int]) -> list[int]:
+        if self.members.intersection(numbers):
+            die(self.how)
+        return numbers
+
+
+class RunHanging(NamedTuple):
+    """A task that runs a pipeline on processes of its own, which does not end."""
+
+    marker: Path
+
+    def __call__(self, item: int) -> None:
+        with skorche.Pipeline("inner") as pipeline:
+            skorche.map(skorche.task(engine="process")(Hang(item, self.marker)), skorche.Queue(fixed_inputs=[item]))
+        pipeline.run().wait()

@@ -393,8 +393,10 @@ def test_a_cancel_ends_a_run_that_has_no_end(choice: Choice) -> None:
     assert all(isinstance(one, int) for one in first)
     with pytest.raises(skorche.RunCancelled):
         run.wait()
-    assert run.report is not None
-    assert run.report.cancelled > 0
+    report = run.report
+    assert report is not None
+    assert (report.failed, report.ok) == (0, False)
+    assert report.admitted == report.delivered + report.cancelled
 
 
 def test_no_more_calls_run_at_once_than_max_workers_says(choice: Choice) -> None:

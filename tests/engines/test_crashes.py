@@ -142,6 +142,41 @@ def test_a_retry_after_a_death_succeeds_in_a_new_process(tmp_path: Path) -> None
     assert all(first != second for first, second in zip(died, results, strict=True))
 
 
+def test_isolate_finds_the_member_that_kills_its_worker() -> None:
+    with skorche.Pipeline("isolate") as pipeline:
+        batches = skorche.batch(skorche.Queue(fixed_inputs=range(16)), batch_size=8)
+        task = skorche.task(engine="process", isolate=True)(tasks.DeadlyForAll("3", frozenset({11})))
+        out = skorche.unbatch(skorche.map(task, batches))
+
+    report = pipeline.run(on_error="collect").wait()
+
+    assert out.flush() == [number for number in range(16) if number != 11]
+    assert [(failure.item, type(failure.error)) for failure in report.failures] == [([11], skorche.WorkerCrash)]
+
+
+def test_order_is_kept_whoever_dies() -> None:
+    with skorche.Pipeline("ordered") as pipeline:
+        task = skorche.task(engine="process", max_workers=2, ordered=True)(tasks.Deadly("3", frozenset({30, 31, 77})))
+        out = skorche.map(task, skorche.Queue(fixed_inputs=range(100)))
+
+    with pipeline.run(on_error="collect"):
+        arrived = list(out)
+
+    assert arrived == [number for number in range(100) if number not in (30, 31, 77)]
+
+
+def test_a_death_goes_to_the_queue_of_errors() -> None:
+    with skorche.Pipeline("errors") as pipeline:
+        errors: skorche.Queue[skorche.Failure] = skorche.Queue(name="errors")
+        task = skorche.task(engine="process")(tasks.Deadly("3", frozenset({2})))
+        out = skorche.map(task, skorche.Queue(fixed_inputs=range(4)), queue_errors=errors)
+
+    report = pipeline.run().wait()
+
+    assert [(failure.item, type(failure.error)) for failure in errors.flush()] == [(2, skorche.WorkerCrash)]
+    assert (out.flush(), report.ok) == ([0, 1, 3], True)
+
+
 # -- on the way there and back -----------------------------------------------------------------------------------------
 
 
@@ -339,6 +374,15 @@ def test_a_task_that_hangs_is_killed_with_its_children_and_only_its_item_fails(t
     assert "took longer than its timeout of 0.5 s" in str(failure.error)
     assert out.flush() == [number for number in range(12) if number != 5]
     assert is_gone(int(marker.read_text()))
+
+
+def test_a_pipeline_inside_a_task_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
+    report, _ = collect(tasks.RunHanging(tmp_path / "marker"), [0], timeout=1.5)
+
+    (failure,) = report.failures
+    inner = int((tmp_path / "marker").read_text())
+    assert type(failure.error) is skorche.TaskTimeout
+    assert holds_within(2, lambda: is_gone(inner))
 
 
 def test_a_timeout_counts_from_the_moment_the_work_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,21 @@ def test_importing_the_package_in_a_script_is_not_needed_for_its_workers_to_star
     assert (ended.stdout, ended.stderr, ended.returncode) == (EXPECTED, "", 0)
 
 
+def test_a_worker_has_the_flags_of_its_parent() -> None:
+    script = """
+import sys, skorche
+with skorche.Pipeline() as pipeline:
+    see = skorche.task(engine="process")(lambda _: (tuple(sys.flags), sys.warnoptions))
+    seen = skorche.map(see, skorche.Queue(fixed_inputs=[0]))
+pipeline.run().wait()
+print(seen.flush() == [(tuple(sys.flags), sys.warnoptions)], sys.flags.optimize, sys.flags.utf8_mode)
+"""
+
+    ended = run_program("-O", "-X", "utf8", "-W", "error::UserWarning", "-c", script)
+
+    assert (ended.stdout, ended.stderr) == ("True 1 1\n", "")
+
+
 # -- how workers behave ------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +225,40 @@ def test_a_result_of_many_megabytes_comes_back_whole() -> None:
     (blob,) = run(functools.partial(tasks.fill, 7), [100 << 20])
 
     assert (len(blob), blob.count(7)) == (100 << 20, 100 << 20)
+
+
+def test_an_element_that_cannot_be_pickled_fails_alone() -> None:
+    with skorche.Pipeline("elements") as pipeline:
+        lists = skorche.map(skorche.task(engine="process")(tasks.list_with_lock), skorche.Queue(fixed_inputs=range(3)))
+        out = skorche.unbatch(lists)
+
+    report = pipeline.run(on_error="collect").wait()
+
+    assert out.flush() == [0, 0, 1, 1, 2, 2]
+    assert [failure.node for failure in report.failures] == ["Unbatch"] * 3
+    assert all("lock" in failure.item for failure in report.failures)
+    assert (report.admitted, report.failed) == (3, 3)
+
+
+def test_a_branch_that_cannot_be_pickled_fails_alone() -> None:
+    with skorche.Pipeline("branches") as pipeline:
+        made = skorche.map(skorche.task(engine="process")(tasks.lock_for), skorche.Queue(fixed_inputs=range(6)))
+        true, false = skorche.split(bool, made, fuse=True)
+
+    report = pipeline.run(on_error="collect").wait()
+
+    assert (true.flush(), false.flush()) == ([1, 2, 4, 5], [0])
+    assert [type(failure.error) for failure in report.failures] == [skorche.TransferError]
+
+
+def test_a_hub_that_fails_itself_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("skorche.engines.process.hub.judge", broken)
+
+    with pytest.raises(skorche.InternalError, match="the process engine failed with ZeroDivisionError: a bug"):
+        run(tasks.Deadly("3", frozenset({5})), range(1000), max_workers=2)
 
 
 # -- whom to blame -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from skorche.testing import Faults, Simulation, simulate
 
 from .behaviour import NEVER, Graph, Label, Node, Trouble
+from .effort import share
 from .graphs import graphs
 from .pipelines import Built, build, label_of
 from .reference import Meaning, interpret
@@ -133,11 +134,13 @@ def check_nothing_made_up(came: list[Label], wanted: list[Label], kind: str) -> 
     assert not Counter(honest) - Counter(map(repr, wanted))
 
 
-def test_a_failure_is_one_item_that_cannot_be_unbatched() -> None:
+@share(0.05)
+@given(seed=SEEDS)
+def test_a_failure_is_one_item_that_cannot_be_unbatched(seed: int) -> None:
     fail = Node("map", "fail", (0,), (1, 2), troubles=(Trouble("raise", NEVER),), errors=True)
     unbatch = Node("unbatch", "unbatch", (2,), (3,))
     graph = Graph((("none",),), (fail, unbatch), {1: "item", 3: "item"}, frozenset(), {})
 
-    _, simulation = run(graph, seed=0)
+    _, simulation = run(graph, seed)
 
     assert simulation.report.nodes["Unbatch"].failed == 1

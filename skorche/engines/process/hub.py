@@ -29,7 +29,7 @@ from skorche.engines.process.member import Member
 from skorche.engines.process.worker import LOADING, STEP
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Emit, Started
+from skorche.runtime.engine import Broken, Done, Emit, Lost, Started
 
 MOST_FAILED_STARTS = 3
 END_SECONDS = 5.0
@@ -43,6 +43,7 @@ class Hub:
     def __init__(self, stages: Sequence[StagePlan], kernels: dict[int, bytes], most: int, emit: Emit) -> None:
         self._stages = {stage.number: stage for stage in stages}
         self._kernels, self._most, self._emit = kernels, most, emit
+        self._out: dict[int, Job] = {}
         self._queued: dict[int, deque[Job]] = {stage.number: deque() for stage in stages}
         self._members: list[Member] = []
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -151,7 +152,7 @@ class Hub:
             job.outcome.rerun += len(again)
             self._again(job)
         else:
-            self._emit(job.done())
+            self._give_back(job.done())
 
     def _again(self, job: Job) -> None:
         """Do what is left of a job once more, item by item."""
@@ -175,22 +176,26 @@ class Hub:
             problem.__cause__ = error
             error = problem
         self._emit(Broken(error))
-        jobs = [job for member in self._members for job in member.jobs]
         for queue in self._queued.values():
-            jobs += queue
             queue.clear()
-        for job in jobs:
+        for job in [*self._out.values()]:
             job.absorb()
-            self._emit(job.lost(error, None, 0))
+            self._give_back(job.lost(error, None, 0))
 
     # -- handing out ------------------------------------------------------------------------------------------------
 
     def submit(self, job: Job) -> None:
         """Take a job (in the hub's thread)."""
+        self._out[job.ticket] = job
         if self._broken:
-            self._emit(job.lost(WorkerStartError("the process engine has failed."), None, 0))
+            self._give_back(job.lost(WorkerStartError("the process engine has failed."), None, 0))
         else:
             self._queued[job.stage.number].append(job)
+
+    def _give_back(self, event: Done | Lost) -> None:
+        """Whatever has happened to it, a ticket comes back once."""
+        del self._out[event.ticket]
+        self._emit(event)
 
     def _assign(self) -> None:
         for number, queue in self._queued.items():
@@ -229,7 +234,7 @@ class Hub:
     def _give(self, member: Member, job: Job) -> None:
         request = job.request()
         if not job.left:  # none of its items could be pickled
-            self._emit(job.done())
+            self._give_back(job.done())
             return
         number = job.stage.number
         if number not in member.stages:
@@ -248,7 +253,7 @@ class Hub:
             for job in queue:
                 if job.ticket == ticket:
                     queue.remove(job)
-                    self._emit(job.lost(_given_up(), None, 0))
+                    self._give_back(job.lost(_given_up(), None, 0))
                     return
         for member in self._members:
             for job in member.jobs:
@@ -279,12 +284,12 @@ class Hub:
             job.outcome.rerun += verdict.rerun
             self._again(job)
         else:
-            self._emit(job.lost(_crash(code, told_where(slot)), verdict.suspect, verdict.rerun))
+            self._give_back(job.lost(_crash(code, told_where(slot)), verdict.suspect, verdict.rerun))
 
     def _return(self, job: Job) -> None:
         """It had not been begun: it waits for another worker, first in line."""
         if job.stopped:
-            self._emit(job.lost(_given_up(), None, 0))
+            self._give_back(job.lost(_given_up(), None, 0))
         else:
             self._queued[job.stage.number].appendleft(job)
 

@@ -11,7 +11,7 @@ from skorche.engines.transfer import decode, dumps
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Outcome, Trouble, describe
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Done, EngineEvent, Lost
+from skorche.runtime.engine import Done, Lost
 
 
 class Job:
@@ -98,11 +98,11 @@ class Job:
         problem.__cause__ = error
         self.fail(index, problem, describe(error))
 
-    def done(self) -> EngineEvent:
+    def done(self) -> Done:
         """All of it has come back."""
         return Done(self.ticket, self.outcome)
 
-    def lost(self, cause: BaseException, suspect: int | None, rerun: int) -> EngineEvent:
+    def lost(self, cause: BaseException, suspect: int | None, rerun: int) -> Lost:
         """The worker died; `rerun` of what is left had run before."""
         left = [index for index in self.left if index != suspect]
         return Lost(self.ticket, cause, suspect, left, self.outcome, rerun)

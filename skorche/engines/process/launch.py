@@ -94,11 +94,10 @@ class WorkerProcess:
 def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
     code = _BOOT.format(path=path, argv=list(sys.argv), channel=channel, slot=slot, parent=os.getpid())
-    options = [f"-W{option}" for option in sys.warnoptions]
-    options += ["-X", "dev"] if sys.flags.dev_mode else []
-    options += ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    flags += ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
     return subprocess.Popen(
-        [sys.executable, *options, "-c", code],
+        [sys.executable, *flags, "-c", code],
         stdin=subprocess.DEVNULL,
         pass_fds=(channel, slot),
         start_new_session=True,
