@@ -60,7 +60,7 @@ class StepCount(NamedTuple):
 class Outcome:
     """What became of a chunk: items and paths per port, counts per step (None: not reached), troubles."""
 
-    __slots__ = ("bytes_in", "bytes_out", "counts", "expansions", "ports", "rerun", "troubles")
+    __slots__ = ("bytes_in", "bytes_out", "counts", "dropped", "expansions", "ports", "rerun", "troubles")
 
     def __init__(
         self,
@@ -68,10 +68,12 @@ class Outcome:
         counts: list[StepCount | None],
         troubles: list[Trouble] | None = None,
         expansions: list[tuple[Path, int]] | None = None,
+        dropped: list[Path] | None = None,
     ) -> None:
         self.ports, self.counts = ports, counts
         self.troubles: list[Trouble] = [] if troubles is None else troubles
         self.expansions: list[tuple[Path, int]] = [] if expansions is None else expansions
+        self.dropped: list[Path] = [] if dropped is None else dropped
         self.bytes_in = self.bytes_out = self.rerun = 0
 
     @classmethod
@@ -85,6 +87,7 @@ class Outcome:
         self.counts = [_added(old, new) for old, new in zip(self.counts, other.counts, strict=True)]
         self.troubles += other.troubles
         self.expansions += other.expansions
+        self.dropped += other.dropped
         self.bytes_in += other.bytes_in
         self.bytes_out += other.bytes_out
         self.rerun += other.rerun
@@ -110,9 +113,9 @@ def _added(old: StepCount | None, new: StepCount | None) -> StepCount | None:
 
 
 class Record:
-    """What a running step writes down: failures and expansions. One per kernel run."""
+    """What a running step writes down: failures, expansions, and what it dropped. One per kernel run."""
 
-    __slots__ = ("expansions", "filtered", "mark", "members", "passed", "step", "troubles")
+    __slots__ = ("dropped", "expansions", "filtered", "mark", "members", "passed", "step", "troubles")
 
     def __init__(self, mark: Mark | None) -> None:
         self.mark = mark
@@ -120,6 +123,7 @@ class Record:
         self.filtered = self.members = self.passed = 0
         self.troubles: list[Trouble] = []
         self.expansions: list[tuple[Path, int]] = []
+        self.dropped: list[Path] = []
 
     def fail(self, path: Path, item: Item, error: BaseException) -> None:
         """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
@@ -133,6 +137,7 @@ class Record:
         self.filtered = self.members = self.passed = 0
         self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
         self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
+        self.dropped[:] = [path for path in self.dropped if path not in ours]
         for path, item in zip(paths, items, strict=True):
             self.fail(path, item, error)
         return [([], ())] * branches
@@ -241,7 +246,7 @@ class Kernel(NamedTuple):
         """Run the items through the steps, beginning at step `entry`; `mark` says which item it is on."""
         record = Record(mark)
         ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
-        outcome = Outcome(ports, [None] * len(self.steps), record.troubles, record.expansions)
+        outcome = Outcome(ports, [None] * len(self.steps), record.troubles, record.expansions, record.dropped)
         self._visit(entry, items, range(len(items)) if paths is None else paths, record, outcome)
         return outcome
 

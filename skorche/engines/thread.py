@@ -30,6 +30,9 @@ class ThreadEngine:
 
     capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.005)
 
+    def __init__(self) -> None:
+        self._pools: dict[int, _Pool] = {}
+
     def __repr__(self) -> str:
         return "ThreadEngine()"
 

@@ -73,8 +73,10 @@ class Batching:
             return [], []
         items, places = self._items[:count], self._places[:count]
         del self._items[:count], self._places[:count]
-        starts = range(0, count, self.size)
-        made = [_ordered(items[start : start + self.size], places[start : start + self.size]) for start in starts]
+        cuts = [slice(start, start + self.size) for start in range(0, count, self.size)]
+        if _ascending(places):
+            return [items[cut] for cut in cuts], [Group(places[cut]) for cut in cuts]
+        made = [_ordered(items[cut], places[cut]) for cut in cuts]
         return [members for members, _ in made], [group for _, group in made]
 
     def drop(self) -> list[Place]:
@@ -97,8 +99,13 @@ class Batching:
 
 def _ordered(items: list[Any], places: list[Place]) -> tuple[list[Any], Group]:
     """Members and their places, in input order."""
-    numbers = cast("list[int]", places)
-    if set(map(type, places)) == {int} and all(map(lt, numbers, numbers[1:])):
+    if _ascending(places):
         return items, Group(places)
     order = sorted(range(len(items)), key=lambda index: order_key(places[index]))
     return [items[index] for index in order], Group([places[index] for index in order])
+
+
+def _ascending(places: list[Place]) -> bool:
+    """Whether these are numbers in order, as they are when nothing before has mixed them up."""
+    numbers = cast("list[int]", places)
+    return set(map(type, places)) == {int} and all(map(lt, numbers, numbers[1:]))

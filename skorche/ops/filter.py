@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import compress
+from operator import not_
 from typing import Any, TypeVar
 
 from skorche.graph import declare
@@ -65,7 +66,7 @@ class Filtering(Calling):
         if not record.filtered:
             record.passed = len(items)
             return [(items, paths)]
-        record.expansions += [(path, 0) for path, kept in zip(paths, flags, strict=True) if not kept]
+        record.dropped += compress(paths, map(not_, flags))
         kept = list(compress(items, flags))
         record.passed = len(kept)
         return [(kept, list(compress(paths, flags)))]

@@ -7,6 +7,7 @@ addition for all. Only for the others is a count of living descendants kept, wit
 from __future__ import annotations
 
 from enum import IntEnum
+from itertools import chain
 
 from skorche.place import Group, Place, Places, roots
 
@@ -18,6 +19,18 @@ class End(IntEnum):
     DELIVERED = 1
     CANCELLED = 2
     FAILED = 3
+
+
+def _simple(places: Places) -> int | None:
+    """How many source items these are, if that can be told at a glance: all numbers, or all batches of numbers."""
+    if type(places) is range:
+        return len(places)
+    kinds = set(map(type, places))
+    if kinds <= {int}:
+        return len(places)
+    if kinds == {Group} and set(map(type, chain.from_iterable(places))) == {int}:  # type: ignore[arg-type]  # all Groups
+        return sum(map(len, places))  # type: ignore[arg-type]  # all Groups
+    return None
 
 
 class Ledger:
@@ -35,8 +48,8 @@ class Ledger:
 
     def end(self, places: Places, how: End) -> None:
         """Items at these places met their end."""
-        if not self._alive and (type(places) is range or set(map(type, places)) <= {int}):
-            self.ended[how] += len(places)
+        if not self._alive and (count := _simple(places)) is not None:
+            self.ended[how] += count
             return
         for place in places:
             for root in roots(place):

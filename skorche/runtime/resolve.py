@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from skorche.kernel import Path, Paths
 from skorche.place import Group, Place, Places, element
@@ -28,19 +29,17 @@ class Resolver:
         return self._elements(paths)
 
     def _elements(self, paths: Paths) -> list[Place]:
+        """Paths of which some are elements of expansions; those of one expansion stand side by side."""
         found: list[Place] = []
-        last: Path = None
-        place: Place = 0
-        members: Sequence[Place] | None = None
-        for path in paths:
-            if type(path) is int:
-                found.append(self._places[path])
+        for whole, inner in groupby(paths, _whole_of):
+            if whole is None:
+                found += map(self._places.__getitem__, inner)
                 continue
-            whole = path[0] if len(path) == 2 else path[:-1]
-            if whole != last:
-                last, place = whole, self.place(whole)
-                members = place if isinstance(place, Group) and len(place) == self._counts[whole] else None
-            found.append(members[path[-1]] if members is not None else element(place, path[-1], -1))
+            place, indices = self.place(whole), [path[-1] for path in inner]
+            if isinstance(place, Group) and len(place) == self._counts[whole]:
+                found += place if len(indices) == len(place) else map(place.__getitem__, indices)
+            else:
+                found += [element(place, index, -1) for index in indices]
         return found
 
     def place(self, path: Path) -> Place:
@@ -49,3 +48,10 @@ class Resolver:
             return self._places[path]
         whole = path[0] if len(path) == 2 else path[:-1]
         return element(self.place(whole), path[-1], self._counts[whole])
+
+
+def _whole_of(path: Path) -> Path:
+    """The path of what this is an element of; None for a path that is none."""
+    if type(path) is int:
+        return None
+    return path[0] if len(path) == 2 else path[:-1]

@@ -19,7 +19,7 @@ from random import Random
 
 from skorche.compile.plan import Plan
 from skorche.errors import InternalError, TaskTimeout
-from skorche.kernel import Outcome, Path, Trouble
+from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stalled, stuck
 from skorche.runtime.build import build
@@ -156,21 +156,15 @@ class Scheduler:
             if count is not None:
                 self.books.tallies[stage.plan.nodes[step]].add(count, head=step == chunk.entry)
         resolver = Resolver(chunk.places, outcome.expansions)
-        self._expand(outcome.expansions, resolver)
+        for path, members in outcome.expansions:
+            self.books.ledger.expand(resolver.place(path), members)
+        if outcome.dropped:
+            self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
         again = {index for index in left if self._give_back(flight, index)}
         for trouble in outcome.troubles:
             if self.recovery.handle(flight, trouble, resolver.place(trouble.path), now):
                 again.add(trouble.path if type(trouble.path) is int else trouble.path[0])
         self._route(flight, outcome, resolver, again)
-
-    def _expand(self, expansions: Sequence[tuple[Path, int]], resolver: Resolver) -> None:
-        """Items became several, or none: those have ended, all with one addition where they are many."""
-        for path, members in expansions:
-            if members:
-                self.books.ledger.expand(resolver.place(path), members)
-        emptied = [path for path, members in expansions if not members]
-        if emptied:
-            self.books.ledger.end(resolver.places(emptied), End.FILTERED)
 
     def _give_back(self, flight: Flight, index: int) -> bool:
         """An item that was not finished enters the stage again, unless the run is stopping; whether it does."""

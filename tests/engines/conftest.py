@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from .census import Census, check_nothing_left, mark_family
+from .choices import NAMES, Choice, choose
 
 mark_family()
 
@@ -15,3 +16,10 @@ def _nothing_is_left() -> Iterator[None]:
     before = Census.now()
     yield
     check_nothing_left(before)
+
+
+@pytest.fixture(params=NAMES)
+def choice(request: pytest.FixtureRequest) -> Iterator[Choice]:
+    """Each engine in turn."""
+    with choose(request.param) as made:
+        yield made

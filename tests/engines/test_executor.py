@@ -4,7 +4,7 @@ import functools
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, Thread
@@ -14,8 +14,9 @@ import pytest
 
 import skorche
 
-from . import tasks
+from . import deadly, fragile, tasks
 from .choices import loky_processes, spawned_processes
+from .runs import collect, mapping
 from .waiting import wait_file
 
 pytestmark = pytest.mark.timeout(60)
@@ -27,29 +28,11 @@ def factory(request: pytest.FixtureRequest) -> Callable[[], Executor]:
     return made
 
 
-def mapping(
-    engine: Any, function: Callable[[Any], Any], items: Iterable[Any], **options: Any
-) -> tuple[skorche.Pipeline, Any]:
-    """A pipeline of one task on an executor, and its output."""
-    with skorche.Pipeline("executor") as pipeline:
-        out = skorche.map(skorche.task(engine=engine, **options)(function), skorche.Queue(fixed_inputs=items))
-    return pipeline, out
-
-
-def collect(
-    engine: Any, function: Callable[[Any], Any], items: Iterable[Any], **options: Any
-) -> tuple[skorche.Report, list[Any]]:
-    """The report and the results of a run that lists its failures."""
-    pipeline, out = mapping(engine, function, items, **options)
-    report = pipeline.run(on_error="collect").wait()
-    return report, out.flush()
-
-
 # -- pools that die ----------------------------------------------------------------------------------------------------
 
 
 def test_a_death_fails_exactly_its_item(factory: Callable[[], Executor]) -> None:
-    report, results = collect(factory, tasks.Deadly("3", frozenset({70})), range(200), max_workers=2)
+    report, results = collect(deadly.Deadly("3", frozenset({70})), range(200), max_workers=2, engine=factory)
 
     (failure,) = report.failures
     assert (failure.item, type(failure.error)) == (70, skorche.WorkerCrash)
@@ -60,7 +43,7 @@ def test_a_death_fails_exactly_its_item(factory: Callable[[], Executor]) -> None
 def test_what_ran_again_after_a_death_is_counted_at_most(factory: Callable[[], Executor], tmp_path: Path) -> None:
     log = tmp_path / "log"
 
-    report, _ = collect(factory, tasks.Deadly("3", frozenset({70}), str(log)), range(200), max_workers=2)
+    report, _ = collect(deadly.Deadly("3", frozenset({70}), str(log)), range(200), max_workers=2, engine=factory)
 
     ran = Counter(tasks.effects(log))
     assert set(ran) == set(range(200))
@@ -68,9 +51,10 @@ def test_what_ran_again_after_a_death_is_counted_at_most(factory: Callable[[], E
 
 
 def test_what_is_not_idempotent_never_runs_twice(factory: Callable[[], Executor], tmp_path: Path) -> None:
-    log, deadly = tmp_path / "log", tasks.Deadly("3", frozenset({70}), str(tmp_path / "log"))
+    log = tmp_path / "log"
+    task = deadly.Deadly("3", frozenset({70}), str(log))
 
-    report, results = collect(factory, deadly, range(200), max_workers=2, idempotent=False)
+    report, results = collect(task, range(200), max_workers=2, idempotent=False, engine=factory)
 
     failed = {failure.item for failure in report.failures}
     assert set(Counter(tasks.effects(log)).values()) == {1}
@@ -80,7 +64,7 @@ def test_what_is_not_idempotent_never_runs_twice(factory: Callable[[], Executor]
 
 
 def test_a_retry_after_a_death_succeeds_in_a_new_executor(factory: Callable[[], Executor], tmp_path: Path) -> None:
-    report, results = collect(factory, tasks.die_once, [tmp_path / "marker"], retries=1, backoff=0.001)
+    report, results = collect(deadly.die_once, [tmp_path / "marker"], retries=1, backoff=0.001, engine=factory)
 
     assert (report.ok, len(results)) == (True, 1)
 
@@ -88,20 +72,32 @@ def test_a_retry_after_a_death_succeeds_in_a_new_executor(factory: Callable[[], 
 @pytest.mark.parametrize(
     ("item", "kind", "told"),
     [
-        (tasks.Fragile("raise", "pickled"), skorche.TransferError, "an item cannot be pickled: RuntimeError"),
-        (tasks.Fragile("raise", "unpickled"), skorche.TransferError, "an item cannot be unpickled in a worker: Runtim"),
-        (tasks.Fragile("leave", "unpickled"), skorche.TransferError, "an item cannot be unpickled in a worker: System"),
-        (tasks.Fragile("exit", "unpickled"), skorche.WorkerCrash, "a worker of the executor died"),
-        (tasks.Order("raise", "pickled"), skorche.TransferError, "a result cannot be pickled: Fragile(raise, pickled)"),
-        (tasks.Order("exit", "pickled"), skorche.WorkerCrash, "a worker of the executor died"),
-        (tasks.Order("raise", "unpickled"), skorche.TransferError, "a result cannot be unpickled: RuntimeError"),
+        (fragile.Fragile("raise", "pickled"), skorche.TransferError, "an item cannot be pickled: RuntimeError"),
+        (
+            fragile.Fragile("raise", "unpickled"),
+            skorche.TransferError,
+            "an item cannot be unpickled in a worker: Runtim",
+        ),
+        (
+            fragile.Fragile("leave", "unpickled"),
+            skorche.TransferError,
+            "an item cannot be unpickled in a worker: System",
+        ),
+        (fragile.Fragile("exit", "unpickled"), skorche.WorkerCrash, "a worker of the executor died"),
+        (
+            fragile.Order("raise", "pickled"),
+            skorche.TransferError,
+            "a result cannot be pickled: Fragile(raise, pickled)",
+        ),
+        (fragile.Order("exit", "pickled"), skorche.WorkerCrash, "a worker of the executor died"),
+        (fragile.Order("raise", "unpickled"), skorche.TransferError, "a result cannot be unpickled: RuntimeError"),
     ],
     ids=repr,
 )
 def test_an_object_that_makes_trouble_on_its_way_fails_alone(
     factory: Callable[[], Executor], item: Any, kind: type[Exception], told: str
 ) -> None:
-    report, results = collect(factory, tasks.obey, [*range(30), item, *range(30, 50)])
+    report, results = collect(fragile.obey, [*range(30), item, *range(30, 50)], engine=factory)
 
     (failure,) = report.failures
     assert results == list(range(50))
@@ -114,10 +110,10 @@ def test_a_result_that_cannot_come_back_fails_alone_also_when_nothing_may_run_tw
     factory: Callable[[], Executor], tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    bad = tasks.Order("raise", "unpickled")
-    obey = tasks.NoteAndObey(str(log))
+    bad = fragile.Order("raise", "unpickled")
+    obey = fragile.NoteAndObey(str(log))
 
-    report, results = collect(factory, obey, [*range(30), bad, *range(30, 50)], idempotent=False)
+    report, results = collect(obey, [*range(30), bad, *range(30, 50)], idempotent=False, engine=factory)
 
     assert [failure.item for failure in report.failures] == [bad]
     assert results == list(range(50))
@@ -129,7 +125,7 @@ def test_a_result_that_cannot_come_back_fails_alone_also_when_nothing_may_run_tw
 
 def test_an_executor_given_as_an_object_is_left_to_its_owner() -> None:
     with ThreadPoolExecutor(2) as pool:
-        report, results = collect(pool, tasks.double, range(10))
+        report, results = collect(tasks.double, range(10), engine=pool)
 
         assert pool.submit(tasks.double, 21).result() == 42
     assert (report.ok, results) == (True, list(range(0, 20, 2)))
@@ -147,7 +143,7 @@ def test_tasks_share_an_executor_given_as_an_object() -> None:
 
 def test_an_executor_given_as_an_object_that_breaks_ends_the_run() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pipeline, _ = mapping(pool, tasks.Deadly("3", frozenset({5})), range(20))
+        pipeline, _ = mapping(deadly.Deadly("3", frozenset({5})), range(20), engine=pool)
 
         with pytest.raises(skorche.EngineError, match="the executor broke") as caught:
             pipeline.run(on_error="collect").wait(timeout=20)
@@ -158,7 +154,7 @@ def test_an_executor_given_as_an_object_that_breaks_ends_the_run() -> None:
 def test_an_executor_that_was_shut_down_before_is_told() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
-    pipeline, _ = mapping(pool, tasks.double, range(20))
+    pipeline, _ = mapping(tasks.double, range(20), engine=pool)
 
     with pytest.raises(skorche.EngineError, match="cannot schedule new futures after shutdown"):
         pipeline.run(on_error="collect").wait(timeout=20)
@@ -167,7 +163,7 @@ def test_an_executor_that_was_shut_down_before_is_told() -> None:
 def test_an_executor_that_is_shut_down_meanwhile_is_told(tmp_path: Path) -> None:
     pool = ThreadPoolExecutor(1)
     first, second = tmp_path / "first", tmp_path / "second"
-    pipeline, _ = mapping(pool, tasks.meet, [tasks.Meeting(number, first, second) for number in range(3)])
+    pipeline, _ = mapping(tasks.meet, [tasks.Meeting(number, first, second) for number in range(3)], engine=pool)
 
     run = pipeline.run(on_error="collect")
     wait_file(first)
@@ -185,7 +181,7 @@ def test_a_factory_that_fails_is_told_when_the_run_begins() -> None:
     def no_executor() -> Executor:
         raise OSError("no cluster")
 
-    pipeline, _ = mapping(no_executor, tasks.double, range(3))
+    pipeline, _ = mapping(tasks.double, range(3), engine=no_executor)
 
     with pytest.raises(OSError, match="no cluster"):
         pipeline.run()
@@ -199,7 +195,7 @@ def test_an_executor_whose_workers_never_start_is_told_and_not_made_for_ever(tmp
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(1, mp_context=context, initializer=os._exit, initargs=(7,))
 
-    pipeline, _ = mapping(hopeless, tasks.double, range(100))
+    pipeline, _ = mapping(tasks.double, range(100), engine=hopeless)
 
     with pytest.raises(skorche.WorkerStartError, match="breaks again and again"):
         pipeline.run(on_error="collect").wait(timeout=30)
@@ -212,7 +208,7 @@ def test_a_task_whose_module_cannot_be_imported_there_is_told(tmp_path: Path, mo
     monkeypatch.syspath_prepend(tmp_path)
     import home_alone
 
-    pipeline, _ = mapping(spawned_processes, home_alone.twice, range(3))
+    pipeline, _ = mapping(home_alone.twice, range(3), engine=spawned_processes)
 
     with pytest.raises(skorche.WorkerStartError, match="cannot load 'twice': ImportError: only at home"):
         pipeline.run(on_error="collect").wait(timeout=30)
@@ -220,7 +216,7 @@ def test_a_task_whose_module_cannot_be_imported_there_is_told(tmp_path: Path, mo
 
 def test_a_task_that_cannot_travel_is_told_when_the_run_begins(factory: Callable[[], Executor]) -> None:
     lock = Lock()
-    pipeline, _ = mapping(factory, lambda number: (lock, number), range(3))
+    pipeline, _ = mapping(lambda number: (lock, number), range(3), engine=factory)
 
     with pytest.raises(skorche.GraphError, match="task '<lambda>' cannot travel to another process"):
         pipeline.run()
@@ -252,7 +248,7 @@ class Scripted(Executor):
 def test_nobody_is_blamed_when_the_executor_was_broken_before() -> None:
     script = iter(["", "at submit", "", "at submit", "at submit"])
 
-    report, results = collect(functools.partial(Scripted, script), tasks.double, range(20))
+    report, results = collect(tasks.double, range(20), engine=functools.partial(Scripted, script))
 
     assert (report.failures, results) == ((), list(range(0, 40, 2)))
     assert report.rerun == 0
@@ -261,7 +257,7 @@ def test_nobody_is_blamed_when_the_executor_was_broken_before() -> None:
 def test_an_item_alone_is_not_blamed_when_its_executor_was_broken_before() -> None:
     script = iter(["in the call", "at submit", ""])
 
-    report, results = collect(functools.partial(Scripted, script), tasks.double, [1])
+    report, results = collect(tasks.double, [1], engine=functools.partial(Scripted, script))
 
     assert (report.failures, results) == ((), [2])
     assert report.rerun == 1
@@ -270,7 +266,7 @@ def test_an_item_alone_is_not_blamed_when_its_executor_was_broken_before() -> No
 def test_an_item_alone_is_blamed_when_its_executor_breaks_in_its_call() -> None:
     script = iter(["in the call", "in the call", ""])
 
-    report, results = collect(functools.partial(Scripted, script), tasks.double, [1, 2])
+    report, results = collect(tasks.double, [1, 2], engine=functools.partial(Scripted, script))
 
     assert [(failure.item, type(failure.error)) for failure in report.failures] == [(1, skorche.WorkerCrash)]
     assert results == [4]
@@ -322,7 +318,7 @@ class Watching(ThreadPoolExecutor):
 def test_after_a_break_lost_items_run_alone_with_nothing_beside_them() -> None:
     executors = iter([Breaking(), Watching(4)])
 
-    report, results = collect(lambda: next(executors), tasks.double, range(4), max_workers=4)
+    report, results = collect(tasks.double, range(4), max_workers=4, engine=lambda: next(executors))
 
     assert (report.failures, results, report.rerun) == ((), [0, 2, 4, 6], 4)
     assert Watching.most == 1

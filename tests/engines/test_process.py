@@ -5,7 +5,9 @@ import itertools
 import os
 import sys
 import textwrap
+import time
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -14,11 +16,14 @@ import pytest
 
 import skorche
 from skorche.engines.process.blame import Verdict, judge
+from skorche.engines.process.engine import ProcessEngine
 from skorche.engines.process.worker import IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
+from skorche.runtime.chunk import Chunk
 
-from . import tasks
-from .census import find_family
+from . import deadly, fragile, tasks
+from .census import find_family, is_gone
 from .programs import ROOT, run_program
+from .waiting import wait_file
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -229,7 +234,9 @@ def test_a_result_of_many_megabytes_comes_back_whole() -> None:
 
 def test_an_element_that_cannot_be_pickled_fails_alone() -> None:
     with skorche.Pipeline("elements") as pipeline:
-        lists = skorche.map(skorche.task(engine="process")(tasks.list_with_lock), skorche.Queue(fixed_inputs=range(3)))
+        lists = skorche.map(
+            skorche.task(engine="process")(fragile.list_with_lock), skorche.Queue(fixed_inputs=range(3))
+        )
         out = skorche.unbatch(lists)
 
     report = pipeline.run(on_error="collect").wait()
@@ -242,13 +249,29 @@ def test_an_element_that_cannot_be_pickled_fails_alone() -> None:
 
 def test_a_branch_that_cannot_be_pickled_fails_alone() -> None:
     with skorche.Pipeline("branches") as pipeline:
-        made = skorche.map(skorche.task(engine="process")(tasks.lock_for), skorche.Queue(fixed_inputs=range(6)))
+        made = skorche.map(skorche.task(engine="process")(fragile.lock_for), skorche.Queue(fixed_inputs=range(6)))
         true, false = skorche.split(bool, made, fuse=True)
 
     report = pipeline.run(on_error="collect").wait()
 
     assert (true.flush(), false.flush()) == ([1, 2, 4, 5], [0])
     assert [type(failure.error) for failure in report.failures] == [skorche.TransferError]
+
+
+def test_a_close_in_a_hurry_waits_for_no_task(tmp_path: Path) -> None:
+    with skorche.Pipeline("hurry") as pipeline:
+        task = skorche.task(engine="process")(deadly.Hang(0, tmp_path / "marker"))
+        skorche.map(task, skorche.Queue(fixed_inputs=[0]))
+    engine, events = ProcessEngine(), SimpleQueue[Any]()
+
+    engine.open(pipeline.plan().stages, events.put)
+    engine.submit(1, 0, Chunk([0], range(1)))
+    wait_file(tmp_path / "marker")
+    began = time.monotonic()
+    engine.close("kill")
+
+    assert time.monotonic() - began < 2
+    assert is_gone(int((tmp_path / "marker").read_text()))
 
 
 def test_a_hub_that_fails_itself_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +281,7 @@ def test_a_hub_that_fails_itself_ends_the_run(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("skorche.engines.process.hub.judge", broken)
 
     with pytest.raises(skorche.InternalError, match="the process engine failed with ZeroDivisionError: a bug"):
-        run(tasks.Deadly("3", frozenset({5})), range(1000), max_workers=2)
+        run(deadly.Deadly("3", frozenset({5})), range(1000), max_workers=2)
 
 
 # -- whom to blame -----------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """The thread engine: what it does about threads that do not come back."""
 
 import functools
+from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
 import pytest
 
 import skorche
+from skorche.engines.thread import ThreadEngine
+from skorche.runtime.chunk import Chunk
 
 from . import tasks
 from .census import Census
@@ -130,6 +133,29 @@ def test_a_program_ends_although_a_cancelled_task_hangs() -> None:
     ended = run_program("-c", script, seconds=10)
 
     assert (ended.stdout, ended.stderr, ended.returncode) == ("1\n", "", 0)
+
+
+def test_a_close_in_a_hurry_waits_for_no_task_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skorche.engines.thread.HURRY_SECONDS", 0.1)
+    released, begun = Event(), SimpleQueue[int]()
+
+    def hang(number: int) -> int:
+        begun.put(number)
+        return wait_for(released, 0, number)
+
+    with skorche.Pipeline("hurry") as pipeline:
+        skorche.map(hang, skorche.Queue(fixed_inputs=[]))
+    engine, events = ThreadEngine(), SimpleQueue[Any]()
+    engine.open(pipeline.plan().stages, events.put)
+    for ticket in range(3):
+        engine.submit(ticket, 0, Chunk([ticket], range(1)))
+    assert begun.get(timeout=20) == 0
+
+    engine.close("kill")
+    released.set()
+
+    assert events.get(timeout=20).ticket == 0
+    assert begun.empty()  # what waited is not begun
 
 
 def test_an_idle_thread_keeps_no_item_alive() -> None:

@@ -74,7 +74,8 @@ class Hub:
     def stop(self) -> None:
         """End the thread and all workers."""
         self.call(self._begin_closing)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         for one in (self._bell, self._ringer):
             one.close()
         self._selector.close()
@@ -157,7 +158,7 @@ class Hub:
     def _again(self, job: Job) -> None:
         """Do what is left of a job once more, item by item."""
         job.careful = True
-        self._queued[job.stage.number].appendleft(job)
+        self._return(job)
 
     def _refuse(self, message: wire.Frame) -> None:
         stage = self._stages[message.ticket]
@@ -287,7 +288,7 @@ class Hub:
             self._give_back(job.lost(_crash(code, told_where(slot)), verdict.suspect, verdict.rerun))
 
     def _return(self, job: Job) -> None:
-        """It had not been begun: it waits for another worker, first in line."""
+        """It waits for another worker, first in line."""
         if job.stopped:
             self._give_back(job.lost(_given_up(), None, 0))
         else:

@@ -95,7 +95,6 @@ def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
     code = _BOOT.format(path=path, argv=list(sys.argv), channel=channel, slot=slot, parent=os.getpid())
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
-    flags += ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
     return subprocess.Popen(
         [sys.executable, *flags, "-c", code],
         stdin=subprocess.DEVNULL,
