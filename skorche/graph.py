@@ -308,8 +308,9 @@ class Graph:
                 ahead += [*follower.outputs, *([follower.errors] if follower.errors is not None else [])]
 
     def sources(self) -> list[Queue[Any]]:
-        """Queues that no node fills, in order of declaration."""
-        return [queue for key, queue in self.queues.items() if key not in self.producers]
+        """Queues that no node fills, in order of declaration: the first one's items stand first in the results."""
+        found = [queue for key, queue in self.queues.items() if key not in self.producers]
+        return sorted(found, key=lambda queue: queue.number)
 
     def ends(self) -> list[Queue[Any]]:
         """Queues that no node consumes, in order of declaration."""

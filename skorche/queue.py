@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
 from skorche.port import QUEUE_SENTINEL, Inbox, Outbox, Sentinel
 
 T = TypeVar("T")
+
+_NUMBERS = count()
+"""Queues are numbered as they are declared: inputs are read, and their results given, in that order."""
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -50,7 +54,7 @@ class Queue(Generic[T]):
                 f"Queue(name={name!r}) was given maxsize={maxsize!r}.", "nothing fits in.", "give 1 or more, or None."
             )
         self.name, self.maxsize, self.fixed_inputs = name, maxsize, fixed_inputs
-        self.declared = Location.of_caller()
+        self.declared, self.number = Location.of_caller(), next(_NUMBERS)
         self.inbox: Inbox[T] = Inbox(self.title)
         self.outbox: Outbox[T] | None = None
         self.filled_by: str | None = None

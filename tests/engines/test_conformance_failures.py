@@ -84,7 +84,7 @@ def test_an_exception_that_holds_a_lock_fails_only_its_item(choice: Choice) -> N
 
     if choice.borders:
         assert type(error) is skorche.RemoteError
-        assert f"{tasks.__name__}.Locked: held" in str(error)
+        assert f"{failing.__name__}.Locked: held" in str(error)
     else:
         assert (type(error), str(error)) == (failing.Locked, "held")
 

@@ -115,7 +115,7 @@ def test_an_engine_that_cannot_go_on_ends_the_work_of_others_too(
 PARENT = """
 import sys, threading
 import skorche
-from engines import tasks
+from engines import deadly, tasks
 from pathlib import Path
 
 with skorche.Pipeline() as pipeline:
@@ -141,7 +141,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
 CANCELLED = """
 import sys
 import skorche
-from engines import tasks
+from engines import deadly
 from pathlib import Path
 
 with skorche.Pipeline() as pipeline:

@@ -1,0 +1,85 @@
+"""A long run says how far it is, on stderr, and a short one says nothing."""
+
+import io
+import logging
+import sys
+import threading
+
+import skorche
+from skorche.observe.progress import Progress
+
+COUNTS = {"admitted": 40, "filtered": 0, "delivered": 30, "cancelled": 0, "failed": 2}
+
+
+class Written(io.StringIO):
+    """A stream that tells when a line has been written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = threading.Event()
+
+    def flush(self) -> None:
+        super().flush()
+        self.told.set()
+
+
+def test_a_line_comes_every_few_seconds_until_the_run_ends(monkeypatch):
+    stream = Written()
+    monkeypatch.setattr(sys, "stderr", stream)
+    progress = Progress("job", seconds=0.01)
+
+    progress.start(lambda: COUNTS)
+    assert stream.told.wait(10)
+    progress.stop()
+
+    assert stream.getvalue().startswith("job: 0 s, 40 admitted, 30 delivered, 2 failed, ")
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("skorche")] == []
+
+
+def test_a_closed_stderr_ends_the_lines_and_not_the_run(monkeypatch):
+    stream = Written()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    progress = Progress("job", seconds=0.001)
+
+    progress.start(lambda: COUNTS)
+    progress._thread.join(10)
+
+    assert not progress._thread.is_alive()
+    progress.stop()
+
+
+def test_a_short_run_says_nothing(capfd):
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, skorche.Queue(fixed_inputs=[1, 2]))
+
+    pipeline.run().wait()
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_broken_observer_is_logged_and_the_run_goes_on(monkeypatch, caplog):
+    def refuse(self, counts):
+        raise RuntimeError("no progress today")
+
+    monkeypatch.setattr(Progress, "start", refuse)
+    with skorche.Pipeline() as pipeline:
+        results = skorche.map(abs, skorche.Queue(fixed_inputs=[-1]))
+
+    with caplog.at_level(logging.ERROR, logger="skorche"):
+        report = pipeline.run().wait()
+
+    assert report.ok
+    assert results.flush() == [1]
+    assert "an observer of the run failed" in caplog.text
+
+
+def test_progress_can_be_turned_off(monkeypatch):
+    started = []
+    monkeypatch.setattr(Progress, "start", lambda self, counts: started.append(self))
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, skorche.Queue(fixed_inputs=[1]))
+
+    pipeline.run(progress=False).wait()
+
+    assert started == []
