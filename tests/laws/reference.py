@@ -45,7 +45,7 @@ def interpret(graph: Graph) -> Meaning:
     run = Meaning()
     used = [queue for node in graph.nodes for queue in node.inputs if queue < len(graph.sources)]
     for queue in used:
-        keys = [(used.index(queue), number) for number in range(len(graph.sources[queue]))]
+        keys = [(queue, number) for number in range(len(graph.sources[queue]))]
         places = [Place(key, frozenset({key})) for key in keys]
         run.queues[queue] = list(zip(places, graph.sources[queue], strict=True))
     for node in graph.nodes:
