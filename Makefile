@@ -21,6 +21,7 @@ help:  ## this list
 
 set-up: $(STAMP) dot  ## make .venv (once) and see that Graphviz is there
 
+# In compat mode the folder is on sys.path, as an installed package is: a finder would slow the start of each worker.
 # An editable install holds the folder's path: in a folder that was moved or copied it is made again.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
@@ -28,7 +29,7 @@ endif
 
 $(STAMP): setup.cfg pyproject.toml .ci/venv
 	@bash .ci/venv $(VENV)
-	@$(PYTHON) -m pip install -qq --editable '.[dev]'
+	@$(PYTHON) -m pip install -qq --editable '.[dev]' --config-settings editable_mode=compat
 	@echo '$(CURDIR)' > $@
 
 dot:

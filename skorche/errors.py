@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ def nearest(name: object, known: Iterable[object]) -> str:
     >>> nearest("audoi", ["img", "audio"])
     "Did you mean 'audio'? "
     """
+    from difflib import get_close_matches  # only errors need it
+
     texts = {_plain(one): one for one in known}
     close = get_close_matches(_plain(name), texts, n=1)
     return f"Did you mean {texts[close[0]]!r}? " if close else ""

@@ -278,17 +278,21 @@ class Scheduler:
                 changed |= gather.flow()
             if not self.books.stopping:
                 for stage in reversed(self.parts.stages):
-                    changed |= self._start(stage, now)
+                    changed |= self._start(stage, now) and self._backlogged()
             if not changed:
                 break
         if not self.books.stopping:
             self._pull()
         self._check_end()
 
+    def _backlogged(self) -> bool:
+        """Whether items wait in front of an edge, so that a chunk that left it lets them move."""
+        return any(feed.waiting.count for feed in self.parts.feeds) or bool(self.parts.gathers)
+
     def _close_finished(self) -> bool:
         changed = False
         for stage in self.parts.stages:
-            if not stage.finished and not stage.unfinished:
+            if not stage.edge.open and not stage.finished and not stage.unfinished:
                 stage.finished = changed = True
                 for target in stage.targets:
                     target.close()
