@@ -37,7 +37,7 @@ def workers() -> list[int]:
         ("0", "exit code 0", 0),
         ("3", "exit code 3", 3),
         ("SIGKILL", "signal 9, SIGKILL", -9),
-        ("SIGSEGV", "signal 11, SIGSEGV", -11),
+        ("segmentation fault", "signal 11, SIGSEGV", -11),
     ],
 )
 def test_a_death_in_the_call_fails_exactly_its_item_and_says_how(how: str, told: str, code: int) -> None:

@@ -13,7 +13,7 @@ import skorche
 
 from . import deadly, failing, tasks
 from .census import Census, find_family, is_gone
-from .programs import start_program
+from .programs import run_program, start_program
 from .runs import collect, mapping
 from .waiting import holds_within, wait_file
 
@@ -136,6 +136,33 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
         program.wait()
 
         assert holds_within(2, lambda: all(map(is_gone, family)))
+
+
+FORKED = """
+import os, signal, time
+import skorche
+from engines import tasks
+
+with skorche.Pipeline() as pipeline:
+    numbers = skorche.Queue()
+    out = skorche.map(skorche.task(engine="process")(tasks.double), numbers)
+run = pipeline.run()
+numbers.put(1)
+out.get()
+child = os.fork()
+if not child:
+    signal.pause()
+began = time.monotonic()
+print(run.shutdown().delivered, time.monotonic() - began < 3)
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+"""
+
+
+def test_workers_end_with_the_run_also_when_a_fork_of_the_parent_holds_their_pipes() -> None:
+    ended = run_program("-c", FORKED)
+
+    assert (ended.stdout, ended.stderr) == ("1 True\n", "")
 
 
 CANCELLED = """

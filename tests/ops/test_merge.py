@@ -15,12 +15,12 @@ def test_all_items_of_all_queues_come_out():
 
 def test_flush_puts_the_queue_that_was_declared_first_first():
     with skorche.Pipeline() as pipeline:
-        later, sooner = Queue(fixed_inputs=[1, 2]), Queue(fixed_inputs=[10, 20])
-        copied = skorche.map(lambda item: item, sooner)
-        made = skorche.merge((later, copied))
+        sooner, later = Queue(fixed_inputs=[1, 2]), Queue(fixed_inputs=[10, 20])
+        copied = skorche.map(lambda item: item, later)
+        made = skorche.merge((copied, sooner))
     pipeline.run(engine="inline").wait()
 
-    assert made.flush() == [10, 20, 1, 2]
+    assert made.flush() == [1, 2, 10, 20]
 
 
 def test_one_queue_passes_through():
