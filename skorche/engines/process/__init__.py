@@ -1,6 +1,6 @@
 """Runs kernels in worker processes: one private pipe per worker, chunks of items, exact blame when one dies.
 
-`engine.py` speaks the protocol, `hub.py` is the thread that talks to the workers, `launch.py` starts them, `worker.py`
-is what runs in them, `wire.py` what goes over the pipe, `job.py` a chunk on its way. A worker imports this package too,
-so nothing is imported here.
+`engine.py` speaks the protocol, `hub.py` is the thread that talks to the workers, `member.py` a worker as it sees it,
+`launch.py` starts them, `worker.py` is what runs in them, `wire.py` what goes over the pipe, `job.py` a chunk on its
+way, `blame.py` tells what a dead worker was on. A worker imports this package too, so nothing is imported here.
 """
