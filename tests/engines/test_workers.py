@@ -15,7 +15,7 @@ from . import deadly, failing, tasks
 from .census import Census, find_family, is_gone
 from .programs import run_program, start_program
 from .runs import collect, mapping
-from .waiting import holds_within, wait_file
+from .waiting import holds_within, wait_file, wait_until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -130,8 +130,8 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     with start_program("-c", PARENT, marker) as program:
         wait_file(marker)
+        wait_until(lambda: len([*find_family()]) >= 4)  # the parent, a worker at work, its child, and a worker that waits
         family = [pid for pid in find_family() if pid != program.pid]
-        assert len(family) >= 3  # a worker at work, its child, and a worker that waits
         program.kill()
         program.wait()
 
