@@ -130,7 +130,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     with start_program("-c", PARENT, marker) as program:
         wait_file(marker)
-        wait_until(lambda: len([*find_family()]) >= 4)  # the parent, a worker at work, its child, and a worker that waits
+        wait_until(lambda: len([*find_family()]) >= 4)  # the parent, a worker at work, its child, an idle worker
         family = [pid for pid in find_family() if pid != program.pid]
         program.kill()
         program.wait()
