@@ -139,6 +139,7 @@ class ExecutorEngine:
             self._thread.join()
         if self._make is not None and self._executor is not None:
             self._executor.shutdown(wait=True)
+            self._executor = None  # it may hold on to pipes for as long as it is held itself
 
     # -- the thread -------------------------------------------------------------------------------------------------
 

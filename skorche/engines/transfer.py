@@ -174,12 +174,17 @@ def encode(outcome: Outcome, kernel: Kernel) -> bytes:
     """An outcome as bytes; results that cannot be pickled become troubles of their items."""
     troubles = [_encode_trouble(trouble) for trouble in outcome.troubles]
     try:
-        return dumps((outcome.ports, outcome.counts, troubles, outcome.expansions, outcome.dropped))
+        return dumps((outcome.ports, _plain(outcome.counts), troubles, outcome.expansions, outcome.dropped))
     except BaseException:  # noqa: BLE001  (found below, one by one, with the error of each)
         for port in range(len(outcome.ports)):
             _drop_unpicklable(outcome, port, kernel)
         troubles = [_encode_trouble(trouble) for trouble in outcome.troubles]
-        return dumps((outcome.ports, outcome.counts, troubles, outcome.expansions, outcome.dropped))
+        return dumps((outcome.ports, _plain(outcome.counts), troubles, outcome.expansions, outcome.dropped))
+
+
+def _plain(counts: Sequence[StepCount | None]) -> list[tuple[float, ...] | None]:
+    """Counts without their class, which would have to be looked up at the other side each time."""
+    return [count and tuple(count) for count in counts]
 
 
 def _drop_unpicklable(outcome: Outcome, port: int, kernel: Kernel) -> None:
@@ -225,7 +230,8 @@ def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, st
 
 def decode(data: bytes, items: Sequence[Any]) -> Outcome:
     """The outcome again. `items` are those of the chunk, which did not travel back."""
-    ports, counts, troubles, expansions, dropped = loads(data)
+    ports, plain, troubles, expansions, dropped = loads(data)
+    counts = [count and StepCount._make(count) for count in plain]
     decoded = [_decode_trouble(items, *trouble) for trouble in troubles]
     outcome = Outcome(ports, counts, decoded, expansions, dropped)
     outcome.bytes_out = len(data)

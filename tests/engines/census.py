@@ -4,6 +4,7 @@ Excepted are the resource trackers of loky and multiprocessing, by identity: eac
 """
 
 import gc
+import multiprocessing
 import multiprocessing.resource_tracker
 import os
 import threading
@@ -58,10 +59,12 @@ def mark_family() -> None:
 def check_nothing_left(earlier: Census, seconds: float = 2.0) -> None:
     """Fail with a list of what is there and was not. What is about to end may take its time."""
     if not holds_within(0.2, lambda: not Census.now().left_since(earlier)):
-        gc.collect()  # executors of the standard library give their pipes back only so; a file not closed is told now
+        # Executors of processes give their last pipes back only so. Of ours, a file that was not closed is told now.
+        multiprocessing.active_children()
+        gc.collect()
     if not holds_within(seconds, lambda: not Census.now().left_since(earlier)):
         left = Census.now().left_since(earlier)
-        assert not left
+        assert not left, "\n".join(["something is left:", *left])
 
 
 def find_family() -> Iterator[int]:

@@ -267,6 +267,7 @@ class Hub:
         """A worker has died: find out what it was on, and give its jobs back."""
         self._selector.unregister(member.process.channel)
         self._members.remove(member)
+        member.save_spooled()
         slot = list(member.process.slot)
         code = member.process.bury()
         if member.jobs:

@@ -16,7 +16,7 @@ import tempfile
 from contextlib import suppress
 from mmap import mmap
 
-from skorche.engines.process.worker import SLOT_BYTES
+from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
@@ -32,9 +32,9 @@ class WorkerProcess:
     def __init__(self) -> None:
         here, there = socket.socketpair()
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
-            file.truncate(SLOT_BYTES)
-            self._map = mmap(file.fileno(), SLOT_BYTES)
-            self._view = memoryview(self._map)
+            file.truncate(SHARED_BYTES)
+            self._map = mmap(file.fileno(), SHARED_BYTES)
+            self._view = memoryview(self._map)[:SLOT_BYTES]
             self.slot = self._view.cast("q")
             self.slot[1] = -1
             try:
@@ -49,6 +49,11 @@ class WorkerProcess:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def spooled(self) -> bytes:
+        """The results that had left the worker, and were not sent yet."""
+        return self._map[SLOT_BYTES : SLOT_BYTES + self.slot[SPOOLED]]
 
     @property
     def has_ended(self) -> bool:

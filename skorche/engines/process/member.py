@@ -57,6 +57,15 @@ class Member:
             if len(data) < READ_BYTES:
                 return True
 
+    def save_spooled(self) -> None:
+        """The worker has died: what it had finished of its job, and not sent, counts as come back."""
+        if not self.jobs:
+            return
+        self.incoming = bytearray(self.process.spooled)
+        job = self.jobs[0]
+        sent = job.frames[-1].last if job.frames else -1  # the end may have come while it was sending
+        job.frames += [one for one in self.frames() if one.ticket == job.ticket and one.first > sent]
+
     def frames(self) -> list[wire.Frame]:
         """The complete messages read so far."""
         found, start, buffer = [], 0, self.incoming

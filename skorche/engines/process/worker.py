@@ -3,8 +3,9 @@
     parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe, this process's only link
 
 A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
-memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the parent
-reads it when the worker has died. A worker ignores Ctrl-C, ends when the pipe ends, and watches its parent.
+memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
+behind it keeps the results of slices until the chunk's last one, so that the parent need not wake for each. The parent
+reads both when the worker has died. A worker ignores Ctrl-C, ends when the pipe ends, and watches its parent.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ SLICE_SECONDS = 0.001
 GROWTH = 4
 
 # the numbers of the slot
-INDEX, STEP, TICKET, LAST = 0, 1, 2, 3
-SLOT_BYTES = 4 * 8
+INDEX, STEP, TICKET, LAST, SPOOLED = 0, 1, 2, 3, 4
+SLOT_BYTES = 5 * 8
+SHARED_BYTES = 1 << 16
+"""The slot, and behind it the spool."""
 # what STEP says when the worker is in no step
 IDLE, READING, WRITING, LOADING = -1, -2, -3, -4
 
@@ -39,10 +42,10 @@ def main(channel: int, slot: int, parent: int) -> None:
     for file in (channel, slot):
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
-    with mmap(slot, SLOT_BYTES) as shared, memoryview(shared) as view, view.cast("q") as numbers:
+    with mmap(slot, SHARED_BYTES) as shared, memoryview(shared) as view:
         os.close(slot)
-        with suppress(ConnectionError):  # the parent is gone, or wants no more
-            _Worker(channel, numbers).serve()
+        with view[:SLOT_BYTES].cast("q") as numbers, view[SLOT_BYTES:] as spool, suppress(ConnectionError):
+            _Worker(channel, numbers, spool).serve()  # until the parent is gone, or wants no more
     os.close(channel)
 
 
@@ -81,8 +84,8 @@ class _Job(NamedTuple):
 
 
 class _Worker:
-    def __init__(self, channel: int, slot: memoryview) -> None:
-        self._channel, self._slot = channel, slot
+    def __init__(self, channel: int, slot: memoryview, spool: memoryview) -> None:
+        self._channel, self._slot, self._spool = channel, slot, spool
         self._stages: dict[int, _Stage] = {}
 
     def serve(self) -> None:
@@ -134,10 +137,22 @@ class _Worker:
             outcome = stage.kernel.run(items, indices, job.work.entry, self._slot)
             stage.learn(stop - start, time.perf_counter() - began)
         self._slot[STEP] = WRITING
-        kind = END if stop == len(job.items) else PART
-        self._send(frame(kind, job.ticket, encode(outcome, stage.kernel), indices[0], indices[-1]))
+        is_last = stop == len(job.items)
+        body = encode(outcome, stage.kernel)
+        self._leave(frame(END if is_last else PART, job.ticket, body, indices[0], indices[-1]), is_last)
         self._slot[STEP] = IDLE
         return stop
+
+    def _leave(self, parts: list[bytes], is_last: bool) -> None:
+        """The results of a slice leave the worker: into the spool, or with all that is in it to the parent."""
+        start, size = self._slot[SPOOLED], sum(map(len, parts))
+        if not is_last and start + size <= len(self._spool):
+            os.fstat(self._channel)  # a task that has closed the pipe is found out now, not with the last slice
+            self._spool[start : start + size] = b"".join(parts)
+            self._slot[SPOOLED] = start + size
+            return
+        self._send([bytes(self._spool[:start]), *parts] if start else parts)
+        self._slot[SPOOLED] = 0
 
     def _unpack(self, items: Sequence[bytes], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
         """The one item of a careful slice; an outcome that says why, if it cannot be unpickled."""
