@@ -24,8 +24,9 @@ from skorche.ops.split import split
 from skorche.ops.unbatch import unbatch
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.runtime.coordinator import Coordinator, Input, LiveInput, ReadInput
+from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.engine import Engine
+from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 
@@ -214,10 +215,10 @@ def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
     return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
 
 
-def _input(queue: Queue[Any]) -> Callable[[Callable[[], None]], Input]:
+def _input(queue: Queue[Any]) -> InputMaker:
     if queue.fixed_inputs is None:
-        return lambda wake: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, wake)
-    return lambda wake: ReadInput(queue.fixed_inputs, queue.name or "inputs", wake)
+        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
+    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
 
 
 def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:

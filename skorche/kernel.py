@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -81,16 +82,20 @@ class Outcome:
         """Nothing has been done yet."""
         return cls([([], ())] * kernel.ports, [None] * len(kernel.steps))
 
-    def add(self, other: Outcome) -> None:
-        """Take in what became of other items of the same chunk, which come after these."""
-        self.ports = [_joined(old, new) for old, new in zip(self.ports, other.ports, strict=True)]
-        self.counts = [_added(old, new) for old, new in zip(self.counts, other.counts, strict=True)]
-        self.troubles += other.troubles
-        self.expansions += other.expansions
-        self.dropped += other.dropped
-        self.bytes_in += other.bytes_in
-        self.bytes_out += other.bytes_out
-        self.rerun += other.rerun
+    def add(self, others: Sequence[Outcome]) -> None:
+        """Take in what became of other items of the same chunk, which come after these, in this order."""
+        if not others:
+            return
+        parts = [self, *others]
+        self.ports = [_joined(ports) for ports in zip(*[one.ports for one in parts], strict=True)]
+        self.counts = [_added(counts) for counts in zip(*[one.counts for one in parts], strict=True)]
+        for other in others:
+            self.troubles += other.troubles
+            self.expansions += other.expansions
+            self.dropped += other.dropped
+            self.bytes_in += other.bytes_in
+            self.bytes_out += other.bytes_out
+            self.rerun += other.rerun
 
     @property
     def seconds(self) -> float:
@@ -98,18 +103,20 @@ class Outcome:
         return sum(count.seconds for count in self.counts if count)
 
 
-def _joined(old: tuple[list[Item], Paths], new: tuple[list[Item], Paths]) -> tuple[list[Item], Paths]:
-    if not old[0] or not new[0]:
-        return old if old[0] else new
-    items, paths = old
-    items += new[0]
-    return items, join(paths, new[1])
+def _joined(parts: Sequence[tuple[list[Item], Paths]]) -> tuple[list[Item], Paths]:
+    """Items and paths of one port, one part after the other."""
+    filled = [part for part in parts if part[0]]
+    if len(filled) < 2:
+        return filled[0] if filled else ([], ())
+    return list(chain.from_iterable([items for items, _ in filled])), join([paths for _, paths in filled])
 
 
-def _added(old: StepCount | None, new: StepCount | None) -> StepCount | None:
-    if old is None or new is None:
-        return new if old is None else old
-    return StepCount._make(a + b for a, b in zip(old, new, strict=True))
+def _added(counts: Sequence[StepCount | None]) -> StepCount | None:
+    """The sums of the counts of one step."""
+    known = [count for count in counts if count is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return StepCount._make(map(sum, zip(*known, strict=True)))
 
 
 class Record:
@@ -173,8 +180,7 @@ class Record:
     ) -> Callable[[], None]:
         """A call that works on from where it stopped; with a mark it says before each item which one it is."""
         if self.mark is None:
-            rest = iter(items)
-            return lambda: results.extend(map(function, rest))
+            return partial(results.extend, map(function, items))
         mark, append = self.mark, results.append
         mark[0], mark[1] = -1, self.step
         indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is list else paths
@@ -262,13 +268,13 @@ class Kernel(NamedTuple):
         outcome.counts[index] = StepCount(
             len(items),
             record.passed,
-            sum([len(made) for made, _ in branches]),
+            len(branches[0][0]) if len(branches) == 1 else sum([len(made) for made, _ in branches]),
             record.filtered,
             record.members,
             perf_counter() - wall,
             thread_time() - cpu,
         )
-        for target, (made, made_paths) in zip(step.branches, branches, strict=True):
+        for target, (made, made_paths) in zip(step.branches, branches):  # noqa: B905  (per chunk: equally long)
             if target < 0:
                 outcome.ports[~target] = (made if type(made) is list else list(made), made_paths)
             elif made:

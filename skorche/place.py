@@ -13,7 +13,7 @@ items behind it. Consecutive numbers travel as a `range`, which costs nothing pe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Union
 
 SOURCE_STRIDE = 1 << 48
@@ -77,15 +77,16 @@ def is_run(places: Places) -> bool:
     return type(places) is range
 
 
-def join(left: Places, right: Places) -> Places:
+def join(parts: Sequence[Places]) -> Places:
     """Places one after the other; still a `range` where they are consecutive.
 
-    >>> join(range(0, 2), range(2, 5)), join(range(0, 2), [7])
+    >>> join([range(0, 2), range(2, 5)]), join([range(0, 2), [7]])
     (range(0, 5), [0, 1, 7])
     """
-    if type(left) is range and type(right) is range and left.stop == right.start:
-        return range(left.start, right.stop)
-    return [*left, *right]
+    runs = [part for part in parts if type(part) is range]
+    if len(runs) == len(parts) and all(left.stop == right.start for left, right in pairwise(runs)):
+        return range(runs[0].start, runs[-1].stop)
+    return list(chain.from_iterable(parts))
 
 
 def sort_by_place(items: list[object], places: Places) -> list[object]:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import chain, pairwise
-from threading import Condition
+from threading import Condition, Lock
 from typing import Generic, NoReturn, TypeVar, cast
 
 from skorche.errors import AlreadyRunning, QueueClosed
@@ -163,7 +163,8 @@ class Outbox(Generic[T]):
     """Results of one run, waiting for users. Keeps the order of arrival for `get`, places for `flush`."""
 
     def __init__(self, maxsize: int | None, taken: Callable[[int], None]) -> None:
-        self._changed = Condition()
+        lock = Lock()
+        self._changed, self._ended = Condition(lock), Condition(lock)
         self._pieces: deque[tuple[list[T], Places]] = deque()
         self._next = 0
         self._closed = False
@@ -182,6 +183,7 @@ class Outbox(Generic[T]):
         with self._changed:
             self._closed, self.error = True, error
             self._changed.notify_all()
+            self._ended.notify_all()
 
     def next(self, timeout: float | None = None) -> tuple[T] | None:
         """The next result in order of arrival; None when closed and empty."""
@@ -212,7 +214,7 @@ class Outbox(Generic[T]):
         self.lift()
         with self._changed:
             while not self._closed:
-                self._changed.wait()
+                self._ended.wait()
             pieces = [(items, places) for items, places in self._pieces]
             if self._next:
                 items, places = pieces[0]

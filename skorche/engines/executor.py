@@ -216,7 +216,7 @@ class ExecutorEngine:
     def _take(self, ticket: Ticket, made: Any) -> None:
         """Outcomes; or the error that kept the task, or its items, from being unpickled there."""
         if self._in_process:
-            ticket.outcome.add(made)
+            ticket.outcome.add([made])
             ticket.done(len(ticket.next))
             return
         unloaded, unread, outcomes = made
@@ -228,7 +228,7 @@ class ExecutorEngine:
         count = len(ticket.next) // len(outcomes)  # one outcome for all items, or one for each
         for data in outcomes:
             try:
-                ticket.outcome.add(decode(data, ticket.chunk.items))
+                ticket.outcome.add([decode(data, ticket.chunk.items)])
                 ticket.done(count)
             except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
                 ticket.refuse(count, "a result cannot be unpickled", error, ran=True)

@@ -13,7 +13,7 @@ from skorche.runtime.engine import Capabilities, Done, Emit
 class InlineEngine:
     """Nothing runs in parallel. A timeout is judged after the fact."""
 
-    capabilities = Capabilities(kill=False, ahead=False, chunk_seconds=0.005, guarantee="")
+    capabilities = Capabilities(kill=False, ahead=False, chunk_seconds=0.005, returns=False)
 
     def __repr__(self) -> str:
         return "InlineEngine()"

@@ -28,7 +28,7 @@ _Work = SimpleQueue["tuple[int, Chunk] | None"]
 class ThreadEngine:
     """Threads, one pool per stage."""
 
-    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.005)
+    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.008)
 
     def __init__(self) -> None:
         self._pools: dict[int, _Pool] = {}
@@ -68,22 +68,31 @@ class _Pool:
         self._lock = Lock()
         self._chunks: dict[int, Chunk] = {}
         self._working: dict[int, Thread] = {}
+        self._growing = False
 
     def submit(self, ticket: int, chunk: Chunk) -> None:
         with self._lock:
             self._chunks[ticket] = chunk
-            if len(self._threads) < min(self._stage.workers, len(self._chunks)):
-                self._start()
+            self._grow()
         self._work.put((ticket, chunk))
 
-    def _start(self) -> None:
-        names = self._stage.edge.rpartition(" into ")[2]
-        thread = Thread(target=self._serve, name=f"skorche {names}", daemon=True)
-        self._threads.add(thread)
-        thread.start()
+    def _grow(self) -> None:
+        """Start a thread, if there is work for one more; that one looks again, so a submit starts one at most."""
+        if not self._growing and len(self._threads) < min(self._stage.workers, len(self._chunks)):
+            self._growing = True
+            names = self._stage.edge.rpartition(" into ")[2]
+            thread = Thread(target=self._serve, name=f"skorche {names}", daemon=True)
+            self._threads.add(thread)
+            thread.start()
+
+    def _has_grown(self) -> None:
+        with self._lock:
+            self._growing = False
+            self._grow()
 
     def _serve(self) -> None:
         me, run, timed = current_thread(), self._stage.kernel.run, self._stage.timeout is not None
+        self._has_grown()
         while (work := self._work.get()) is not None:
             ticket, chunk = work
             if not self._begin(ticket, me):
@@ -118,8 +127,7 @@ class _Pool:
             thread = self._working.pop(ticket, None)
             if thread is not None:
                 self._threads.discard(thread)
-                if self._chunks:
-                    self._start()
+                self._grow()
         indices = range(len(chunk.items))
         cause = TaskTimeout("the item was given up.")
         suspect, left = (0, indices[1:]) if thread is not None else (None, indices)

@@ -18,12 +18,14 @@ from skorche.runtime.tally import Tally
 class Feed:
     """A source as the scheduler sees it: `asked` items have been asked for and have not come.
 
+    `portion` is the most that was asked for at once.
     Several feeders of one target cannot keep room for items that may never come, so what comes may have to wait here.
     """
 
     number: int
     target: Target
     asked: int = 0
+    portion: int = 0
     given: int = 0
     exhausted: bool = False
     ended: bool = False

@@ -42,7 +42,7 @@ class Waiting:
         return items, places
 
     def _gather(self, items: list[Any], places: Places, count: int) -> tuple[list[Any], Places]:
-        items = items[:]
+        items, parts = items[:], [places]
         while self._pieces and len(items) < count:
             more, more_places = self._pieces.popleft()
             room = count - len(items)
@@ -50,8 +50,8 @@ class Waiting:
                 self._pieces.appendleft((more[room:], more_places[room:]))
                 more, more_places = more[:room], more_places[:room]
             items += more
-            places = join(places, more_places)
-        return items, places
+            parts.append(more_places)
+        return items, join(parts)
 
     def drain(self) -> tuple[list[Any], Places]:
         """Everything, when the run stops."""

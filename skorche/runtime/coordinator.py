@@ -1,40 +1,43 @@
-"""The one thread that drives a run: it waits for events, asks the scheduler, and carries out its commands.
+"""Drives a run: takes events, asks the scheduler, and carries out its commands; one thread at a time.
 
-    source threads ─┐
-    put() ──────────┤                ┌──────────────────────────┐ ──submit──▶ engines
-    engines ────────┼──▶ inbox ──▶   │ coordinator: ONE thread  │ ──ask─────▶ sources
-    timers, stops ──┘                │ scheduler.handle(events) │ ──deliver─▶ outboxes
-                                     └──────────────────────────┘
+    source threads ─┐               ┌──────────────────────────┐ ──submit──▶ engines
+    engines ────────┼──▶ turns ──▶  │ scheduler.handle(events) │ ──ask─────▶ sources
+    put(), stops ───┤               │ commands carried out     │ ──deliver─▶ outboxes
+    timers ─────────┘               └──────────────────────────┘
 
-It waits in one place only, with the scheduler's next timer as the limit. If it fails itself, every waiter gets an
-`InternalError`.
+A thread of skorche's own that brings an event takes the turn, if nobody has it. The coordinator's own thread takes the
+others: events of user threads, timers, and the end. It waits in one place only, with the scheduler's next timer as the
+limit. If it fails, every waiter gets an `InternalError`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, get_ident
 from typing import Any, NamedTuple, Protocol
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
 from skorche.events import NodeTally, RunFinished
-from skorche.port import Inbox, Outbox
-from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Tick, Warn
+from skorche.port import Outbox
+from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Warn
 from skorche.runtime.engine import Done, Engine
+from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
-from skorche.runtime.source import Reader
+from skorche.runtime.turns import Turns
 
 LOG = logging.getLogger("skorche")
 
-SOURCE_PATIENCE = 1.0
-"""Seconds a stopped run waits for an iterable that does not come back."""
+FEW_CHUNKS = 8
+"""While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""
 
 
 class Ready(NamedTuple):
@@ -61,84 +64,6 @@ class Observer(Protocol):
         ...
 
 
-class Input(Protocol):
-    """A source as the coordinator sees it."""
-
-    @property
-    def error(self) -> BaseException | None: ...
-    @property
-    def ended(self) -> bool: ...
-    def ask(self, count: int) -> None: ...
-    def take(self) -> list[Any]: ...
-    def stop(self, error: BaseException) -> None: ...
-    def finish(self) -> None: ...
-
-
-class LiveInput:
-    """A queue that users put into while running."""
-
-    error = None
-
-    def __init__(self, inbox: Inbox[Any], bound: int, wake: Callable[[], None]) -> None:
-        self._inbox, self._wake = inbox, wake
-        self._asked, self._stopped = 0, False
-        inbox.attach(wake, bound)
-
-    @property
-    def ended(self) -> bool:
-        return self._stopped or self._inbox.ended
-
-    def ask(self, count: int) -> None:
-        self._asked += count
-        self._wake()
-
-    def take(self) -> list[Any]:
-        items = self._inbox.take(None if self._stopped else self._asked)
-        self._asked -= len(items)
-        return items
-
-    def stop(self, error: BaseException) -> None:
-        self._inbox.stop(error)
-        self._stopped = True
-        self._wake()
-
-    def finish(self) -> None:
-        self._inbox.detach()
-
-
-class ReadInput:
-    """An iterable, read on a thread of its own."""
-
-    def __init__(self, iterable: Any, name: str, wake: Callable[[], None]) -> None:
-        self._name = name
-        self._reader = Reader(iterable, name, wake)
-
-    @property
-    def error(self) -> BaseException | None:
-        return self._reader.error
-
-    @property
-    def ended(self) -> bool:
-        return self._reader.ended
-
-    def ask(self, count: int) -> None:
-        self._reader.ask(count)
-
-    def take(self) -> list[Any]:
-        return self._reader.take()
-
-    def stop(self, error: BaseException) -> None:
-        self._reader.stop()
-
-    def finish(self) -> None:
-        self._reader.stop()
-        if not self._reader.join(SOURCE_PATIENCE):
-            LOG.warning("the source %s did not come back from its iterable; its thread is left behind", self._name)
-
-
-InputMaker = Callable[[Callable[[], None]], Input]
-
-
 class Coordinator:
     """Runs a plan from start to end. Make it, `start` it, wait for `ended`."""
 
@@ -151,23 +76,26 @@ class Coordinator:
         policy: Policy,
         observers: Sequence[Observer] = (),
     ) -> None:
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.ended = Flag()
         self.record: RunFinished | None = None
         self.error: BaseException | None = None
         self._plan, self._engines, self._input_makers = plan, engines, inputs
         self._engine_of = {stage.number: engine for engine, stages in engines for stage in stages}
         capabilities = [self._engine_of[stage.number].capabilities for stage in plan.stages]
+        self._turns = Turns(self._handle)
+        self._few = FEW_CHUNKS if all(can.returns for can in capabilities) else -1
         self.scheduler = Scheduler(plan, capabilities, policy)
         self._inputs: list[Input] = []
         self.outboxes = [make(self._reporter(end)) for end, make in enumerate(outboxes)]
         self._finished_inputs: set[int] = set()
-        self._give_up_at: float | None = None
+        self._give_up_at = math.inf
+        self._wakes_at = math.inf
+        self._over = False
         self._began = time.monotonic()
         self._observers = list(observers)
 
     def _reporter(self, end: int) -> Callable[[int], None]:
-        return lambda count: self.inbox.put(Taken(end, count))
+        return lambda count: self._turns.post(Taken(end, count))
 
     def start(self) -> None:
         """Open engines and sources, then go on in a thread. Raises what an engine raises when it cannot open."""
@@ -175,9 +103,10 @@ class Coordinator:
         try:
             for engine, stages in self._engines:
                 opened.append(engine)
-                engine.open(stages, self.inbox.put)
+                engine.open(stages, self._turns.emit)
             for source, make in enumerate(self._input_makers):
-                self._inputs.append(make(self._waker(source)))
+                ready = Ready(source)
+                self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
         except BaseException as error:
             for outbox in self.outboxes:
                 outbox.close(error)
@@ -211,19 +140,15 @@ class Coordinator:
         ledger = self.scheduler.books.ledger
         return {"admitted": ledger.admitted} | {end.name.lower(): count for end, count in ledger.ended.items()}
 
-    def _waker(self, source: int) -> Callable[[], None]:
-        ready = Ready(source)
-        return lambda: self.inbox.put(ready)
-
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""
-        self.inbox.put(Stop(error, grace))
+        self._turns.post(Stop(error, grace))
 
     def statistics(self) -> dict[str, NodeTally]:
         """The counts of the nodes now."""
         if not self.ended.is_set():
             answer: SimpleQueue[dict[str, NodeTally]] = SimpleQueue()
-            self.inbox.put(Snapshot(answer))
+            self._turns.post(Snapshot(answer))
             while not self.ended.is_set():
                 try:
                     return answer.get(timeout=0.05)
@@ -234,40 +159,53 @@ class Coordinator:
     def _tallies(self) -> dict[str, NodeTally]:
         return {tally.name: tally.freeze() for tally in self.scheduler.books.tallies}
 
-    # -- the thread -------------------------------------------------------------------------------------------------
+    # -- turns ------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        scheduler, how = self.scheduler, "drain"
+        """The coordinator's own thread."""
+        self._turns.open()
+        while not self._over:
+            self._turns.wait(self._patience())
         try:
-            self._execute(scheduler.begin(time.monotonic()))
-            while not scheduler.finished:
-                events = self._wait()
-                self._execute(scheduler.handle(events, time.monotonic()))
-            self.error = scheduler.error
+            self._close("drain" if self.scheduler.finished else "kill")
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error, how = _internal(error), "kill"
-        try:
-            self._close(how)
-        except BaseException as error:  # noqa: BLE001  (as above)
             self.error = self.error or _internal(error)
         self._notify(lambda observer: observer.stop())
         self.record = self._make_record()
         self.ended.set()
 
-    def _wait(self) -> list[Event]:
-        inbox, limit = self.inbox, self._next_limit()
-        try:
-            events = [inbox.get(timeout=limit)]
-        except Empty:
-            self._abandon_inputs()
-            return [Tick()]
-        while not inbox.empty():  # nobody else takes from it
-            events.append(inbox.get_nowait())
-        return [known for event in events if (known := self._translate(event)) is not None]
+    def _patience(self) -> float | None:
+        """Seconds until a timer is due."""
+        return None if self._wakes_at == math.inf else max(0.0, self._wakes_at - time.monotonic())
 
-    def _next_limit(self) -> float | None:
-        times = [one for one in (self.scheduler.next_timer, self._give_up_at) if one is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+    def _handle(self, events: Sequence[Any]) -> None:
+        """One turn, in whatever thread has it. Sees to it that the coordinator's own one wakes when it has to."""
+        if self._over:
+            return  # an engine that is being closed may still tell what it drops
+        try:
+            limit = self._advance(events, time.monotonic())
+        except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
+            self.error, self._over, limit = _internal(error), True, 0.0
+        if get_ident() == self._thread.ident:
+            self._wakes_at = limit
+        elif limit < self._wakes_at:
+            self._wakes_at = limit
+            self._turns.ring()
+
+    def _advance(self, events: Sequence[Any], now: float) -> float:
+        """Let the scheduler go on, and carry out its commands; gives when to look again, events or not."""
+        known = [event for one in events if (event := self._translate(one)) is not None]
+        if now >= self._give_up_at:
+            known += self._abandoned()
+        scheduler = self.scheduler
+        self._execute(scheduler.handle(known, now))
+        self.error = scheduler.error
+        self._turns.lend = len(scheduler.flights) <= self._few
+        if scheduler.finished:
+            self._over = True
+            return 0.0
+        limit = scheduler.next_timer
+        return self._give_up_at if limit is None or self._give_up_at < limit else limit
 
     def _translate(self, event: Any) -> Event | None:
         kind = type(event)
@@ -293,15 +231,12 @@ class Coordinator:
             return None
         return Fed(source, items, ended, one.error if ended else None)
 
-    def _abandon_inputs(self) -> None:
+    def _abandoned(self) -> list[Event]:
         """After a stop, an iterable that does not come back is not waited for."""
-        if self._give_up_at is None or time.monotonic() < self._give_up_at:
-            return
-        self._give_up_at = None
-        for source, one in enumerate(self._inputs):
-            if source not in self._finished_inputs:
-                self._finished_inputs.add(source)
-                self._execute(self.scheduler.handle([Fed(source, one.take(), True)], time.monotonic()))
+        self._give_up_at = math.inf
+        left = [source for source in range(len(self._inputs)) if source not in self._finished_inputs]
+        self._finished_inputs.update(left)
+        return [Fed(source, self._inputs[source].take(), True) for source in left]
 
     def _execute(self, commands: Sequence[Command]) -> None:
         for command in commands:

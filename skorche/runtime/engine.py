@@ -1,7 +1,7 @@
 """The protocol between the scheduler and what runs kernels. An engine knows no operator, no queue and no policy.
 
     scheduler ──submit(ticket, stage, chunk)──▶ engine          never blocks
-    scheduler ◀──Started | Done | Lost | Broken── engine        by `emit`, from any thread
+    scheduler ◀──Started | Done | Lost | Broken── engine        by `emit`, from threads of its own
 
 Every submitted ticket comes back exactly once, as `Done` or as `Lost`.
 """
@@ -21,6 +21,7 @@ class Capabilities(NamedTuple):
 
     `kill`: a ticket can be stopped. `ahead`: tickets may wait inside the engine so that its workers never do.
     An edge in front of it holds at most `edge_items`. `guarantee` says what is weaker than usual, for the report.
+    `returns`: `submit` comes back at once, the work is done elsewhere; false for `inline` alone.
     """
 
     kill: bool
@@ -29,6 +30,7 @@ class Capabilities(NamedTuple):
     chunk_bytes: int | None = None
     edge_items: int = 4096
     guarantee: str = ""
+    returns: bool = True
 
 
 class Done(NamedTuple):
@@ -80,7 +82,10 @@ class Engine(Protocol):
         ...
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
-        """Take a chunk; never blocks. At most `workers` calls of a stage run at a time."""
+        """Take a chunk; never blocks. At most `workers` calls of a stage run at a time.
+
+        A thread that calls `emit` may be lent to the run for a moment, and call this, or `kill`, from there.
+        """
         ...
 
     def kill(self, ticket: int) -> None:

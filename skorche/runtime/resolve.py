@@ -8,6 +8,8 @@ from itertools import groupby
 from skorche.kernel import Path, Paths
 from skorche.place import Group, Place, Places, element
 
+_NONE: dict[Path, int] = {}
+
 
 class Resolver:
     """Resolves the paths of one outcome.
@@ -16,9 +18,11 @@ class Resolver:
     [10, (11, 0), (11, 1)]
     """
 
+    __slots__ = ("_counts", "_places")
+
     def __init__(self, places: Places, expansions: Sequence[tuple[Path, int]]) -> None:
         self._places = places
-        self._counts = dict(expansions)
+        self._counts = dict(expansions) if expansions else _NONE
 
     def places(self, paths: Paths) -> Places:
         """The places of these paths."""

@@ -45,6 +45,7 @@ class Scheduler:
         self.plan = plan
         self.parts = build(plan, capabilities)
         self.books = self.parts.books
+        self._unfinished = list(self.parts.stages)
         self.recovery = Recovery(self.books, policy or Policy(), Random(seed))
         self.error: BaseException | None = None
         self.finished = False
@@ -58,16 +59,18 @@ class Scheduler:
 
     def begin(self, now: float) -> list[Command]:
         """The first commands."""
-        self._moved = now
         return self.handle((), now)
 
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
         """Take events in, give the commands that follow."""
         for event in events:
             self._take(event, now)
-        self.recovery.wake(now)
-        self._expire(now)
-        self._watch(now)
+        if self.recovery.next_timer is not None:
+            self.recovery.wake(now)
+        if self._deadlines:
+            self._expire(now)
+        if self._stall_timeout is not None and self.flights and now >= self._moved + self._stall_timeout:
+            self._tell_stalled(now)
         if self.recovery.fatal is not None and self.error is None:
             self._stop(self.recovery.fatal)
         self._advance(now)
@@ -77,10 +80,13 @@ class Scheduler:
     @property
     def next_timer(self) -> float | None:
         """When to call `handle` at the latest, events or not."""
-        retry = self.recovery.next_timer
-        deadline = self._deadlines[0][0] if self._deadlines else None
-        stall = self._moved + self._stall_timeout if self.flights and self._stall_timeout is not None else None
-        return min((time for time in (retry, deadline, stall) if time is not None), default=None)
+        limit = self.recovery.next_timer
+        if self._deadlines and (limit is None or self._deadlines[0][0] < limit):
+            limit = self._deadlines[0][0]
+        if self.flights and self._stall_timeout is not None:
+            stall = self._moved + self._stall_timeout
+            limit = stall if limit is None or stall < limit else limit
+        return limit
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, Done):
@@ -152,15 +158,16 @@ class Scheduler:
         stage.in_flight -= 1
         self.rerun += outcome.rerun
         stage.learn(outcome, len(chunk.items) - len(left))
+        tallies, nodes, entry = self.books.tallies, stage.plan.nodes, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:
-                self.books.tallies[stage.plan.nodes[step]].add(count, head=step == chunk.entry)
+                tallies[nodes[step]].add(count, head=step == entry)
         resolver = Resolver(chunk.places, outcome.expansions)
         for path, members in outcome.expansions:
             self.books.ledger.expand(resolver.place(path), members)
         if outcome.dropped:
             self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
-        again = {index for index in left if self._give_back(flight, index)}
+        again = {index for index in left if self._give_back(flight, index)} if left else set()
         for trouble in outcome.troubles:
             if self.recovery.handle(flight, trouble, resolver.place(trouble.path), now):
                 again.add(trouble.path if type(trouble.path) is int else trouble.path[0])
@@ -178,17 +185,17 @@ class Scheduler:
         return True
 
     def _route(self, flight: Flight, outcome: Outcome, resolver: Resolver, again: set[int]) -> None:
-        stage = flight.stage
-        if stage.window is None or flight.origins is None:
-            for target, hold in zip(stage.targets, flight.holds, strict=True):
+        stage, origins = flight.stage, flight.origins
+        if stage.window is None or origins is None:
+            for target, hold in zip(stage.targets, flight.holds):  # noqa: B905  (per chunk: as long as each other)
                 target.release(hold - len(again))
-            for port, (items, paths) in enumerate(outcome.ports):
+            for target, (items, paths) in zip(stage.targets, outcome.ports):  # noqa: B905  (error queues come last)
                 if items:
-                    stage.targets[port].accept(items, resolver.places(paths))
+                    target.accept(items, resolver.places(paths))
             return
         for port, (items, paths) in enumerate(outcome.ports):
-            stage.window.add(flight.origins, port, items, paths, resolver.places(paths))
-        for index, (slot, _) in enumerate(flight.origins):
+            stage.window.add(origins, port, items, paths, resolver.places(paths))
+        for index, (slot, _) in enumerate(origins):
             slot.pending -= index not in again
         self._send_in_order(stage)
 
@@ -260,43 +267,50 @@ class Scheduler:
         while self._deadlines and self._deadlines[0][1] not in self.flights and self._deadlines[0][1] != -1:
             heapq.heappop(self._deadlines)
 
-    def _watch(self, now: float) -> None:
-        """Say what the run waits for when nothing has come back for a long time."""
-        if self._stall_timeout is not None and self.flights and now >= self._moved + self._stall_timeout:
-            self.books.commands.append(Warn(stalled(self.flights.values(), self._moved, now)))
-            self._moved = now
+    def _tell_stalled(self, now: float) -> None:
+        """Say what the run waits for: nothing has come back for a long time."""
+        self.books.commands.append(Warn(stalled(self.flights.values(), self._moved, now)))
+        self._moved = now
 
     # -- what starts and ends ---------------------------------------------------------------------------------------
 
     def _advance(self, now: float) -> None:
         """Close what has ended and start what can start, until nothing changes."""
         while True:
-            changed = self._close_finished()
-            for feed in self.parts.feeds:
-                changed |= feed.flow(stopping=self.books.stopping)
-            for gather in self.parts.gathers:
-                changed |= gather.flow()
+            flowed = self._flow()
+            started = False
             if not self.books.stopping:
-                for stage in reversed(self.parts.stages):
-                    changed |= self._start(stage, now) and self._backlogged()
-            if not changed:
+                for stage in reversed(self._unfinished):
+                    if (stage.edge.waiting.count or stage.due) and stage.in_flight < stage.slots:
+                        started |= self._start(stage, now)
+            closed = self._close_finished()
+            if not (flowed or closed or (started and self._backlogged())):
                 break
         if not self.books.stopping:
             self._pull()
         self._check_end()
 
+    def _flow(self) -> bool:
+        """Let sources and operators with memory pass on what they have; whether anything changed."""
+        changed = False
+        for feed in self.parts.feeds:
+            if feed.waiting.count or (feed.exhausted and not feed.ended):
+                changed |= feed.flow(stopping=self.books.stopping)
+        for gather in self.parts.gathers:
+            changed |= gather.flow()
+        return changed
+
     def _backlogged(self) -> bool:
         """Whether items wait in front of an edge, so that a chunk that left it lets them move."""
-        return any(feed.waiting.count for feed in self.parts.feeds) or bool(self.parts.gathers)
+        return bool(self.parts.gathers) or any(feed.waiting.count for feed in self.parts.feeds)
 
     def _close_finished(self) -> bool:
-        changed = False
-        for stage in self.parts.stages:
-            if not stage.edge.open and not stage.finished and not stage.unfinished:
-                stage.finished = changed = True
-                for target in stage.targets:
-                    target.close()
-        return changed
+        ended = [stage for stage in self._unfinished if not stage.edge.open and not stage.unfinished]
+        for stage in ended:
+            self._unfinished.remove(stage)
+            for target in stage.targets:
+                target.close()
+        return bool(ended)
 
     def _start(self, stage: Stage, now: float) -> bool:
         started = False
@@ -305,6 +319,8 @@ class Scheduler:
             if flight is None:
                 break
             flight.since = now
+            if not self.flights:
+                self._moved = now  # a run that had nothing to wait for has not stalled
             stage.in_flight += 1
             self.flights[flight.ticket] = flight
             self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
@@ -335,21 +351,25 @@ class Scheduler:
         return Flight(self._tickets, stage, chunk, [len(group)] * len(stage.targets), origins or None)
 
     def _pull(self) -> None:
+        """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""
         for feed in self.parts.feeds:
-            room = 0 if feed.exhausted else min(feed.target.room, LARGEST_PULL)
-            wanted = room - feed.asked - feed.waiting.count
-            if wanted > 0 and (not feed.asked or wanted >= feed.asked):
+            if feed.exhausted:
+                continue
+            wanted = min(feed.target.room, LARGEST_PULL) - feed.asked - feed.waiting.count
+            if wanted <= 0 or wanted < feed.asked:
+                continue
+            if 4 * wanted >= feed.portion or feed.target.idle:
                 feed.asked += wanted
+                feed.portion = max(wanted, feed.portion)
                 self.books.commands.append(Pull(feed.number, wanted))
 
     def _check_end(self) -> None:
         parts = self.parts
-        if all(feed.ended for feed in parts.feeds) and all(stage.finished for stage in parts.stages):
+        if not self._unfinished and all(feed.ended for feed in parts.feeds):
             if not self.finished and not any(outlet.open for outlet in parts.outlets):
                 self.finished = True
                 audit(self.parts, self.recovery)
-            return
-        if not self.flights and self.next_timer is None and (problem := stuck(self.parts)) is not None:
+        elif not self.flights and self.next_timer is None and (problem := stuck(self.parts)) is not None:
             raise InternalError(problem)
 
     def edges(self) -> list[Edge]:

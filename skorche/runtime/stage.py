@@ -1,9 +1,9 @@
 """One stage while running: how large its next chunk is, and when it may start.
 
-Chunk size: what is waiting, shared among the workers that are idle (fairly among all once no more will come), capped so
-that a chunk takes about as long as the engine likes; one item until that is measured, then at most four times the
-largest chunk measured so far; and never more than every target has room for. While an idle worker waits no chunk waits
-to fill; one that would only stand in line does.
+Chunk size: what is waiting, shared among the workers while most are idle (fairly among all once no more will come),
+capped so that a chunk takes about as long as the engine likes; one item until that is measured, then at most four times
+the largest chunk measured so far; and never more than every target has room for. While an idle worker waits no chunk
+waits to fill; one that would only stand in line does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from skorche.runtime.order import Origin, Window
 EDGE_SECONDS = 0.05
 GROWTH = 4
 AHEAD_SECONDS = 0.03
+SETTLED = 0.05
+"""A cost that changes by a smaller share changes no size."""
 
 
 class Again(NamedTuple):
@@ -63,10 +65,10 @@ class Stage:
     in_flight: int = 0
     delayed: int = 0
     due: deque[Again] = field(default_factory=deque)
-    finished: bool = False
     cost: float | None = None
     slots: int = 0
     _largest: int = 0
+    _settled: float = 0.0
     _ideal: int = 1
     _bytes: float = 0.0
     _expanding: bool = False
@@ -97,10 +99,10 @@ class Stage:
             if not self.edge.open:
                 size = min(most, self._share(waiting))
             else:
-                size = min(most, -(-waiting // idle) if idle > 0 else waiting)
+                size = min(most, -(-waiting // idle) if 2 * idle > self.plan.workers else waiting)
                 if idle <= 0 and 3 * size < 2 * most:
                     return 0  # every worker has one: a small chunk can grow until somebody needs it
-        for target, ratio in zip(self.targets, self._ratios, strict=True):
+        for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             room = target.room
             if room < size * ratio:
                 size = 0 if room < 1 else max(1, int(room / ratio))
@@ -117,7 +119,7 @@ class Stage:
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
         holds = []
-        for target, ratio in zip(self.targets, self._ratios, strict=True):
+        for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             hold = count if ratio == 1.0 else -int(-count * ratio // 1)
             target.hold(hold)
             holds.append(hold)
@@ -133,13 +135,13 @@ class Stage:
             self.cost = cost
         else:
             self.cost += (0.5 if cost > self.cost else 0.3) * (cost - self.cost)
-        if count > self._largest:
-            self._largest = count
         if outcome.bytes_in or outcome.bytes_out:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
         if outcome.expansions or self._expanding:
             self._learn_ratios(outcome, count)
-        self._settle()
+        if count > self._largest or self._bytes or abs(self.cost - self._settled) > SETTLED * self._settled:
+            self._largest = max(count, self._largest)
+            self._settle()
 
     def _learn_ratios(self, outcome: Outcome, count: int) -> None:
         self._expanding = True
@@ -150,9 +152,10 @@ class Stage:
     def _settle(self) -> None:
         """From the measured cost: how much the edge holds, how large chunks are, how many may be out."""
         assert self.cost is not None
+        self._settled = self.cost
         workers, can = self.plan.workers, self.capabilities
         limit = min(can.edge_items, int(EDGE_SECONDS * workers / self.cost))
-        ideal = int(can.chunk_seconds / self.cost)
+        ideal = round(can.chunk_seconds / self.cost)
         if can.chunk_bytes and self._bytes:
             limit = min(limit, int(4 * workers * can.chunk_bytes / self._bytes))
             ideal = min(ideal, int(can.chunk_bytes / self._bytes))

@@ -31,17 +31,18 @@ class Tally:
 
     def add(self, count: StepCount, *, head: bool) -> None:
         """Add a step's counts; the head's items were counted as received when they came to its edge."""
+        received, passed, emitted, filtered, members, seconds, cpu_seconds, divided = count
         if not head:
-            self.received += count.received
-        self.passed += count.passed
-        self.emitted += count.emitted
-        self.filtered += count.filtered
-        self.members += count.members
-        self.divided += count.divided
-        self.seconds += count.seconds
-        self.cpu_seconds += count.cpu_seconds
-        if count.received:
-            self.sketch.add(count.seconds / count.received, count.received)
+            self.received += received
+        self.passed += passed
+        self.emitted += emitted
+        self.filtered += filtered
+        self.members += members
+        self.divided += divided
+        self.seconds += seconds
+        self.cpu_seconds += cpu_seconds
+        if received:
+            self.sketch.add(seconds / received, received)
 
     def violations(self) -> Iterator[str]:
         """The law of the node, if it does not hold."""

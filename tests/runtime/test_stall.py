@@ -27,7 +27,7 @@ def test_a_stall_is_told_once_with_the_stage_the_item_and_its_age():
     told = warnings(hand.tell(now=11.0))
 
     assert told == [
-        "nothing has come back for 11.0 s; the run waits for\n  numbers into slow: 1 items for 10.0 s, the first is -7"
+        "nothing has come back for 10.0 s; the run waits for\n  numbers into slow: 1 items for 10.0 s, the first is -7"
     ]
     assert warnings(hand.tell(now=12.0)) == []
 
@@ -35,7 +35,18 @@ def test_a_stall_is_told_once_with_the_stage_the_item_and_its_age():
 def test_the_scheduler_wants_to_be_woken_when_a_stall_is_due():
     hand = hand_with_one_item_out()
 
-    assert hand.scheduler.next_timer == 10.0
+    assert hand.scheduler.next_timer == 11.0
+
+
+def test_a_run_that_had_nothing_to_do_has_not_stalled():
+    hand = hand_with_one_item_out()
+    (submit,) = hand.scheduler.flights.values()
+    hand.tell(hand.done(_as_submit(submit)), now=2.0)
+
+    hand.feed(-8, now=100.0)
+
+    assert warnings(hand.tell(now=101.0)) == []
+    assert hand.scheduler.next_timer == 110.0
 
 
 def test_a_result_puts_off_the_next_warning():

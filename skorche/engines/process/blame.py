@@ -3,6 +3,7 @@
 it was loading, or between two slices    nobody: what has come back counts, the rest comes back to be done
 it was reading or writing one item       that item
 it was reading or writing several        not clear: they are done again one by one, which tells
+it was in a large slice of quick items   not clear either
 it was in a step                         the item it was on; those before it in the slice have run, and run again
 """
 
@@ -11,7 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from skorche.engines.process.worker import IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
+from skorche.engines.process.worker import (
+    ANY,
+    IDLE,
+    INDEX,
+    LAST,
+    LOADING,
+    NONE,
+    READING,
+    STEP,
+    TICKET,
+    WRITING,
+)
 
 
 class Verdict(NamedTuple):
@@ -32,9 +44,9 @@ def judge(ticket: int, left: Sequence[int], slot: Sequence[int]) -> Verdict:
     if slot[TICKET] != ticket or step in (IDLE, LOADING):
         return Verdict()
     if step == READING:
-        return _judge_whole(left) if index == -1 else Verdict(index)
+        return _judge_whole(left) if index == NONE else Verdict(index)
     begun = [one for one in left if one <= slot[LAST]]
-    if step == WRITING or (step and index == -1):
+    if step == WRITING or index == ANY or (step and index == NONE):
         return _judge_whole(begun)._replace(rerun=len(begun) if len(begun) > 1 else 0)
     if index not in left:
         return Verdict()  # the step had not come to its first item

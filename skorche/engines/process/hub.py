@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_ident
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
@@ -65,7 +65,8 @@ class Hub:
     def call(self, action: Callable[[], None]) -> None:
         """Have the thread do something."""
         self._inbox.put(action)
-        self._ring()
+        if get_ident() != self._thread.ident:  # else it is lent to the run, and will look
+            self._ring()
 
     def _ring(self) -> None:
         with suppress(BlockingIOError):  # it has been rung and not been heard yet

@@ -72,6 +72,7 @@ class Job:
         Those of a part of one item fail that item. Those of a larger part are left, to be done again, one by one.
         """
         again: list[int] = []
+        outcomes: list[Outcome] = []
         for part in self.frames:  # a worker goes through the items in order, so each part is the start of what is left
             count = bisect_right(self.left, part.last)
             inside, self.left = self.left[:count], self.left[count:]
@@ -83,7 +84,8 @@ class Job:
                 else:
                     self._fail_unreadable(inside[0], error)
             else:
-                self.outcome.add(outcome)
+                outcomes.append(outcome)
+        self.outcome.add(outcomes)
         self.frames = []
         if again:
             self.left = [*again, *self.left]

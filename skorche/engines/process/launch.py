@@ -8,6 +8,7 @@ children can be stopped with it.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -77,12 +78,26 @@ class WorkerProcess:
         """End the pipe, wait, and give the exit code; kill when it takes longer than `timeout` seconds."""
         self.hang_up()
         try:
-            return self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.kill()
+            if not self._wait_ended(timeout):
+                self.kill()
             return self._process.wait()
         finally:
             self._release()
+
+    def _wait_ended(self, timeout: float) -> bool:
+        """Wait for the end of the process, by the system where it can tell: Popen.wait looks again and again."""
+        try:
+            ending = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):  # not Linux, an old one, or out of files
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout)
+            return self.has_ended
+        try:
+            poll = select.poll()
+            poll.register(ending, select.POLLIN)
+            return bool(poll.poll(1e3 * timeout))
+        finally:
+            os.close(ending)
 
     def bury(self) -> int:
         """Give the exit code of a process that has died, and end the children it leaves."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
 
 READ_BYTES = 1 << 18
+MOST_PARTS = 64
+"""Pieces of bytes given to the system at once; it takes no more than 1,024."""
 
 
 class Member:
@@ -29,18 +32,18 @@ class Member:
 
     def write(self) -> None:
         """Write what the pipe takes."""
-        channel = self.process.channel
+        channel, outgoing = self.process.channel, self.outgoing
         try:
-            while self.outgoing:
-                sent = channel.send(self.outgoing[0])
-                if sent < len(self.outgoing[0]):
-                    self.outgoing[0] = self.outgoing[0][sent:]
-                else:
-                    self.outgoing.popleft()
+            while outgoing:
+                sent = channel.sendmsg(islice(outgoing, MOST_PARTS))
+                while outgoing and sent >= len(outgoing[0]):
+                    sent -= len(outgoing.popleft())
+                if sent:
+                    outgoing[0] = outgoing[0][sent:]
         except BlockingIOError:
             return
         except OSError:
-            self.outgoing.clear()  # it is dead, which reading will tell
+            outgoing.clear()  # it is dead, which reading will tell
 
     def read(self) -> bool:
         """Read what is there; whether the pipe is still open."""

@@ -34,6 +34,11 @@ SHARED_BYTES = 1 << 16
 """The slot, and behind it the spool."""
 # what STEP says when the worker is in no step
 IDLE, READING, WRITING, LOADING = -1, -2, -3, -4
+# what INDEX says when the worker is on no item, or on any of the slice
+NONE, ANY = -1, -2
+FINE_SLICE = 1000
+"""In a larger slice, of items below a microsecond, the slot does not say which one the worker is on: saying it would
+take as long as the item. When the worker dies there, the slice is done again one by one."""
 
 
 def main(channel: int, slot: int, parent: int) -> None:
@@ -134,7 +139,9 @@ class _Worker:
             items, outcome = self._unpack(items, indices, stage.kernel)
         if outcome is None:
             began = time.perf_counter()
-            outcome = stage.kernel.run(items, indices, job.work.entry, self._slot)
+            fine = len(items) <= FINE_SLICE
+            self._slot[INDEX], self._slot[STEP] = ANY, job.work.entry
+            outcome = stage.kernel.run(items, indices, job.work.entry, self._slot if fine else None)
             stage.learn(stop - start, time.perf_counter() - began)
         self._slot[STEP] = WRITING
         is_last = stop == len(job.items)
@@ -182,7 +189,7 @@ class _Worker:
         if header is None:
             return None
         length, kind, ticket, _, _ = HEADER.unpack(header)
-        self._slot[INDEX], self._slot[TICKET] = -1, ticket
+        self._slot[INDEX], self._slot[TICKET] = NONE, ticket
         self._slot[STEP] = LOADING if kind == STAGE else READING
         body = self._read(length)
         return None if body is None else (kind, ticket, body)

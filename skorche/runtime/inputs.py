@@ -1,0 +1,96 @@
+"""Where items come from, as the coordinator sees it: a queue that users put into, or an iterable that is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from skorche.port import Inbox
+from skorche.runtime.source import Reader
+
+LOG = logging.getLogger("skorche")
+
+SOURCE_PATIENCE = 1.0
+"""Seconds a stopped run waits for an iterable that does not come back."""
+
+
+Wake = Callable[[], None]
+InputMaker = Callable[[Wake, Wake], "Input"]
+"""Makes an input, given how to wake the run from a thread of skorche's own, and from one of a user's."""
+
+
+class Input(Protocol):
+    """A source as the coordinator sees it."""
+
+    @property
+    def error(self) -> BaseException | None: ...
+    @property
+    def ended(self) -> bool: ...
+    def ask(self, count: int) -> None: ...
+    def take(self) -> list[Any]: ...
+    def stop(self, error: BaseException) -> None: ...
+    def finish(self) -> None: ...
+
+
+class LiveInput:
+    """A queue that users put into while running."""
+
+    error = None
+
+    def __init__(self, inbox: Inbox[Any], bound: int, wake: Wake) -> None:
+        """`wake` is called from the threads of users, too."""
+        self._inbox, self._wake = inbox, wake
+        self._asked, self._stopped = 0, False
+        inbox.attach(wake, bound)
+
+    @property
+    def ended(self) -> bool:
+        return self._stopped or self._inbox.ended
+
+    def ask(self, count: int) -> None:
+        self._asked += count
+        self._wake()
+
+    def take(self) -> list[Any]:
+        items = self._inbox.take(None if self._stopped else self._asked)
+        self._asked -= len(items)
+        return items
+
+    def stop(self, error: BaseException) -> None:
+        self._inbox.stop(error)
+        self._stopped = True
+        self._wake()
+
+    def finish(self) -> None:
+        self._inbox.detach()
+
+
+class ReadInput:
+    """An iterable, read on a thread of its own."""
+
+    def __init__(self, iterable: Any, name: str, wake: Wake) -> None:
+        self._name = name
+        self._reader = Reader(iterable, name, wake)
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._reader.error
+
+    @property
+    def ended(self) -> bool:
+        return self._reader.ended
+
+    def ask(self, count: int) -> None:
+        self._reader.ask(count)
+
+    def take(self) -> list[Any]:
+        return self._reader.take()
+
+    def stop(self, error: BaseException) -> None:
+        self._reader.stop()
+
+    def finish(self) -> None:
+        self._reader.stop()
+        if not self._reader.join(SOURCE_PATIENCE):
+            LOG.warning("the source %s did not come back from its iterable; its thread is left behind", self._name)

@@ -1,0 +1,115 @@
+"""Events, and a handler that takes them in one thread at a time: in turns.
+
+    emit() ── a thread of skorche's own ──┐   puts its event, and takes a turn itself when nobody has one
+    post() ── anybody else's thread ──────┼─▶ events ──▶ handle(events)
+    wait() ── the keeper ─────────────────┘   takes the turns that nobody else takes
+
+Handing an event to another thread costs a wake-up and a fight for the GIL, more than handling it where it arises. So
+while little goes on (`lend`), threads that bring events take turns. A thread that finds the turn taken leaves its event
+there: whoever has the turn looks once more after giving it up, so no event stays behind. ("Flat combining": Hendler,
+Incze, Shavit and Tzafrir, SPAA 2010.) While much goes on, the keeper takes all turns, and naps between them, so that it
+handles many events at once and nobody has to wake it ("interrupt coalescing", as network cards do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Lock
+from time import sleep
+from typing import Any
+
+MOST_TURNS = 8
+"""So many turns in a row may a thread be kept from its own work; then the keeper takes over."""
+NAP_SECONDS = 0.0005
+
+
+class Turns:
+    """Calls `handle`, which must not raise, with the events that have come; never twice at a time. `open` is the first.
+
+    >>> turns = Turns(print)
+    >>> turns.open()
+    []
+    >>> turns.emit("an event")
+    ['an event']
+    """
+
+    def __init__(self, handle: Callable[[list[Any]], None]) -> None:
+        self.lend = True
+        self._handle = handle
+        self._events: SimpleQueue[Any] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._turn = Lock()
+        self._turn.acquire()
+        self._busy = False
+
+    def open(self) -> None:
+        """The keeper's: take the first turn, with what has come already, and let others take theirs."""
+        self._handle(self._gather())
+        self._turn.release()
+        self._take_all()
+
+    def emit(self, event: Any) -> None:
+        """Bring an event from a thread that may take a turn."""
+        if not self.lend:
+            self.post(event)
+            return
+        self._events.put(event)
+        if not self._take_turns(MOST_TURNS):
+            self.ring()
+
+    def post(self, event: Any) -> None:
+        """Bring an event from a thread that must not be kept."""
+        self._events.put(event)
+        if not self._turn.locked():  # else whoever has the turn will see it
+            self.ring()
+
+    def ring(self) -> None:
+        """Wake the keeper."""
+        self._bell.put(None)
+
+    def wait(self, timeout: float | None) -> None:
+        """The keeper's: sleep until rung, or for `timeout` seconds (None: for ever); then handle what is there."""
+        if self._busy:
+            sleep(NAP_SECONDS)
+        else:
+            self._wait_rung(timeout)
+        with self._turn:
+            events = self._gather()
+            self._busy = len(events) > 1 and not self.lend
+            self._handle(events)
+        if not self._busy:
+            self._take_all()
+
+    def _wait_rung(self, timeout: float | None) -> None:
+        bell = self._bell
+        try:
+            bell.get(timeout=timeout)
+        except Empty:
+            return
+        while not bell.empty():
+            bell.get_nowait()
+
+    def _take_all(self) -> None:
+        while not self._take_turns(MOST_TURNS):
+            pass
+
+    def _take_turns(self, most: int) -> bool:
+        """Handle what has come, until there is no more or somebody else is at it; False if `most` were not enough."""
+        events, turn = self._events, self._turn
+        for _ in range(most):
+            if events.empty() or not turn.acquire(blocking=False):
+                return True
+            try:
+                self._handle(self._gather())
+            finally:
+                turn.release()
+        return events.empty()
+
+    def _gather(self) -> list[Any]:
+        """All events there are. Only who has the turn takes any."""
+        events = self._events
+        found = []
+        while not events.empty():
+            found.append(events.get_nowait())
+        return found
