@@ -100,7 +100,7 @@ class Outcome:
     @property
     def seconds(self) -> float:
         """Wall seconds of all steps."""
-        return sum(count.seconds for count in self.counts if count)
+        return sum([count.seconds for count in self.counts if count])
 
 
 def _joined(parts: Sequence[tuple[list[Item], Paths]]) -> tuple[list[Item], Paths]:

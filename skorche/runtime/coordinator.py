@@ -179,33 +179,39 @@ class Coordinator:
         return None if self._wakes_at == math.inf else max(0.0, self._wakes_at - time.monotonic())
 
     def _handle(self, events: Sequence[Any]) -> None:
-        """One turn, in whatever thread has it. Sees to it that the coordinator's own one wakes when it has to."""
+        """One turn, in whatever thread has it."""
         if self._over:
             return  # an engine that is being closed may still tell what it drops
         try:
-            limit = self._advance(events, time.monotonic())
+            commands = self._decide(events, time.monotonic())
+            self._execute(commands)  # the last thing a turn does: whoever it wakes will soon find the GIL free
+            self._over = self.scheduler.finished
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error, self._over, limit = _internal(error), True, 0.0
+            self.error, self._over = _internal(error), True
+        if self._over:
+            self._turns.ring()
+
+    def _decide(self, events: Sequence[Any], now: float) -> Sequence[Command]:
+        """Let the scheduler go on; gives its commands."""
+        known = [event for one in events if (event := self._translate(one)) is not None]
+        if now >= self._give_up_at:
+            known += self._abandoned()
+        scheduler = self.scheduler
+        commands = scheduler.handle(known, now)
+        self.error = scheduler.error
+        self._turns.lend = len(scheduler.flights) <= self._few
+        self._watch_clock(scheduler.next_timer)
+        return commands
+
+    def _watch_clock(self, limit: float | None) -> None:
+        """See to it that the coordinator's own thread wakes in time."""
+        if limit is None or self._give_up_at < limit:
+            limit = self._give_up_at
         if get_ident() == self._thread.ident:
             self._wakes_at = limit
         elif limit < self._wakes_at:
             self._wakes_at = limit
             self._turns.ring()
-
-    def _advance(self, events: Sequence[Any], now: float) -> float:
-        """Let the scheduler go on, and carry out its commands; gives when to look again, events or not."""
-        known = [event for one in events if (event := self._translate(one)) is not None]
-        if now >= self._give_up_at:
-            known += self._abandoned()
-        scheduler = self.scheduler
-        self._execute(scheduler.handle(known, now))
-        self.error = scheduler.error
-        self._turns.lend = len(scheduler.flights) <= self._few
-        if scheduler.finished:
-            self._over = True
-            return 0.0
-        limit = scheduler.next_timer
-        return self._give_up_at if limit is None or self._give_up_at < limit else limit
 
     def _translate(self, event: Any) -> Event | None:
         kind = type(event)
@@ -255,6 +261,7 @@ class Coordinator:
 
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = time.monotonic() + SOURCE_PATIENCE
+        self._turns.ring()
         for source, one in enumerate(self._inputs):
             if source not in self._finished_inputs:
                 one.stop(error)
