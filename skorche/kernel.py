@@ -67,20 +67,18 @@ class Outcome:
         self,
         ports: list[tuple[list[Item], Paths]],
         counts: list[StepCount | None],
-        troubles: list[Trouble] | None = None,
-        expansions: list[tuple[Path, int]] | None = None,
-        dropped: list[Path] | None = None,
+        troubles: list[Trouble],
+        expansions: list[tuple[Path, int]],
+        dropped: list[Path],
     ) -> None:
         self.ports, self.counts = ports, counts
-        self.troubles: list[Trouble] = [] if troubles is None else troubles
-        self.expansions: list[tuple[Path, int]] = [] if expansions is None else expansions
-        self.dropped: list[Path] = [] if dropped is None else dropped
+        self.troubles, self.expansions, self.dropped = troubles, expansions, dropped
         self.bytes_in = self.bytes_out = self.rerun = 0
 
     @classmethod
     def empty(cls, kernel: Kernel) -> Outcome:
         """Nothing has been done yet."""
-        return cls([([], ())] * kernel.ports, [None] * len(kernel.steps))
+        return cls([([], ())] * kernel.ports, [None] * len(kernel.steps), [], [], [])
 
     def add(self, others: Sequence[Outcome]) -> None:
         """Take in what became of other items of the same chunk, which come after these, in this order."""
@@ -98,9 +96,18 @@ class Outcome:
             self.rerun += other.rerun
 
     @property
+    def eventful(self) -> bool:
+        """Whether there is more to it than items that went through once."""
+        return bool(self.troubles or self.expansions or self.dropped or self.rerun)
+
+    @property
     def seconds(self) -> float:
         """Wall seconds of all steps."""
-        return sum([count.seconds for count in self.counts if count])
+        total = 0.0
+        for count in self.counts:
+            if count is not None:
+                total += count.seconds
+        return total
 
 
 def _joined(parts: Sequence[tuple[list[Item], Paths]]) -> tuple[list[Item], Paths]:
@@ -158,8 +165,8 @@ class Record:
         `results` and the iterator goes on behind it, so no item ever runs twice.
         """
         results: list[Any] = []
-        failed: list[tuple[int, BaseException]] = []
         advance = self._advance(function, items, paths, results)
+        failed: list[tuple[int, BaseException]] = []
         while len(results) + len(failed) < len(items):
             try:
                 advance()

@@ -27,7 +27,7 @@ from skorche.errors import InternalError, SkorcheError
 from skorche.events import NodeTally, RunFinished
 from skorche.port import Outbox
 from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Warn
-from skorche.runtime.engine import Done, Engine
+from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
@@ -193,7 +193,7 @@ class Coordinator:
 
     def _decide(self, events: Sequence[Any], now: float) -> Sequence[Command]:
         """Let the scheduler go on; gives its commands."""
-        known = [event for one in events if (event := self._translate(one)) is not None]
+        known = self._translate(events)
         if now >= self._give_up_at:
             known += self._abandoned()
         scheduler = self.scheduler
@@ -213,16 +213,19 @@ class Coordinator:
             self._wakes_at = limit
             self._turns.ring()
 
-    def _translate(self, event: Any) -> Event | None:
-        kind = type(event)
-        if kind is Done:
-            return event  # type: ignore[no-any-return]  # the common case first
-        if kind is Ready:
-            return self._read(event.source)
-        if kind is Snapshot:
-            event.answer.put(self._tallies())
-            return None
-        return event  # type: ignore[no-any-return]  # whatever else comes is an event
+    def _translate(self, events: Sequence[Any]) -> list[Event]:
+        """What the scheduler is told of these events."""
+        known: list[Event] = []
+        for event in events:
+            if type(event) is Ready:
+                fed = self._read(event.source)
+                if fed is not None:
+                    known.append(fed)
+            elif type(event) is Snapshot:
+                event.answer.put(self._tallies())
+            else:
+                known.append(event)
+        return known
 
     def _read(self, source: int) -> Fed | None:
         if source in self._finished_inputs:

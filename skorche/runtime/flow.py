@@ -23,13 +23,14 @@ UNBOUNDED = 1 << 60
 
 @dataclass(slots=True)
 class Books:
-    """What all parts of the scheduler share: counts, the commands to give, and whether the run is stopping."""
+    """What all parts of the scheduler share: counts, commands to give, whether the run is stopping or edges closing."""
 
     plan: Plan
     tallies: list[Tally]
     ledger: Ledger = field(default_factory=Ledger)
     commands: list[Command] = field(default_factory=list)
     stopping: bool = False
+    closing: bool = False
     arrived: int = 0
 
 
@@ -90,6 +91,7 @@ class Edge:
     def close(self) -> None:
         """No more items come."""
         self.open = False
+        self._books.closing = True
 
 
 class Gather:

@@ -43,11 +43,11 @@ class Policy(NamedTuple):
 
 
 class Recovery:
-    """Decides on failed items. Keeps the failures, and the items that wait to be tried again."""
+    """Decides on failed items. Keeps the failures, and in `timers` the items that wait to be tried again, soonest first."""
 
     def __init__(self, books: Books, policy: Policy, random: Random) -> None:
         self._books, self._policy, self._random = books, policy, random
-        self._timers: list[tuple[float, int, Stage, Again]] = []
+        self.timers: list[tuple[float, int, Stage, Again]] = []
         self._number = 0
         self._lost: set[int] = set()
         self.failures: list[Failure] = []
@@ -92,7 +92,7 @@ class Recovery:
         self._books.tallies[number].retried += 1
         longest = min(LONGEST_BACKOFF, node.backoff * 2 ** (again.attempts - 1))
         self._number += 1
-        heapq.heappush(self._timers, (now + self._random.uniform(0, longest), self._number, stage, again))
+        heapq.heappush(self.timers, (now + self._random.uniform(0, longest), self._number, stage, again))
         stage.delayed += 1
 
     def _fail(self, stage: Stage, trouble: Trouble, place: Place, number: int, attempts: int) -> None:
@@ -142,22 +142,17 @@ class Recovery:
         error.__cause__ = failure.error
         return error
 
-    @property
-    def next_timer(self) -> float | None:
-        """When the next item is due."""
-        return self._timers[0][0] if self._timers else None
-
     def wake(self, now: float) -> None:
         """Items whose time has come enter their stage again."""
-        while self._timers and self._timers[0][0] <= now:
-            _, _, stage, again = heapq.heappop(self._timers)
+        while self.timers and self.timers[0][0] <= now:
+            _, _, stage, again = heapq.heappop(self.timers)
             stage.delayed -= 1
             stage.due.append(again)
 
     def drop(self) -> Iterator[tuple[Stage, Again]]:
         """Forget the items that wait: the run stops."""
-        while self._timers:
-            _, _, stage, again = self._timers.pop()
+        while self.timers:
+            _, _, stage, again = self.timers.pop()
             stage.delayed -= 1
             yield stage, again
 

@@ -65,7 +65,7 @@ class Scheduler:
         """Take events in, give the commands that follow."""
         for event in events:
             self._take(event, now)
-        if self.recovery.next_timer is not None:
+        if self.recovery.timers:
             self.recovery.wake(now)
         if self._deadlines:
             self._expire(now)
@@ -80,7 +80,7 @@ class Scheduler:
     @property
     def next_timer(self) -> float | None:
         """When to call `handle` at the latest, events or not."""
-        limit = self.recovery.next_timer
+        limit = self.recovery.timers[0][0] if self.recovery.timers else None
         if self._deadlines and (limit is None or self._deadlines[0][0] < limit):
             limit = self._deadlines[0][0]
         if self.flights and self._stall_timeout is not None:
@@ -115,10 +115,8 @@ class Scheduler:
         flight = self.flights.pop(event.ticket, None)
         if flight is None:
             raise InternalError(f"an engine returned ticket {event.ticket}, which is not out.")
-        outcome = event.outcome
-        limit = flight.stage.plan.timeout
-        late = limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill
-        if late:
+        outcome, limit = event.outcome, flight.stage.plan.timeout
+        if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
             outcome = Outcome.empty(flight.stage.plan.kernel)
             outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
         self._land(flight, outcome, (), now)
@@ -156,22 +154,30 @@ class Scheduler:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
         stage, chunk = flight.stage, flight.chunk
         stage.in_flight -= 1
-        self.rerun += outcome.rerun
         stage.learn(outcome, len(chunk.items) - len(left))
         tallies, nodes, entry = self.books.tallies, stage.plan.nodes, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:
                 tallies[nodes[step]].add(count, head=step == entry)
         resolver = Resolver(chunk.places, outcome.expansions)
+        again: set[int] = set()
+        if left or outcome.eventful:
+            self._account(flight, outcome, left, resolver, again, now)
+        self._route(flight, outcome, resolver, again)
+
+    def _account(
+        self, flight: Flight, outcome: Outcome, left: Sequence[int], resolver: Resolver, again: set[int], now: float
+    ) -> None:
+        """What did not simply go through; adds to `again` the indices of items that will enter the stage again."""
+        self.rerun += outcome.rerun
         for path, members in outcome.expansions:
             self.books.ledger.expand(resolver.place(path), members)
         if outcome.dropped:
             self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
-        again = {index for index in left if self._give_back(flight, index)} if left else set()
+        again.update([index for index in left if self._give_back(flight, index)])
         for trouble in outcome.troubles:
             if self.recovery.handle(flight, trouble, resolver.place(trouble.path), now):
                 again.add(trouble.path if type(trouble.path) is int else trouble.path[0])
-        self._route(flight, outcome, resolver, again)
 
     def _give_back(self, flight: Flight, index: int) -> bool:
         """An item that was not finished enters the stage again, unless the run is stopping; whether it does."""
@@ -186,7 +192,7 @@ class Scheduler:
 
     def _route(self, flight: Flight, outcome: Outcome, resolver: Resolver, again: set[int]) -> None:
         stage, origins = flight.stage, flight.origins
-        if stage.window is None or origins is None:
+        if origins is None or stage.window is None:
             for target, hold in zip(stage.targets, flight.holds):  # noqa: B905  (per chunk: as long as each other)
                 target.release(hold - len(again))
             for target, (items, paths) in zip(stage.targets, outcome.ports):  # noqa: B905  (error queues come last)
@@ -276,19 +282,20 @@ class Scheduler:
 
     def _advance(self, now: float) -> None:
         """Close what has ended and start what can start, until nothing changes."""
+        stopping, unfinished = self.books.stopping, self._unfinished
         while True:
-            flowed = self._flow()
-            started = False
-            if not self.books.stopping:
-                for stage in reversed(self._unfinished):
-                    if (stage.edge.waiting.count or stage.due) and stage.in_flight < stage.slots:
+            flowed, started = self._flow(), False
+            if not stopping:
+                for stage in reversed(unfinished):
+                    if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
                         started |= self._start(stage, now)
-            closed = self._close_finished()
+            closed = self.books.closing and self._close_finished()
             if not (flowed or closed or (started and self._backlogged())):
                 break
-        if not self.books.stopping:
+        if not stopping:
             self._pull()
-        self._check_end()
+        if not (self.flights and unfinished):
+            self._check_end()
 
     def _flow(self) -> bool:
         """Let sources and operators with memory pass on what they have; whether anything changed."""
@@ -305,7 +312,9 @@ class Scheduler:
         return bool(self.parts.gathers) or any(feed.waiting.count for feed in self.parts.feeds)
 
     def _close_finished(self) -> bool:
-        ended = [stage for stage in self._unfinished if not stage.edge.open and not stage.unfinished]
+        closing = [stage for stage in self._unfinished if not stage.edge.open]
+        ended = [stage for stage in closing if not stage.unfinished]
+        self.books.closing = len(closing) > len(ended)
         for stage in ended:
             self._unfinished.remove(stage)
             for target in stage.targets:
@@ -334,7 +343,7 @@ class Scheduler:
             return None
         items, places = edge.waiting.take(count)
         holds = stage.hold(len(items))
-        origins = stage.window.open(len(items), holds) if stage.window is not None else None
+        origins = None if stage.window is None else stage.window.open(len(items), holds)
         self._tickets += 1
         return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
 

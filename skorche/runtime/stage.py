@@ -93,19 +93,25 @@ class Stage:
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
         idle = self.plan.workers - self.in_flight
-        size = 1
-        if self.plan.timeout is None and self.cost is not None:
-            most = min(self._ideal, self._largest * GROWTH)
-            if not self.edge.open:
-                size = min(most, self._share(waiting))
-            else:
-                size = min(most, -(-waiting // idle) if 2 * idle > self.plan.workers else waiting)
-                if idle <= 0 and 3 * size < 2 * most:
-                    return 0  # every worker has one: a small chunk can grow until somebody needs it
+        size = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             room = target.room
             if room < size * ratio:
                 size = 0 if room < 1 else max(1, int(room / ratio))
+        return size
+
+    def _wish(self, waiting: int, idle: int) -> int:
+        """The size that would be best, were there room."""
+        if self.plan.timeout is not None or self.cost is None:
+            return 1
+        most = min(self._ideal, self._largest * GROWTH)
+        if not self.edge.open:
+            return min(most, self._share(waiting))
+        if 2 * idle > self.plan.workers:
+            return min(most, -(-waiting // idle))
+        size = min(most, waiting)
+        if idle <= 0 and 3 * size < 2 * most:
+            return 0  # every worker has one: a small chunk can grow until somebody needs it
         return size
 
     def _share(self, items: int) -> int:

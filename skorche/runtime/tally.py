@@ -36,9 +36,10 @@ class Tally:
             self.received += received
         self.passed += passed
         self.emitted += emitted
-        self.filtered += filtered
-        self.members += members
-        self.divided += divided
+        if filtered or members or divided:
+            self.filtered += filtered
+            self.members += members
+            self.divided += divided
         self.seconds += seconds
         self.cpu_seconds += cpu_seconds
         if received:

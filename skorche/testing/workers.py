@@ -212,7 +212,9 @@ def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
         (_chained(one.ports[port][0] for one in outcomes), _chained(one.ports[port][1] for one in outcomes))
         for port in range(kernel.ports)
     ]
-    joined = Outcome([*ports], [_sum([one.counts[step] for one in outcomes]) for step in range(len(kernel.steps))])
+    joined = Outcome(
+        [*ports], [_sum([one.counts[step] for one in outcomes]) for step in range(len(kernel.steps))], [], [], []
+    )
     for one in outcomes:
         joined.troubles += one.troubles
         joined.expansions += one.expansions

@@ -68,7 +68,7 @@ def submitted(commands: Sequence[Command]) -> list[Submit]:
 def outcome(items: Sequence[Any] = (), seconds: float = 0.0, received: int | None = None) -> Outcome:
     """What a kernel of one step and one port gives for as many items."""
     count = StepCount(received=len(items) if received is None else received, seconds=seconds)
-    return Outcome([(list(items), range(len(items)))], [count])
+    return Outcome([(list(items), range(len(items)))], [count], [], [], [])
 
 
 @contextmanager

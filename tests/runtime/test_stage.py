@@ -81,7 +81,7 @@ def expanded(parts: int, count: int, seconds: float = 1e-4) -> Outcome:
     """What an unbatch gives for `count` items, each of `parts` elements."""
     items: Sequence[int] = range(parts * count)
     paths = [(index, part) for index in range(count) for part in range(parts)]
-    made = Outcome([(list(items), paths)], [StepCount(received=count, seconds=seconds)])
+    made = Outcome([(list(items), paths)], [StepCount(received=count, seconds=seconds)], [], [], [])
     made.expansions = [(index, parts) for index in range(count)]
     return made
 
