@@ -43,7 +43,7 @@ class Policy(NamedTuple):
 
 
 class Recovery:
-    """Decides on failed items. Keeps the failures, and in `timers` the items that wait to be tried again, soonest first."""
+    """Decides on failed items. Keeps the failures, and in `timers`, a heap, the items that wait to be tried again."""
 
     def __init__(self, books: Books, policy: Policy, random: Random) -> None:
         self._books, self._policy, self._random = books, policy, random
