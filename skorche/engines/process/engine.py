@@ -17,7 +17,7 @@ from skorche.runtime.engine import Capabilities, Emit
 class ProcessEngine:
     """One pool per run, at most as many processes as cores or as the widest task wants; any runs any stage."""
 
-    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.02, chunk_bytes=1 << 20, edge_items=16_384)
+    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.02, chunk_bytes=1 << 20, edge_items=32_768)
 
     def __repr__(self) -> str:
         return "ProcessEngine()"
