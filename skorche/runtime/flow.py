@@ -151,8 +151,9 @@ class Gather:
     def flow(self) -> bool:
         """Let a group go that is not full, early or as the last one; then close. Whether anything changed."""
         held = self._regrouping.held
-        early = self._regrouping.eager and held and self.idle
-        last = not self._feeders and self.open and (not held or self.target.room > 0)
+        fits = not held or self.target.room > 0
+        early = self._regrouping.eager and held and fits and self.idle
+        last = not self._feeders and self.open and fits
         if early or last:
             self._send(*self._regrouping.close())
         if last:

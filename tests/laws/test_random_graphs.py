@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, note
+from hypothesis import example, given, note
 from hypothesis import strategies as st
 
 from skorche.testing import Faults, Simulation, simulate
@@ -18,6 +18,22 @@ NO_FAULTS = Faults()
 CHANCES = st.sampled_from([0.0, 0.3])
 DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES)
 STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES)
+
+
+EARLY_LISTS = Graph(
+    sources=((0,) * 7 + ("none",) + (0,) * 9,),
+    nodes=(
+        Node(op="split", name="n0", inputs=(0,), outputs=(1, 2), rarity=2),
+        Node(op="batch", name="n1", inputs=(1,), outputs=(3,), size=2, fill=False, loose=True),
+        Node(op="batch", name="n2", inputs=(2,), outputs=(4,), fill=False, loose=True),
+        Node(op="merge", name="n3", inputs=(3, 4), outputs=(5,), loose=True),
+        Node(op="unbatch", name="n4", inputs=(5,), outputs=(6,), loose=True),
+    ),
+    ends={6: "item"},
+    in_order=frozenset(),
+    maxsizes={},
+)
+"""With seed 1 a list that was not full once left when all room was held for others."""
 
 
 def run(graph: Graph, seed: int, faults: Faults = NO_FAULTS) -> tuple[Built, Simulation]:
@@ -38,6 +54,7 @@ def told(labels: list[Label]) -> list[str]:
 
 
 @given(graph=graphs(), seed=SEEDS, faults=DEATHS)
+@example(graph=EARLY_LISTS, seed=1, faults=NO_FAULTS)
 def test_a_run_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
     meant = interpret(graph)
 
