@@ -185,7 +185,11 @@ def test_a_death_goes_to_the_queue_of_errors() -> None:
             skorche.TransferError,
             "an item cannot be unpickled in a worker: SystemE",
         ),
-        (fragile.Fragile("exit", "unpickled"), skorche.WorkerCrash, "died while it was unpickled (exit code 5)"),
+        (
+            fragile.Fragile("exit", "unpickled"),
+            skorche.WorkerCrash,
+            "(exit code 5) on the item Fragile(exit, unpickled) of task 'obey', while it was unpickled",
+        ),
         (
             fragile.Order("raise", "pickled"),
             skorche.TransferError,
@@ -196,7 +200,7 @@ def test_a_death_goes_to_the_queue_of_errors() -> None:
             skorche.TransferError,
             "a result cannot be pickled: Fragile(leave, pickled)",
         ),
-        (fragile.Order("exit", "pickled"), skorche.WorkerCrash, "died while its result was pickled (exit code 5)"),
+        (fragile.Order("exit", "pickled"), skorche.WorkerCrash, "of task 'obey', while its result was pickled"),
         (
             fragile.Order("raise", "unpickled"),
             skorche.TransferError,
