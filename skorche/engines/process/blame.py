@@ -86,7 +86,10 @@ def explain_crash(code: int, task: str, slot: Sequence[int], item: tuple[Any, ..
 
     `memory_kills`: processes that the system has killed meanwhile because memory ran out.
     """
-    moment = {READING: ", while it was unpickled", WRITING: ", while its result was pickled"}.get(slot[STEP], "")
+    moment = {
+        READING: ", while it was read and unpickled",
+        WRITING: ", while its result was pickled and written",
+    }.get(slot[STEP], "")
     where = f"on the item {SHORT.repr(item[0])} of task {task!r}{moment}" if item else f"at work for task {task!r}"
     what = f"a worker process died ({told_ending(code)}) {where}."
     if code != -signal.SIGKILL:

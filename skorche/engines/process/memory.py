@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-GROUPS = "/sys/fs/cgroup"
+MEMBERSHIP, GROUPS = "/proc/self/cgroup", "/sys/fs/cgroup"
 
 
 def resident_bytes() -> int:
@@ -36,7 +36,7 @@ def count_memory_kills() -> int:
 
 def _events_of_group() -> str:
     """Where the control group of this process counts such events, if there is one of version 2."""
-    with suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
+    with suppress(OSError), open(MEMBERSHIP, encoding="utf-8") as file:
         found = re.search(r"^0::(.*)$", file.read(), re.MULTILINE)
         if found:
             return f"{GROUPS}{found[1]}/memory.events"
