@@ -1,4 +1,4 @@
-"""When every item meets the same end the environment is broken, and the run stops and says so. Bad items do not do it."""
+"""When every item meets the same end the environment is broken, and the run stops and says so. Bad items do not."""
 
 import itertools
 import sys

@@ -122,8 +122,10 @@ def test_an_item_that_wants_more_memory_than_there_may_be_fails_as_any_other() -
         (0, "it was killed from outside, probably because memory ran out."),
         (
             2,
-            "it was killed from outside, probably because memory ran out: "
-            "the system says that it killed 2 for that since the run began.",
+            (
+                "it was killed from outside, probably because memory ran out: "
+                "the system says that it killed 2 for that since the run began."
+            ),
         ),
     ],
 )
