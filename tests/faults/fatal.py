@@ -36,18 +36,22 @@ def act(how: str) -> Any:
 
 
 class Bomb:
-    """Acts when it is pickled, when it is unpickled, or when it is thrown away in a process that is not its home."""
+    """Acts when it is pickled, when it is unpickled, or when it is thrown away in a process that is not its home.
 
-    def __init__(self, when: str, how: str, home: int) -> None:
-        self.when, self.how, self.home = when, how, home
+    The last leaves a line in a log.
+    """
+
+    def __init__(self, when: str, how: str, home: int, log: str) -> None:
+        self.when, self.how, self.home, self.log = when, how, home, log
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if self.when == "pickled":
             act(self.how)
-        return (act, (self.how,)) if self.when == "unpickled" else (Bomb, (self.when, self.how, self.home))
+        return (act, (self.how,)) if self.when == "unpickled" else (Bomb, (self.when, self.how, self.home, self.log))
 
     def __del__(self) -> None:
         if self.when == "thrown away" and os.getpid() != self.home:
+            note(os.getpid(), self.log)
             act(self.how)
 
     def __repr__(self) -> str:
@@ -66,6 +70,7 @@ class Order(NamedTuple):
     when: str
     how: str
     home: int
+    log: str
 
 
 class Obey(NamedTuple):
@@ -214,6 +219,6 @@ class DieLoading:
 
 
 def say(number: int) -> int:
-    """Prints on stderr."""
-    print("said by a worker", file=sys.stderr, flush=True)
+    """Says something on stderr, as C code does."""
+    os.write(2, b"said by a worker\n")
     return number

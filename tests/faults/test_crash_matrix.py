@@ -30,12 +30,13 @@ DIED = {
 ITEMS = 50
 
 
-def item_for(point: str, how: str) -> Any:
+def item_for(point: str, how: str, log: Path) -> Any:
     """What goes in to have it happen at this point."""
-    when = point.partition(" ")[2]
     if point == "call":
         return Call(how)
-    return Bomb(when, how, os.getpid()) if point.startswith("item") else Order(when, how, os.getpid())
+    what, _, when = point.partition(" ")
+    make = Bomb if what == "item" else Order
+    return make(when, how, os.getpid(), str(log))
 
 
 def run_with(item: Any, log: Path, idempotent: bool) -> tuple[skorche.Report, list[Any]]:
@@ -67,7 +68,7 @@ def check_innocents(report: skorche.Report, results: list[Any], log: Path, idemp
 def test_what_is_raised_on_the_way_fails_its_item_alone(
     tmp_path: Path, point: str, kind: type[Exception] | None, told: str, how: str, idempotent: bool
 ) -> None:
-    item = item_for(point, how)
+    item = item_for(point, how, tmp_path / "thrown away")
 
     report, results = run_with(item, tmp_path / "log", idempotent)
 
@@ -92,7 +93,7 @@ def test_what_is_raised_on_the_way_fails_its_item_alone(
 def test_what_ends_the_worker_on_the_way_fails_its_item_alone(
     tmp_path: Path, point: str, told: str, how: str, idempotent: bool
 ) -> None:
-    item = item_for(point, how)
+    item = item_for(point, how, tmp_path / "thrown away")
     ending, code = DIED[how]
 
     report, results = run_with(item, tmp_path / "log", idempotent)
@@ -116,8 +117,11 @@ def test_what_happens_when_the_worker_throws_it_away_costs_nothing(
     tmp_path: Path, point: str, how: str, idempotent: bool
 ) -> None:
     """Its result has left by then; a worker that dies of it is on no item, and is replaced."""
-    report, results = run_with(item_for(point, how), tmp_path / "log", idempotent)
+    item = item_for(point, how, tmp_path / "thrown away")
+
+    report, results = run_with(item, tmp_path / "log", idempotent)
 
     check_innocents(report, results, tmp_path / "log", idempotent)
     assert report.failures == ()
     assert [repr(one) for one in results if not isinstance(one, int)] == [f"Bomb(thrown away, {how})"]
+    assert effects(tmp_path / "thrown away") != []

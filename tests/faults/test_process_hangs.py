@@ -38,12 +38,12 @@ def test_a_task_that_hangs_in_c_and_ignores_signals_is_killed_with_its_children(
 
 
 def test_hangs_are_no_crashes_however_many_there_are_in_a_row(tmp_path: Path) -> None:
-    hanging = [HangInC(number, tmp_path / str(number)) for number in range(6)]
+    hanging = [HangInC(number, tmp_path / str(number)) for number in range(12)]
     with skorche.Pipeline("hanging") as pipeline:
         tasks = [skorche.task(engine="process", timeout=0.1)(one) for one in hanging]
         outs = [skorche.map(task, skorche.Queue(fixed_inputs=[number])) for number, task in enumerate(tasks)]
 
     report = pipeline.run(on_error="collect").wait()
 
-    assert [type(failure.error) for failure in report.failures] == [skorche.TaskTimeout] * 6
-    assert [out.flush() for out in outs] == [[]] * 6
+    assert [type(failure.error) for failure in report.failures] == [skorche.TaskTimeout] * 12
+    assert [out.flush() for out in outs] == [[]] * 12

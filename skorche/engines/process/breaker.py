@@ -16,8 +16,9 @@ from skorche.errors import EngineError, WorkerCrash, WorkerStartError
 from skorche.place import Place
 
 MOST_FAILED_STARTS = 3
-MOST_CRASHES = 5
-"""With many workers it is twice their number: whatever strikes all at once, twice, is still survived."""
+MOST_CRASHES = 10
+"""A folder of bad files is no broken environment, so it is not fewer; a start takes 20 ms, so it is soon told. With
+many workers it is twice their number: whatever strikes all at once, twice, is still survived."""
 
 
 class Breaker:
@@ -29,6 +30,7 @@ class Breaker:
         self._loads: Counter[int] = Counter()
         self._suspects: set[tuple[int, Place]] = set()
         self._unexplained = 0
+        self._said = ""
         self.deaths = 0
 
     @property
@@ -51,8 +53,9 @@ class Breaker:
         """
         self.deaths += 1
         self._starts += 1
+        self._said = said or self._said
         if self._starts >= MOST_FAILED_STARTS:
-            raise _cannot_start("could take an item", code, said)
+            raise _cannot_start("could take an item", code, self._said)
 
     def count_load(self, stage: int, task: str, code: int, said: str) -> None:
         """A worker died while it loaded the task of a stage.
@@ -62,8 +65,9 @@ class Breaker:
         """
         self.deaths += 1
         self._loads[stage] += 1
+        self._said = said or self._said
         if self._loads[stage] >= MOST_FAILED_STARTS:
-            raise _cannot_start(f"had loaded task {task!r}", code, said)
+            raise _cannot_start(f"had loaded task {task!r}", code, self._said)
 
     def count_crash(self, crash: WorkerCrash, suspect: tuple[int, Place] | None) -> None:
         """A worker died on an item of a stage, or on nothing that could be named.
@@ -87,7 +91,8 @@ class Breaker:
             f"{items + self._unexplained} worker processes in a row died, {where}, and nothing was finished in between"
             f" (the last: {told_ending(code)}).",
             "the environment is broken, not an item: memory, a limit of the system, or a library that all items need.",
-            "see what the workers printed on stderr, and call the task on one item in a Python of its own.",
+            "see what the workers printed on stderr, and call the task on one item in a Python of its own; "
+            "if these items are to blame after all, leave them out.",
         )
 
 
@@ -95,6 +100,6 @@ def _cannot_start(when: str, code: int, said: str) -> WorkerStartError:
     return WorkerStartError(
         f"{MOST_FAILED_STARTS} worker processes in a row died before they {when} ({told_ending(code)}).",
         "something in the environment, or in the module of a task, keeps workers from starting."
-        + (f" The last one said:\n{said}" if said else ""),
+        + (f" One of them said:\n{said}" if said else ""),
         "see what they printed on stderr; try `python -c 'import skorche'`, and to import the module of the task.",
     )
