@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from skorche.compile.plan import Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, EngineChoice, Graph, OnError
+from skorche.graph import SCOPE, EngineChoice, Graph, OnError, Recycling
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.batch import batch
@@ -125,12 +125,15 @@ class Pipeline:
         engine: EngineChoice = None,
         stall_timeout: float | None = STALL_TIMEOUT,
         progress: Literal["auto"] | bool = "auto",
+        max_items_per_worker: int | None = None,
+        max_worker_memory: int | str | None = None,
     ) -> Run[Report]:
         """Start, and return at once.
 
         `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and
         goes on; `max_failures` (items, or a share such as 0.05) implies "collect" and stops a hopeless run. A task's
-        own settings win over the run's. `engine` is for tasks that choose none.
+        own settings win over the run's. `engine` is for tasks that choose none. `max_items_per_worker` and
+        `max_worker_memory` (see `task`) are for tasks on worker processes that set no such limit; others have none.
 
         When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says
         what the run waits for. `progress` writes a line to stderr every five seconds; False writes none.
@@ -146,7 +149,8 @@ class Pipeline:
                 "wait for the run (or call shutdown()) first.",
             )
         policy = _policy(on_error, max_failures, stall_timeout)
-        plan = self.plan(engine=engine)
+        recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
+        plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling)
         sources, ends = self.graph.sources(), self.graph.ends()
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
         inputs = [_input(queue) for queue in sources]
@@ -261,10 +265,18 @@ def run(
     engine: EngineChoice = None,
     stall_timeout: float | None = STALL_TIMEOUT,
     progress: Literal["auto"] | bool = "auto",
+    max_items_per_worker: int | None = None,
+    max_worker_memory: int | str | None = None,
 ) -> Run[Report]:
     """Start the current pipeline, and return at once; see `Pipeline.run`."""
     return _current().run(
-        on_error=on_error, max_failures=max_failures, engine=engine, stall_timeout=stall_timeout, progress=progress
+        on_error=on_error,
+        max_failures=max_failures,
+        engine=engine,
+        stall_timeout=stall_timeout,
+        progress=progress,
+        max_items_per_worker=max_items_per_worker,
+        max_worker_memory=max_worker_memory,
     )
 
 

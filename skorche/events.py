@@ -83,3 +83,4 @@ class RunFinished(NamedTuple):
     nodes: Mapping[str, NodeTally]
     guarantees: tuple[str, ...] = ()
     error: BaseException | None = None
+    recycled: int = 0

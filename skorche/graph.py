@@ -7,6 +7,7 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Concatenate, Generic, Literal, NamedTuple, TypeVar, cast, overload
@@ -42,9 +43,12 @@ class TaskOptions(NamedTuple):
     idempotent: bool = True
     isolate: bool = False
     tag: str | None = None
+    max_items_per_worker: int | None = None
+    max_worker_memory: int | str | None = None
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""
+        Recycling.of("a task", self.max_items_per_worker, self.max_worker_memory)
         for name, fine, wanted in (
             ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
             ("retries", self.retries >= 0, "0 or more retries"),
@@ -53,9 +57,46 @@ class TaskOptions(NamedTuple):
             ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
         ):
             if not fine:
-                raise GraphError(
-                    f"a task was given {name}={getattr(self, name)!r}.", "it has no meaning.", f"give {wanted}."
-                )
+                raise _meaningless("a task", name, getattr(self, name), wanted)
+
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+
+
+class Recycling(NamedTuple):
+    """When a worker process is replaced: after so many items of a task, or above so many bytes of memory."""
+
+    items: int | None = None
+    memory_bytes: int | None = None
+
+    @classmethod
+    def of(cls, who: str, items: object, memory: object) -> Recycling:
+        """From the options of a task or a run; a size may be a text.
+
+        >>> Recycling.of("a task", 100, "1.5 GB")
+        Recycling(items=100, memory_bytes=1500000000)
+
+        Raises:
+            GraphError: a value has no meaning.
+        """
+        if items is not None and (type(items) is not int or items < 1):
+            raise _meaningless(who, "max_items_per_worker", items, "1 or more items, or None")
+        size = memory if type(memory) is int else _bytes_of(memory) if isinstance(memory, str) else 0
+        if memory is not None and size < 1:
+            raise _meaningless(who, "max_worker_memory", memory, "bytes, or a text such as '500MB' or '2GiB', or None")
+        return cls(items, size or None)
+
+
+def _bytes_of(text: str) -> int:
+    """A size in bytes; 0 if it is none. k, M, G and T are powers of 1000, with an i of 1024."""
+    found = SIZE.fullmatch(text.strip())
+    if found is None:
+        return 0
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
+
+
+def _meaningless(who: str, name: str, value: object, wanted: str) -> GraphError:
+    return GraphError(f"{who} was given {name}={value!r}.", "it has no meaning.", f"give {wanted}.")
 
 
 class Task(Generic[A_contra, B_co]):
@@ -152,6 +193,8 @@ def task(
     idempotent: bool = True,
     isolate: bool = False,
     tag: str | None = None,
+    max_items_per_worker: int | None = None,
+    max_worker_memory: int | str | None = None,
 ) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
 def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a function a task, with or without options. The function can still be called.
@@ -160,6 +203,10 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
     (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members).
+
+    For worker processes only: `max_items_per_worker` (a process that has done so many items of this task is replaced)
+    and `max_worker_memory` (so is one that has grown larger: bytes, or a text such as "500MB"). Nothing is lost by it,
+    and no item runs twice. A task that runs on threads is refused with them, unless `run(engine=...)` says so.
 
     >>> @task
     ... def double(number: int) -> int:

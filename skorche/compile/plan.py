@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
-from skorche.compile.fuse import Members, fuse
+from skorche.compile.fuse import IN_PROCESS, Members, fuse
 from skorche.compile.validate import validate
 from skorche.errors import GraphError
-from skorche.graph import Graph, Node, OnError
+from skorche.graph import Graph, Node, OnError, Recycling
 from skorche.kernel import Kernel, Regrouping, Step
 from skorche.queue import Queue
 
@@ -52,6 +52,7 @@ class StagePlan(NamedTuple):
     idempotent: bool
     edge: str
     maxsize: int | None
+    recycling: Recycling = Recycling()
 
 
 class GatherPlan(NamedTuple):
@@ -116,8 +117,14 @@ def _engine_name(engine: Any) -> str:
     return engine if isinstance(engine, str) else getattr(engine, "__name__", type(engine).__name__)
 
 
-def make_plan(graph: Graph, *, engine: Any = None, engines: Collection[str] = frozenset({"thread"})) -> Plan:
-    """Validate, fuse, freeze.
+def make_plan(
+    graph: Graph,
+    *,
+    engine: Any = None,
+    engines: Collection[str] = frozenset({"thread"}),
+    recycling: Recycling | None = None,
+) -> Plan:
+    """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own.
 
     Raises:
         GraphError: the graph cannot run; all findings at once.
@@ -125,15 +132,15 @@ def make_plan(graph: Graph, *, engine: Any = None, engines: Collection[str] = fr
     findings = validate(graph, engines, engine)
     if findings:
         raise GraphError.of(findings)
-    return _Planner(graph, engine).plan()
+    return _Planner(graph, engine, recycling or Recycling()).plan()
 
 
 class _Planner:
     """Numbers everything, then translates. Lives for one plan."""
 
-    def __init__(self, graph: Graph, engine: Any) -> None:
+    def __init__(self, graph: Graph, engine: Any, recycling: Recycling) -> None:
         self.graph = graph
-        self.run_engine = engine
+        self.run_engine, self.run_recycling = engine, recycling
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
         self.stages = fuse(graph, self._engine_of)
         self.gathers = [node for node in graph.nodes if node.regrouping is not None]
@@ -200,7 +207,16 @@ class _Planner:
             options.idempotent if options else True,
             f"{queue.name or 'the queue'} into {head.name}",
             queue.maxsize if id(queue) in self.graph.producers else None,
+            self._recycling(head, members.engine),
         )
+
+    def _recycling(self, head: Node, engine: Any) -> Recycling:
+        """The task's own limits, else the run's; none for an engine that has no processes to replace."""
+        if head.task is None or not isinstance(engine, str) or engine in IN_PROCESS:
+            return Recycling()
+        options, default = head.task.settings, self.run_recycling
+        own = Recycling.of(head.title, options.max_items_per_worker, options.max_worker_memory)
+        return Recycling(own.items or default.items, own.memory_bytes or default.memory_bytes)
 
     def _kernel(self, members: Members) -> tuple[Kernel, tuple[Destination, ...]]:
         step_of = {id(node.inputs[0]): step for step, node in enumerate(members.nodes) if step}

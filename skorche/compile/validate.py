@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from skorche.compile.fuse import IN_PROCESS
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
 from skorche.queue import Queue
@@ -24,6 +25,8 @@ def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[Gr
         findings += _consumed_iterator(source)
     for choice, chooser in [(run_engine, "run()"), *((_engine_of(node), node.title) for node in graph.nodes)]:
         findings += _unknown_engine(choice, chooser, engines)
+    for node in graph.nodes:
+        findings += _no_worker_to_replace(node, run_engine)
     return findings
 
 
@@ -50,6 +53,24 @@ def _unknown_engine(choice: Any, chooser: str, engines: Collection[str]) -> Iter
         f"{chooser} was given engine={shorten(choice)}.",
         f"the engines are {known}, a concurrent.futures.Executor, or a function that makes one.",
         nearest(choice, engines).rstrip() or "choose one of these.",
+    )
+
+
+def _no_worker_to_replace(node: Node, run_engine: Any) -> Iterator[GraphError]:
+    """Limits that a task sets for its workers must mean something, unless the run chose another engine for a while."""
+    engine = _engine_of(node) or (None if run_engine is not None else "thread")
+    given = [
+        f"{name}={value!r}"
+        for name in ("max_items_per_worker", "max_worker_memory")
+        if node.task is not None and (value := getattr(node.task.settings, name)) is not None
+    ]
+    if not given or engine is None or (isinstance(engine, str) and engine not in IN_PROCESS):
+        return
+    where = f"on engine {engine!r}" if isinstance(engine, str) else "in an executor, which has workers of its own"
+    yield GraphError(
+        f"{node.title} was given {' and '.join(given)}.",
+        f"it runs {where}: skorche has no worker process there that it could replace.",
+        "add engine='process', or leave it out.",
     )
 
 

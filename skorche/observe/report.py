@@ -20,7 +20,9 @@ class Report:
 
     Each admitted source item is counted once, by the worst end that anything made from it met:
     `admitted == delivered + filtered + failed + cancelled`. `rerun` counts items that ran again because a worker died
-    before their results had left it. `ok`: nothing failed unhandled, nothing was cancelled. `nodes` are by node name.
+    before their results had left it; `recycled` counts workers replaced because they had done so many items, or had
+    grown so large, as `max_items_per_worker` and `max_worker_memory` say. `ok`: nothing failed unhandled, nothing was
+    cancelled. `nodes` are by node name.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Report:
     failures: tuple[Failure, ...]
     nodes: Mapping[str, NodeTally]
     guarantees: tuple[str, ...]
+    recycled: int = 0
 
     @classmethod
     def of(cls, record: RunFinished) -> Report:
@@ -54,6 +57,7 @@ class Report:
             record.failures,
             record.nodes,
             record.guarantees,
+            record.recycled,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,6 +91,8 @@ class Report:
                 parts.append(f"{count} {name}")
         if self.abandoned_threads:
             parts.append(f"{self.abandoned_threads} threads abandoned")
+        if self.recycled:
+            parts.append(f"{self.recycled} workers recycled")
         return f"{self.name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
 
     def _table(self) -> str:

@@ -297,6 +297,7 @@ class Coordinator:
             nodes=self._tallies(),
             guarantees=tuple(dict.fromkeys(one for one in guarantees if one)),
             error=self.error,
+            recycled=scheduler.recycled,
         )
 
 

@@ -1,7 +1,7 @@
 """The protocol between the scheduler and what runs kernels. An engine knows no operator, no queue and no policy.
 
     scheduler ──submit(ticket, stage, chunk)──▶ engine          never blocks
-    scheduler ◀──Started | Done | Lost | Broken── engine        by `emit`, from threads of its own
+    scheduler ◀──Started | Done | Lost | ... ── engine          by `emit`, from threads of its own
 
 Every submitted ticket comes back exactly once, as `Done` or as `Lost`.
 """
@@ -62,13 +62,19 @@ class Started(NamedTuple):
     ticket: int
 
 
+class Recycled(NamedTuple):
+    """So many workers ended themselves in good order, to be replaced."""
+
+    workers: int
+
+
 class Broken(NamedTuple):
     """The engine cannot go on at all; the run fails with this error. It then gives all tickets back as `Lost`."""
 
     error: BaseException
 
 
-EngineEvent = Done | Lost | Started | Broken
+EngineEvent = Done | Lost | Started | Recycled | Broken
 Emit = Callable[[EngineEvent], None]
 
 

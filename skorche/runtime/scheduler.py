@@ -25,7 +25,7 @@ from skorche.runtime.audit import audit, stalled, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Command, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
-from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
@@ -49,7 +49,7 @@ class Scheduler:
         self.recovery = Recovery(self.books, policy or Policy(), Random(seed))
         self.error: BaseException | None = None
         self.finished = False
-        self.rerun = self.abandoned_threads = 0
+        self.rerun = self.abandoned_threads = self.recycled = 0
         self.flights: dict[int, Flight] = {}
         self._deadlines: list[tuple[float, int]] = []
         self._tickets = 0
@@ -102,12 +102,12 @@ class Scheduler:
                 heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
         elif isinstance(event, Taken):
             self.parts.outlets[event.end].read(event.count)
-        elif isinstance(event, Stop):
+        elif isinstance(event, Stop | Broken):
             self._stop(event.error)
-            if event.grace is not None:
+            if isinstance(event, Stop) and event.grace is not None:
                 heapq.heappush(self._deadlines, (now + event.grace, -1))
-        elif isinstance(event, Broken):
-            self._stop(event.error)
+        elif isinstance(event, Recycled):
+            self.recycled += event.workers
 
     # -- what comes back from engines -------------------------------------------------------------------------------
 

@@ -163,62 +163,7 @@ def test_a_death_goes_to_the_queue_of_errors() -> None:
     assert (out.flush(), report.ok) == ([0, 1, 3], True)
 
 
-# -- on the way there and back -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("item", "kind", "told"),
-    [
-        (
-            fragile.Fragile("raise", "pickled"),
-            skorche.TransferError,
-            "an item cannot be pickled: RuntimeError: not on my",
-        ),
-        (fragile.Fragile("leave", "pickled"), skorche.TransferError, "an item cannot be pickled: SystemExit: 0"),
-        (
-            fragile.Fragile("raise", "unpickled"),
-            skorche.TransferError,
-            "an item cannot be unpickled in a worker: Runtime",
-        ),
-        (
-            fragile.Fragile("leave", "unpickled"),
-            skorche.TransferError,
-            "an item cannot be unpickled in a worker: SystemE",
-        ),
-        (fragile.Fragile("exit", "unpickled"), skorche.WorkerCrash, "died while it was unpickled (exit code 5)"),
-        (
-            fragile.Order("raise", "pickled"),
-            skorche.TransferError,
-            "a result cannot be pickled: Fragile(raise, pickled)",
-        ),
-        (
-            fragile.Order("leave", "pickled"),
-            skorche.TransferError,
-            "a result cannot be pickled: Fragile(leave, pickled)",
-        ),
-        (fragile.Order("exit", "pickled"), skorche.WorkerCrash, "died while its result was pickled (exit code 5)"),
-        (
-            fragile.Order("raise", "unpickled"),
-            skorche.TransferError,
-            "a result cannot be unpickled: RuntimeError: not on",
-        ),
-        (fragile.Order("leave", "unpickled"), skorche.TransferError, "a result cannot be unpickled: SystemExit: 0"),
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("idempotent", [True, False])
-def test_an_object_that_makes_trouble_on_its_way_fails_alone(
-    item: Any, kind: type[Exception], told: str, idempotent: bool
-) -> None:
-    items = [*range(30), item, *range(30, 50)]
-
-    report, results = collect(fragile.obey, items, idempotent=idempotent, engine="process")
-
-    (failure,) = report.failures
-    assert results == list(range(50))
-    assert failure.item is item
-    assert type(failure.error) is kind
-    assert told in str(failure.error)
+# -- on the way there and back, all kinds at once; one by one in tests/faults/test_crash_matrix.py ---------------------
 
 
 def test_a_chunk_may_hold_troubles_of_all_kinds() -> None:

@@ -9,8 +9,10 @@ it was in a step                         the item it was on; those before it in 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
-from typing import NamedTuple
+from reprlib import Repr
+from typing import Any, NamedTuple
 
 from skorche.engines.process.worker import (
     ANY,
@@ -24,6 +26,11 @@ from skorche.engines.process.worker import (
     TICKET,
     WRITING,
 )
+from skorche.errors import WorkerCrash
+
+SHORT = Repr()
+"""How an item is told. It looks into large ones only so far: this is done in the thread that serves all workers."""
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 100
 
 
 class Verdict(NamedTuple):
@@ -60,6 +67,36 @@ def _judge_whole(items: Sequence[int]) -> Verdict:
     return Verdict(items[0]) if len(items) == 1 else Verdict(unclear=True)
 
 
-def told_where(slot: Sequence[int]) -> str:
-    """In which part of an item's way the worker was, for a message."""
-    return {READING: " while it was unpickled", WRITING: " while its result was pickled"}.get(slot[STEP], "")
+def told_ending(code: int) -> str:
+    """How a process ended, for a message.
+
+    >>> told_ending(3), told_ending(-9)
+    ('exit code 3', 'signal 9, SIGKILL')
+    """
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def explain_crash(code: int, task: str, slot: Sequence[int], item: tuple[Any, ...], memory_kills: int) -> WorkerCrash:
+    """What to tell of a death. `item` holds the one to blame, if there is one.
+
+    `memory_kills`: processes that the system has killed meanwhile because memory ran out.
+    """
+    moment = {
+        READING: ", while it was read and unpickled",
+        WRITING: ", while its result was pickled and written",
+    }.get(slot[STEP], "")
+    where = f"on the item {SHORT.repr(item[0])} of task {task!r}{moment}" if item else f"at work for task {task!r}"
+    what = f"a worker process died ({told_ending(code)}) {where}."
+    if code != -signal.SIGKILL:
+        why = "the task, or a library it calls, ended the process."
+        return WorkerCrash(what, why, "retries= tries again in a new process.", code)
+    why = "it was killed from outside, probably because memory ran out"
+    if memory_kills:
+        why += f": the system says that it killed {memory_kills} for that since the run began"
+    mend = "give it fewer workers or smaller items; max_worker_memory= replaces workers that have grown."
+    return WorkerCrash(what, f"{why}.", mend, code)

@@ -23,15 +23,16 @@ from threading import Thread, get_ident
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
-from skorche.engines.process.blame import judge, told_where
+from skorche.engines.process.blame import Verdict, explain_crash, judge
+from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker
 from skorche.engines.process.job import Job
 from skorche.engines.process.member import Member
-from skorche.engines.process.worker import LOADING, STEP
+from skorche.engines.process.memory import count_memory_kills
+from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Done, Emit, Lost, Started
+from skorche.runtime.engine import Broken, Done, Emit, Lost, Recycled, Started
 
-MOST_FAILED_STARTS = 3
 END_SECONDS = 5.0
 PULSE_SECONDS = 0.5
 """How often it is looked whether a worker has died whose pipe is still open: a child of it may hold that."""
@@ -50,7 +51,9 @@ class Hub:
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._closing = self._broken = False
-        self._failed_starts = self._first_workers = 0
+        self._breaker = Breaker(most)
+        self._first_workers = 0
+        self._has_started = False
         self._last_pulse = time.monotonic()
         self._thread = Thread(target=self._run, name="skorche processes")
 
@@ -88,8 +91,8 @@ class Hub:
 
     def _run(self) -> None:
         try:
-            for _ in range(self._first_workers):
-                self._hire()
+            self._memory_kills = count_memory_kills()
+            self._hire_first()
             while not self._closing:
                 self._assign()
                 self._turn()
@@ -127,6 +130,8 @@ class Hub:
         for member in self._members[:]:
             if member.process.has_ended:
                 self._serve(member, has_ended=True)
+            elif member.retired_at is not None and self._last_pulse > member.retired_at + END_SECONDS:
+                member.process.kill()  # a thread or a handler of the task keeps it from ending
 
     def _watch(self, member: Member) -> None:
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if member.outgoing else 0)
@@ -135,24 +140,45 @@ class Hub:
 
     def _handle(self, member: Member, message: wire.Frame) -> None:
         if message.kind == wire.READY:
-            member.ready = True
+            member.ready = self._has_started = True
+            self._hire_first()
         elif message.kind == wire.REFUSED:
             self._refuse(message)
         elif message.kind == wire.BEGUN:
             self._emit(Started(message.ticket))
         elif message.kind == wire.UNREADABLE:
             self._again(member.jobs.popleft())
+        elif message.kind == wire.RETIRED:
+            self._retire(member, message)
         else:
-            self._failed_starts = 0
-            member.jobs[0].frames.append(message)
+            self._take(member, message)
             if message.kind == wire.END:
-                self._complete(member.jobs.popleft())
+                self._settle(member.jobs.popleft())
 
-    def _complete(self, job: Job) -> None:
+    def _take(self, member: Member, results: wire.Frame) -> None:
+        """Results of the job that a worker is on."""
+        member.tried = True
+        member.jobs[0].frames.append(results)
+        if self._breaker.deaths:
+            self._breaker.finish(member.jobs[0].stage.number)
+
+    def _retire(self, member: Member, message: wire.Frame) -> None:
+        """A worker has done enough and ends itself; what it has left undone is done by others."""
+        if message.body:
+            self._take(member, message)
+        member.dismissed, member.retired_at = True, time.monotonic()
+        self._emit(Recycled(1))
+        while member.jobs:
+            self._settle(member.jobs.pop())  # the last first, so that they stand in line as before
+
+    def _settle(self, job: Job) -> None:
+        """A worker has done with a job: it is complete, or the rest of it is for another worker."""
         again = job.absorb()
         if again:
             job.outcome.rerun += len(again)
             self._again(job)
+        elif job.left:
+            self._return(job)
         else:
             self._give_back(job.done())
 
@@ -164,8 +190,10 @@ class Hub:
     def _refuse(self, message: wire.Frame) -> None:
         stage = self._stages[message.ticket]
         cause = load_error(message.body)
+        if isinstance(cause, WorkerStartError):
+            raise cause
         raise WorkerStartError(
-            f"a worker process cannot load {stage.edge.rpartition(' into ')[2]!r}: {text_of(cause)}",
+            f"a worker process cannot load {_task_of(stage)!r}: {text_of(cause)}",
             "the function, or a module it needs, cannot be imported there.",
             "check that its module can be imported from sys.path without side effects that fail.",
         ) from cause
@@ -211,18 +239,32 @@ class Hub:
         """An idle worker while the stage may use one more; else one that works for the stage and has none ahead."""
         busy = [member for member in self._members if member.jobs and member.jobs[0].stage is stage]
         if len(busy) < stage.workers:
-            idle = next((member for member in self._members if not member.jobs and not member.killed), None)
+            idle = next((member for member in self._members if not member.jobs and not member.dismissed), None)
             if idle is not None:
                 return idle
-            if len(self._members) < self._most:
+            if self._may_hire():
                 return self._hire()
         if stage.timeout is not None or job.careful:
             return None
-        return next((one for one in busy if len(one.jobs) == 1 and not one.jobs[0].careful and not one.killed), None)
+        return next((one for one in busy if len(one.jobs) == 1 and not one.jobs[0].careful and not one.dismissed), None)
+
+    def _hire_first(self) -> None:
+        """The workers to begin with; most of them only when one has shown that they can start."""
+        while len(self._members) < self._first_workers and self._may_hire():
+            self._hire()
+
+    def _may_hire(self) -> bool:
+        """Whether there may be one more. Where workers die as they start no more are started than it takes to know."""
+        failed = self._breaker.failed_starts
+        if failed or not self._has_started:
+            most = MOST_FAILED_STARTS if failed else MOST_FAILED_STARTS - 1
+            if failed + sum([member.is_starting for member in self._members]) >= most:
+                return False
+        return sum([not member.dismissed for member in self._members]) < self._most
 
     def _hire(self) -> Member:
         try:
-            member = Member()
+            member = Member(keep_stderr=self._breaker.failed_starts > 0)
         except OSError as error:
             raise WorkerStartError(
                 f"a worker process cannot be started: {text_of(error)}",
@@ -241,7 +283,9 @@ class Hub:
         number = job.stage.number
         if number not in member.stages:
             member.stages.add(number)
-            member.queue(wire.frame(wire.STAGE, number, self._kernels[number]))
+            limits = job.stage.recycling
+            kernel = self._kernels[number]
+            member.queue(wire.frame(wire.STAGE, number, kernel, limits.items or 0, limits.memory_bytes or 0))
         member.queue(request)
         member.jobs.append(job)
         member.write()
@@ -260,7 +304,7 @@ class Hub:
         for member in self._members:
             for job in member.jobs:
                 if job.ticket == ticket:
-                    job.stopped = member.killed = True
+                    job.stopped = member.dismissed = True
                     member.process.kill()
                     return
 
@@ -270,24 +314,46 @@ class Hub:
         self._members.remove(member)
         member.save_spooled()
         slot = list(member.process.slot)
-        code = member.process.bury()
-        if member.jobs:
-            self._blame(member.jobs.popleft(), slot, code)
-        for job in reversed(member.jobs):
-            self._return(job)
-        if not member.killed and (not member.ready or slot[STEP] == LOADING):
-            self._failed_starts += 1
-            if self._failed_starts >= MOST_FAILED_STARTS:
-                raise _cannot_start(code)
+        code, said = member.process.bury()
+        job = member.jobs.popleft() if member.jobs else None
+        for waiting in reversed(member.jobs):
+            self._return(waiting)
+        if job is not None and member.ready and slot[STEP] != LOADING:
+            self._blame(job, slot, code)
+        else:
+            if job is not None:
+                self._return(job)
+            if not member.dismissed:
+                self._count_start(member, slot, code, said)
 
     def _blame(self, job: Job, slot: list[int], code: int) -> None:
+        """A worker has died with a job that it had begun."""
+        if job.frames and self._breaker.deaths:
+            self._breaker.finish(job.stage.number)
         job.outcome.rerun += len(job.absorb())
         verdict = judge(job.ticket, job.left, slot)
-        if verdict.unclear and not job.stopped:
+        stopped = job.stopped
+        crash = _given_up() if stopped else self._explain(job, verdict, slot, code)
+        suspect = None if verdict.suspect is None else (job.stage.number, job.chunk.places[verdict.suspect])
+        if verdict.unclear and not stopped:
             job.outcome.rerun += verdict.rerun
             self._again(job)
         else:
-            self._give_back(job.lost(_crash(code, told_where(slot)), verdict.suspect, verdict.rerun))
+            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun))
+        if not stopped:
+            self._breaker.count_crash(crash, suspect)
+
+    def _explain(self, job: Job, verdict: Verdict, slot: list[int], code: int) -> WorkerCrash:
+        item = () if verdict.suspect is None else (job.chunk.items[verdict.suspect],)
+        kills = count_memory_kills() - self._memory_kills if code == -signal.SIGKILL else 0
+        return explain_crash(code, _task_of(job.stage), slot, item, kills)
+
+    def _count_start(self, member: Member, slot: list[int], code: int, said: str) -> None:
+        """A worker has died before its first item, or idle: then it could start."""
+        if not member.ready:
+            self._breaker.count_start(code, said)
+        elif slot[STEP] == LOADING:
+            self._breaker.count_load(slot[TICKET], _task_of(self._stages[slot[TICKET]]), code, said)
 
     def _return(self, job: Job) -> None:
         """It waits for another worker, first in line."""
@@ -309,34 +375,9 @@ class Hub:
         self._members.clear()
 
 
+def _task_of(stage: StagePlan) -> str:
+    return stage.edge.rpartition(" into ")[2]
+
+
 def _given_up() -> WorkerCrash:
     return WorkerCrash("the item was given up.")
-
-
-def _cannot_start(code: int) -> WorkerStartError:
-    return WorkerStartError(
-        f"{MOST_FAILED_STARTS} worker processes in a row died before they could take an item ({_ending(code)}).",
-        "something in the environment, or in the module of a task, keeps workers from starting.",
-        "see what they printed on stderr; try `python -c 'import skorche'`, and to import the module of the task.",
-    )
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code}, {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"
-
-
-def _crash(code: int, where: str) -> WorkerCrash:
-    killed = code == -signal.SIGKILL
-    return WorkerCrash(
-        f"a worker process died{where} ({_ending(code)}).",
-        "it was killed from outside, probably because memory ran out."
-        if killed
-        else "the task, or a library it calls, ended the process.",
-        "give it fewer workers or smaller items." if killed else "retries= tries again in a new process.",
-        exit_code=code,
-    )

@@ -16,21 +16,24 @@ import sys
 import tempfile
 from contextlib import suppress
 from mmap import mmap
+from typing import IO
 
 from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent})"
+    "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent}, {stderr})"
 )
+MOST_SAID_BYTES = 2000
 BURIAL_SECONDS = 1.0
 """A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
 
 
 class WorkerProcess:
-    """A worker, seen from its parent."""
+    """A worker, seen from its parent. `keep_stderr`: what it prints until it has loaded a task is kept, to be told."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_stderr: bool = False) -> None:
+        self._stderr: IO[bytes] | None = None
         here, there = socket.socketpair()
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SHARED_BYTES)
@@ -39,7 +42,9 @@ class WorkerProcess:
             self.slot = self._view.cast("q")
             self.slot[1] = -1
             try:
-                self._process = _start(there.fileno(), file.fileno())
+                if keep_stderr:
+                    self._stderr = tempfile.TemporaryFile(prefix="skorche-stderr-")  # noqa: SIM115  (_release ends it)
+                self._process = _start(there.fileno(), file.fileno(), self._stderr)
             except BaseException:
                 self._release()
                 raise
@@ -55,6 +60,15 @@ class WorkerProcess:
     def spooled(self) -> bytes:
         """The results that had left the worker, and were not sent yet."""
         return self._map[SLOT_BYTES : SLOT_BYTES + self.slot[SPOOLED]]
+
+    @property
+    def said(self) -> str:
+        """The end of what was kept of its stderr."""
+        if self._stderr is None:
+            return ""
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - MOST_SAID_BYTES))
+        return self._stderr.read().decode(errors="replace").rstrip()
 
     @property
     def has_ended(self) -> bool:
@@ -99,25 +113,38 @@ class WorkerProcess:
         finally:
             os.close(ending)
 
-    def bury(self) -> int:
-        """Give the exit code of a process that has died, and end the children it leaves."""
+    def bury(self) -> tuple[int, str]:
+        """Give the exit code of a process that has died, and what it said; end the children it leaves."""
+        said = self.said
         code = self.finish(BURIAL_SECONDS)
         self.kill()
-        return code
+        return code, said
 
     def _release(self) -> None:
+        if self._stderr is not None:
+            self._stderr.close()
         self.slot.release()
         self._view.release()
         self._map.close()
 
 
-def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:
+def _start(channel: int, slot: int, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
-    code = _BOOT.format(path=path, argv=list(sys.argv), channel=channel, slot=slot, parent=os.getpid())
+    real = -1 if stderr is None else os.dup(2)  # the worker takes it back when it has loaded a task
+    try:
+        numbers = {"channel": channel, "slot": slot, "parent": os.getpid(), "stderr": real}
+        return _launch(_BOOT.format(path=path, argv=list(sys.argv), **numbers), (channel, slot, real), stderr)
+    finally:
+        if real >= 0:
+            os.close(real)
+
+
+def _launch(code: str, files: tuple[int, ...], stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return subprocess.Popen(
         [sys.executable, *flags, "-c", code],
         stdin=subprocess.DEVNULL,
-        pass_fds=(channel, slot),
+        stderr=stderr,
+        pass_fds=[file for file in files if file >= 0],
         start_new_session=True,
     )

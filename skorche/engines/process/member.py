@@ -8,6 +8,7 @@ from itertools import islice
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
+from skorche.engines.process.worker import IDLE, LOADING, STEP
 
 READ_BYTES = 1 << 18
 MOST_PARTS = 64
@@ -15,16 +16,26 @@ MOST_PARTS = 64
 
 
 class Member:
-    """A worker with the jobs it was given; the first is the one it works on."""
+    """A worker with the jobs it was given; the first is the one it works on.
 
-    def __init__(self) -> None:
-        self.process = WorkerProcess()
+    `tried`: it has come as far as an item. `dismissed`: it is about to end, and gets no more jobs.
+    """
+
+    def __init__(self, keep_stderr: bool = False) -> None:
+        self.process = WorkerProcess(keep_stderr)
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
         self.incoming = bytearray()
-        self.ready = False
-        self.killed = False
+        self.ready = self.tried = False
+        self.dismissed = False
+        self.retired_at: float | None = None
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it has yet to show that a worker can start and load a task."""
+        loading = bool(self.jobs) and not self.tried and self.process.slot[STEP] in (IDLE, LOADING)
+        return loading or not self.ready
 
     def queue(self, parts: list[bytes]) -> None:
         """Put bytes in line for this worker."""

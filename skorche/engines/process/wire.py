@@ -14,7 +14,9 @@ HEADER = struct.Struct("<QBQqq")
 # to a worker
 STAGE, WORK = 1, 2
 # from a worker
-READY, BEGUN, PART, END, UNREADABLE, REFUSED = 11, 12, 13, 14, 15, 16
+READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED = 11, 12, 13, 14, 15, 16, 17
+# A STAGE carries, where others have indices, after how many items and above how many bytes a worker retires (0: never).
+# RETIRED is like PART, but the worker takes no more: neither the rest of the chunk nor another.
 
 
 class Work(NamedTuple):

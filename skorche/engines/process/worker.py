@@ -5,13 +5,15 @@
 A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
 memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
 behind it keeps the results of slices until the chunk's last one, so that the parent need not wake for each. The parent
-reads both when the worker has died. A worker ignores Ctrl-C, ends when the pipe ends, and watches its parent.
+reads both when the worker has died. A worker ignores Ctrl-C, ends when the pipe ends, and watches its parent. It also
+ends when it has done enough: so many items of a task, or when it has grown too large.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,9 +21,23 @@ from mmap import mmap
 from threading import Thread
 from typing import Any, NamedTuple
 
-from skorche.engines.process.wire import BEGUN, END, HEADER, PART, READY, REFUSED, STAGE, UNREADABLE, Work, frame
+from skorche.engines.process.memory import resident_bytes
+from skorche.engines.process.wire import (
+    BEGUN,
+    END,
+    HEADER,
+    PART,
+    READY,
+    REFUSED,
+    RETIRED,
+    STAGE,
+    UNREADABLE,
+    Frame,
+    Work,
+    frame,
+)
 from skorche.engines.transfer import dump_error, encode, loads
-from skorche.errors import TransferError, text_of
+from skorche.errors import TransferError, WorkerStartError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 
 SLICE_SECONDS = 0.001
@@ -41,8 +57,8 @@ FINE_SLICE = 1000
 take as long as the item. When the worker dies there, the slice is done again one by one."""
 
 
-def main(channel: int, slot: int, parent: int) -> None:
-    """Serve until the parent ends the pipe, or dies."""
+def main(channel: int, slot: int, parent: int, stderr: int = -1) -> None:
+    """Serve until the parent ends the pipe, or dies. `stderr`: the real one, while what is printed is kept."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for file in (channel, slot):
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
@@ -50,8 +66,8 @@ def main(channel: int, slot: int, parent: int) -> None:
     with mmap(slot, SHARED_BYTES) as shared, memoryview(shared) as view:
         os.close(slot)
         with view[:SLOT_BYTES].cast("q") as numbers, view[SLOT_BYTES:] as spool, suppress(ConnectionError):
-            _Worker(channel, numbers, spool).serve()  # until the parent is gone, or wants no more
-    os.close(channel)
+            _Worker(channel, numbers, spool, stderr).serve()  # until the parent is gone, or wants no more
+    # The pipe stays open: its end tells the parent that this process has ended, which then need not wait for it.
 
 
 def _watch_parent(parent: int) -> None:
@@ -65,14 +81,20 @@ def _watch_parent(parent: int) -> None:
 
 
 class _Stage:
-    """A stage's kernel, and the slice that fits its measured cost."""
+    """A stage's kernel, the slice that fits its measured cost, and when this process has done enough for it."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, most_items: int, most_bytes: int) -> None:
         self.kernel = kernel
         self._slice = 1
+        self.items_left = most_items or sys.maxsize
+        self.most_bytes = most_bytes
+
+    @property
+    def is_bloated(self) -> bool:
+        return bool(self.most_bytes) and resident_bytes() > self.most_bytes
 
     def slice(self, single: bool) -> int:
-        return 1 if single else self._slice
+        return min(1 if single else self._slice, self.items_left)
 
     def learn(self, count: int, seconds: float) -> None:
         wanted = max(1, int(SLICE_SECONDS * count / max(seconds, 1e-9)))
@@ -89,44 +111,70 @@ class _Job(NamedTuple):
 
 
 class _Worker:
-    def __init__(self, channel: int, slot: memoryview, spool: memoryview) -> None:
-        self._channel, self._slot, self._spool = channel, slot, spool
+    def __init__(self, channel: int, slot: memoryview, spool: memoryview, stderr: int) -> None:
+        self._channel, self._slot, self._spool, self._stderr = channel, slot, spool, stderr
         self._stages: dict[int, _Stage] = {}
 
     def serve(self) -> None:
         self._send(frame(READY, 0, b""))
         while (message := self._receive()) is not None:
-            kind, ticket, body = message
-            if kind == STAGE:
-                self._load_stage(ticket, body)
+            stage = None
+            if message.kind == STAGE:
+                self._load_stage(message)
             else:
-                self._work(ticket, body)
+                stage = self._work(message.ticket, message.body)
             self._slot[STEP] = IDLE
-            del message, body  # an idle worker must not keep items alive
+            del message  # an idle worker must not keep items alive
+            if stage is not None and self._retires(stage):
+                return
 
-    def _load_stage(self, number: int, body: bytes) -> None:
+    def _load_stage(self, message: Frame) -> None:
         try:
-            self._stages[number] = _Stage(loads(body))
+            stage = _Stage(loads(message.body), message.first, message.last)
+            if not self._stages and stage.is_bloated:
+                raise _never_small_enough(stage.most_bytes)
+            self._stages[message.ticket] = stage
         except BaseException as error:  # noqa: BLE001  (a module that fails to import must be told, not hung on)
-            self._send(frame(REFUSED, number, dump_error(error)))
+            self._send(frame(REFUSED, message.ticket, dump_error(error)))
+        self._give_stderr_back()
 
-    def _work(self, ticket: int, body: bytes) -> None:
+    def _give_stderr_back(self) -> None:
+        """What was kept goes where it belongs, and all that follows with it."""
+        if self._stderr < 0:
+            return
+        kept = os.pread(2, 1 << 20, 0)
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
+        self._stderr = -1
+        os.write(2, kept)
+
+    def _retires(self, stage: _Stage) -> bool:
+        """Whether this process has done enough. With its last item it has said so already."""
+        if stage.items_left and stage.is_bloated:
+            self._send(frame(RETIRED, 0, b""))
+            return True
+        return not stage.items_left
+
+    def _work(self, ticket: int, body: bytes) -> _Stage | None:
+        """Work on a chunk; gives its stage."""
         work, payload = loads(body)
-        if work.stage not in self._stages:
-            return  # it was refused, which ends the run
+        stage = self._stages.get(work.stage)
+        if stage is None:
+            return None  # it was refused, which ends the run
         if work.timed:
             self._send(frame(BEGUN, ticket, b""))
         try:
             items: Sequence[Any] = payload if work.careful else loads(payload)
         except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
             self._send(frame(UNREADABLE, ticket, dump_error(error)))
-            return
+            return stage
         indices = range(len(items)) if work.indices is None else work.indices
         job = _Job(ticket, work, items, indices)
         self._slot[STEP] = IDLE
         start = 0
-        while start < len(items):
+        while start < len(items) and stage.items_left:
             start = self._slice(job, start)
+        return stage
 
     def _slice(self, job: _Job, start: int) -> int:
         """Work on the next slice and send its results; gives where the one after it starts."""
@@ -144,9 +192,10 @@ class _Worker:
             outcome = stage.kernel.run(items, indices, job.work.entry, self._slot if fine else None)
             stage.learn(stop - start, time.perf_counter() - began)
         self._slot[STEP] = WRITING
-        is_last = stop == len(job.items)
+        stage.items_left -= stop - start
+        kind = RETIRED if not stage.items_left else END if stop == len(job.items) else PART
         body = encode(outcome, stage.kernel)
-        self._leave(frame(END if is_last else PART, job.ticket, body, indices[0], indices[-1]), is_last)
+        self._leave(frame(kind, job.ticket, body, indices[0], indices[-1]), kind != PART)
         self._slot[STEP] = IDLE
         return stop
 
@@ -184,15 +233,15 @@ class _Worker:
             while view:
                 view = view[os.write(self._channel, view) :]
 
-    def _receive(self) -> tuple[int, int, bytes] | None:
+    def _receive(self) -> Frame | None:
         header = self._read(HEADER.size)
         if header is None:
             return None
-        length, kind, ticket, _, _ = HEADER.unpack(header)
+        length, kind, ticket, first, last = HEADER.unpack(header)
         self._slot[INDEX], self._slot[TICKET] = NONE, ticket
         self._slot[STEP] = LOADING if kind == STAGE else READING
         body = self._read(length)
-        return None if body is None else (kind, ticket, body)
+        return None if body is None else Frame(kind, ticket, first, last, body)
 
     def _read(self, count: int) -> bytes | None:
         if not count:
@@ -208,3 +257,11 @@ class _Worker:
                 return None
             got += more
         return bytes(buffer) if count <= HEADER.size else buffer  # type: ignore[return-value]  # as good to loads()
+
+
+def _never_small_enough(most_bytes: int) -> WorkerStartError:
+    return WorkerStartError(
+        f"max_worker_memory is {most_bytes / 1e6:.0f} MB, but a worker has {resident_bytes() / 1e6:.0f} MB already.",
+        "that is what it takes to load the task, before the first item.",
+        "give max_worker_memory= a good deal more than that.",
+    )
