@@ -201,3 +201,27 @@ class InternalError(SkorcheError):
 
     def __init__(self, what: str, why: str = "", mend: str = "This is a bug in skorche: please report it.") -> None:
         super().__init__(what, why, mend)
+
+
+def ordinary(error: BaseException) -> Exception:
+    """What a task has raised, as it may go on: the error itself, or a `TaskError` in its place.
+
+    In place of one that would end a program or an iteration, and of one that cannot even be asked for its notes.
+    """
+    try:
+        getattr(error, "__notes__", None), error.__traceback__, error.__cause__, error.__context__
+    except Exception as problem:  # noqa: BLE001  (whatever its class does: the item fails, and nothing else)
+        return TaskError(
+            f"a task raised {text_of(error)}",
+            f"it stands for an exception that cannot be asked for what it carries: {text_of(problem)}",
+            "see what its class does to attributes.",
+        )
+    if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration)):
+        return error
+    wrapped = TaskError(
+        f"a task raised {shorten(error)}.",
+        "it is no ordinary exception, and must neither end the program nor an iteration.",
+        "raise an ordinary exception to fail an item; to leave one out, use filter.",
+    )
+    wrapped.__cause__ = error
+    return wrapped

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from time import perf_counter, thread_time
+from types import TracebackType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from skorche.errors import TaskError, shorten
+from skorche.errors import ordinary, text_of
 from skorche.place import join
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
@@ -141,7 +142,7 @@ class Record:
 
     def fail(self, path: Path, item: Item, error: BaseException) -> None:
         """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
-        self.troubles.append(Trouble(self.step, path, item, _ordinary(error), describe(error)))
+        self.troubles.append(Trouble(self.step, path, item, ordinary(error), describe(error)))
 
     def give_up(
         self, branches: int, items: Sequence[Item], paths: Paths, error: BaseException
@@ -200,32 +201,28 @@ class Record:
         return advance
 
 
-def _ordinary(error: BaseException) -> Exception:
-    """The error itself, or a `TaskError` because of it if it would end a program or an iteration."""
-    if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration)):
-        return error
-    wrapped = TaskError(
-        f"a task raised {shorten(error)}.",
-        "it is no ordinary exception, and must neither end the program nor an iteration.",
-        "raise an ordinary exception to fail an item; to leave one out, use filter.",
-    )
-    wrapped.__cause__ = error
-    return wrapped
-
-
 def _trimmed(error: BaseException) -> BaseException:
     """The error with its traceback starting in the user's code, not in the kernel."""
-    traceback = error.__traceback__
+    traceback = _traceback_of(error)
     while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
         traceback = traceback.tb_next
-    return error.with_traceback(traceback)
+    return BaseException.with_traceback(error, traceback)
+
+
+def _traceback_of(error: BaseException) -> TracebackType | None:
+    """Its traceback, whatever its class does to attributes."""
+    traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
+    return traceback
 
 
 def describe(error: BaseException) -> str:
-    """The traceback's text, as Python would print it."""
-    from traceback import format_exception  # 8 ms to import: only failures need it
+    """The traceback's text, as Python would print it; never raises."""
+    from traceback import format_exception, format_tb  # 8 ms to import: only failures need it
 
-    return "".join(format_exception(error)).rstrip()
+    try:
+        return "".join(format_exception(error)).rstrip()
+    except Exception:  # noqa: BLE001  (its class has a __bool__ that raises, say: Python could not print it either)
+        return "".join(["Traceback (most recent call last):\n", *format_tb(_traceback_of(error)), text_of(error)])
 
 
 class Work(Protocol):

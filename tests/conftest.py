@@ -1,4 +1,4 @@
-"""What all tests share: a clean default pipeline, errors told without line numbers, and how hard the laws are tried.
+"""What all tests share: nothing left behind, a clean default pipeline, errors without line numbers, how hard to try.
 
 `--hypothesis-profile=fuzz` (what `make fuzz` says) tries each law on many more graphs.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from leaks import _own_temporary_folder, nothing_is_left  # noqa: F401  (fixtures: imported, they are for all tests)
 
 import skorche
 
@@ -25,7 +26,7 @@ settings.load_profile("ci")
 
 
 @pytest.fixture(autouse=True)
-def _clean_default_pipeline() -> Iterator[None]:
+def _clean_default_pipeline(nothing_is_left: None) -> Iterator[None]:  # noqa: F811  (the fixture of that name)
     skorche.init()
     yield
     skorche.init()

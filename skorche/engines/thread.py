@@ -16,9 +16,9 @@ from threading import Lock, Thread, current_thread
 from typing import Literal
 
 from skorche.compile.plan import StagePlan
-from skorche.errors import TaskTimeout
+from skorche.errors import InternalError, TaskTimeout, text_of
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Capabilities, Done, Emit, Lost, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Started
 
 HURRY_SECONDS = 5.0
 
@@ -91,6 +91,12 @@ class _Pool:
             self._grow()
 
     def _serve(self) -> None:
+        try:
+            self._work_off()
+        except BaseException as error:  # noqa: BLE001  (a kernel does not raise; if it does, nobody may wait for it)
+            self._give_up(error)
+
+    def _work_off(self) -> None:
         me, run, timed = current_thread(), self._stage.kernel.run, self._stage.timeout is not None
         self._has_grown()
         while (work := self._work.get()) is not None:
@@ -109,6 +115,17 @@ class _Pool:
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
+
+    def _give_up(self, error: BaseException) -> None:
+        """This thread cannot go on: the run ends, and what it was on comes back."""
+        problem = InternalError(f"a thread of the thread engine failed with {text_of(error)}")
+        problem.__cause__ = error
+        self._emit(Broken(problem))
+        with self._lock:
+            ours = [ticket for ticket, thread in self._working.items() if thread is current_thread()]
+            lost = [(ticket, self._chunks.pop(ticket)) for ticket in ours if self._working.pop(ticket)]
+        for ticket, chunk in lost:
+            self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
 
     def _begin(self, ticket: int, thread: Thread) -> bool:
         """Whether the ticket is still wanted: from now on this thread works on it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
@@ -62,8 +62,30 @@ def dump_error(error: BaseException) -> bytes:
         data, whole = _dump_alone(one)
         members = one.exceptions if whole and isinstance(one, BaseExceptionGroup) else ()
         linked = [links.number(other) for other in (one.__cause__, one.__context__, *members)]
-        told.append((data, *linked[:2], one.__suppress_context__, linked[2:]))
+        told.append((data, tuple(_Account.of(one)), *linked[:2], one.__suppress_context__, linked[2:]))
     return pickle.dumps(told, PROTOCOL)
+
+
+class _Account(NamedTuple):
+    """An exception in words, for when it cannot be had."""
+
+    text: str
+    notes: list[str]
+
+    @classmethod
+    def of(cls, error: BaseException) -> _Account:
+        notes = getattr(error, "__notes__", ())
+        texts = [note if isinstance(note, str) else shorten(note) for note in notes] if isinstance(notes, list) else []
+        return cls(f"{type(error).__module__}.{text_of(error)}", texts)
+
+    def stand_in(self, why: str) -> RemoteError:
+        """What stands in its place."""
+        error = RemoteError(
+            self.text, why, "see the traceback in the failure; give the exception a __reduce__ to get it itself."
+        )
+        for note in self.notes:
+            error.add_note(note)
+        return error
 
 
 class _Links:
@@ -137,36 +159,32 @@ def _built_in(kind: type[BaseException]) -> type[BaseException]:
 
 
 def _dump_text(error: BaseException) -> bytes:
-    stand_in = RemoteError(
-        f"{type(error).__module__}.{text_of(error)}",
-        "this exception cannot be pickled or rebuilt, so its text stands for it.",
-        "see the traceback in the failure; give the exception a __reduce__ to get it itself.",
-    )
-    for note in getattr(error, "__notes__", ()):
-        stand_in.add_note(str(note))
+    stand_in = _Account.of(error).stand_in("this exception cannot be pickled or rebuilt, so its text stands for it.")
     return pickle.dumps(stand_in, PROTOCOL)
 
 
 def load_error(data: bytes) -> BaseException:
     """The exception again; what cannot be rebuilt here is told by a `RemoteError`."""
     told = pickle.loads(data)
-    errors = [_load_alone(one[0]) for one in told]
+    errors = [_load_alone(data, _Account(*account)) for data, account, *_ in told]
     for group, (*_, members) in zip(errors, told, strict=True):
         for number, member in zip(members, getattr(group, "exceptions", ()), strict=False):
             if number is not None:
                 errors[number] = member
-    for error, (_, cause, context, suppress, _) in zip(errors, told, strict=True):
+    for error, (_, _, cause, context, suppress, _) in zip(errors, told, strict=True):
         error.__cause__ = None if cause is None else errors[cause]
         error.__context__ = None if context is None else errors[context]
         error.__suppress_context__ = suppress
     return errors[0]
 
 
-def _load_alone(data: bytes) -> BaseException:
+def _load_alone(data: bytes, account: _Account) -> BaseException:
     try:
         error: BaseException = loads(data)
     except BaseException as problem:  # noqa: BLE001  (rebuilt in the worker, but not here)
-        error = RemoteError(f"an exception cannot be rebuilt: {text_of(problem)}")
+        error = account.stand_in(
+            f"this exception could not be rebuilt here, so its text stands for it: {text_of(problem)}"
+        )
     return error
 
 

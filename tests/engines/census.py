@@ -1,59 +1,81 @@
-"""What this process holds: threads, processes and open files. What a run leaves behind is seen by counting twice.
+"""What this process holds: threads, processes, open files, shared memory, temporary files. Count twice to see a leak.
 
 Excepted are the resource trackers of loky and multiprocessing, by identity: each lives as long as this process.
 """
 
 import gc
 import multiprocessing
-import multiprocessing.resource_tracker
 import os
+import sys
+import tempfile
 import threading
+import traceback
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
-
-import loky.backend.resource_tracker
 
 from .waiting import holds_within
 
 FAMILY = ("SKORCHE_TEST_FAMILY", uuid.uuid4().hex)
 """Stands in the environment of every process that these tests start, so that one whose parent has died is found too."""
 
-TRACKERS: tuple[ModuleType, ...] = (loky.backend.resource_tracker, multiprocessing.resource_tracker)
+TRACKERS = ("loky.backend.resource_tracker", "multiprocessing.resource_tracker")
+SHARED_MEMORY = "/dev/shm"
+_OWN_FOLDER = "SKORCHE_TEST_TEMPORARY"
 
 
 @dataclass(frozen=True)
 class Census:
-    """What there is now."""
+    """What there is now. `bare` are threads that Python's `threading` does not know; `pids` are everybody's."""
 
     threads: frozenset[threading.Thread]
-    processes: frozenset[int]
+    bare: frozenset[int]
+    pids: frozenset[int]
     files: frozenset[tuple[int, str]]
+    shared: frozenset[str]
+    temporary: frozenset[str]
 
     @classmethod
     def now(cls) -> "Census":
         """Count."""
-        return cls(frozenset(threading.enumerate()), frozenset(find_family()), frozenset(_open_files()))
+        threads = frozenset(threading.enumerate())
+        return cls(
+            threads,
+            frozenset(sys._current_frames()) - {thread.ident for thread in threads},
+            frozenset(_listed_processes()),
+            frozenset(_open_files()),
+            frozenset(_names_in(SHARED_MEMORY)),
+            frozenset(_names_in(tempfile.gettempdir()) if _OWN_FOLDER in os.environ else ()),
+        )
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many threads, processes and files."""
-        return len(self.threads), len(self.processes), len(self.files)
+        """How many threads, processes of this family, and files."""
+        return len(self.threads), len(list(find_family())), len(self.files)
 
     def left_since(self, earlier: "Census") -> list[str]:
-        """What was not there earlier, as text. A file that took another's number is no more than there was."""
-        left = [f"thread {thread.name}" for thread in self.threads - earlier.threads]
-        left += [f"process {pid}: {command_of(pid)}" for pid in self.processes - earlier.processes]
-        if len(self.files) > len(earlier.files):
-            left += [f"file {number}: {target}" for number, target in sorted(self.files - earlier.files)]
-        return left
+        """What was not there earlier, as text."""
+        return [
+            *(_describe_thread(thread) for thread in self.threads - earlier.threads),
+            *(_describe_bare(ident) for ident in self.bare - earlier.bare),
+            *(_describe_process(pid) for pid in sorted(self.pids - earlier.pids) if _is_family(pid)),
+            *(f"file {number}: {target}" for number, target in sorted(self.files - earlier.files)),
+            *(f"shared memory {name}" for name in sorted(self.shared - earlier.shared) if not _is_used_by_others(name)),
+            *(f"temporary file {tempfile.gettempdir()}/{name}" for name in sorted(self.temporary - earlier.temporary)),
+        ]
 
 
 def mark_family() -> None:
     """From now on the processes started here can be told from all others."""
     name, value = FAMILY
     os.environ[name] = value
+
+
+def use_own_folder(folder: Path) -> None:
+    """From now on temporary files are made in this folder, here and in processes started here: none is a stranger's."""
+    os.environ["TMPDIR"] = os.environ[_OWN_FOLDER] = tempfile.tempdir = str(folder)
 
 
 def check_nothing_left(earlier: Census, seconds: float = 2.0) -> None:
@@ -69,11 +91,7 @@ def check_nothing_left(earlier: Census, seconds: float = 2.0) -> None:
 
 def find_family() -> Iterator[int]:
     """The processes that were started here, the trackers excepted."""
-    apart = {os.getpid(), *(module._resource_tracker._pid for module in TRACKERS)}
-    mark = "=".join(FAMILY).encode()
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) not in apart and mark in _read(f"/proc/{name}/environ"):
-            yield int(name)
+    return (pid for pid in _listed_processes() if _is_family(pid))
 
 
 def command_of(pid: int) -> str:
@@ -86,6 +104,26 @@ def is_gone(pid: int) -> bool:
     return not _read(f"/proc/{pid}/cmdline")
 
 
+def _listed_processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _is_family(pid: int) -> bool:
+    """Whether it was started here, or by what was started here; also one that has ended and was not waited for."""
+    if pid == os.getpid() or pid in {module._resource_tracker._pid for module in _trackers()}:
+        return False
+    return "=".join(FAMILY).encode() in _read(f"/proc/{pid}/environ") or _parent_of(pid) == os.getpid()
+
+
+def _parent_of(pid: int) -> int | None:
+    stat = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()  # a name may hold spaces, and stands in brackets
+    return int(stat[1]) if stat else None
+
+
+def _trackers() -> list[ModuleType]:
+    return [sys.modules[name] for name in TRACKERS if name in sys.modules]
+
+
 def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
@@ -95,7 +133,7 @@ def _read(path: str) -> bytes:
 
 
 def _open_files() -> Iterator[tuple[int, str]]:
-    apart = {module._resource_tracker._fd for module in TRACKERS}
+    apart = {module._resource_tracker._fd for module in _trackers()}
     for name in os.listdir("/proc/self/fd"):
         try:
             target = os.readlink(f"/proc/self/fd/{name}")
@@ -103,3 +141,34 @@ def _open_files() -> Iterator[tuple[int, str]]:
             continue  # the listing itself
         if int(name) not in apart:
             yield int(name), target
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []  # a system without it
+
+
+def _is_used_by_others(name: str) -> bool:
+    """Whether a process that was not started here has this shared memory mapped: then it is theirs."""
+    path = f"{SHARED_MEMORY}/{name}\n".encode()
+    strangers = (pid for pid in _listed_processes() if pid != os.getpid() and not _is_family(pid))
+    return any(path in _read(f"/proc/{pid}/maps") for pid in strangers)
+
+
+def _describe_thread(thread: threading.Thread) -> str:
+    return f"thread {thread.name}{_stack_of(thread.ident)}"
+
+
+def _describe_bare(ident: int) -> str:
+    return f"thread {ident}, which was not started by threading{_stack_of(ident)}"
+
+
+def _stack_of(ident: int | None) -> str:
+    frame = sys._current_frames().get(ident or 0)
+    return "" if frame is None else f", at\n{''.join(traceback.format_stack(frame)).rstrip()}"
+
+
+def _describe_process(pid: int) -> str:
+    return f"process {pid}: {command_of(pid) or 'it has ended, and nobody has waited for it'}"

@@ -1,21 +1,10 @@
-"""What these tests share: each must leave nothing behind."""
+"""What these tests share: the engines that all must pass the same suite."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from .census import Census, check_nothing_left, mark_family
 from .choices import NAMES, Choice, choose
-
-mark_family()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    """No thread, process or open file stays after a test."""
-    before = Census.now()
-    yield
-    check_nothing_left(before)
 
 
 @pytest.fixture(params=NAMES)

@@ -1,0 +1,123 @@
+"""Do memory, threads and open files stay where they are while a million items pass through five tasks?
+
+The tasks do nothing, a filter lets nothing through, and the workers count too. What is held when a tenth of the items
+has been read is the measure: by then all workers have started, and all edges are full.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from threading import Event, Thread, active_count
+from typing import NamedTuple
+
+import psutil
+
+import skorche
+from benchmarks.harness import fresh
+from benchmarks.harness.figure import Figure
+from benchmarks.harness.memory import MEGABYTE
+from benchmarks.harness.turns import check
+
+REPEATS = 1
+COUNT = 1_000_000
+ENGINES = ("thread", "process")
+LOOK_SECONDS = 0.05
+
+
+class Held(NamedTuple):
+    """What this process and its workers hold; threads and files are this process's own."""
+
+    megabytes: float
+    threads: int
+    files: int
+    workers: int
+
+    @classmethod
+    def now(cls) -> Held:
+        """Look."""
+        workers = psutil.Process().children(recursive=True)
+        resident = sum(_resident(one) for one in (psutil.Process(), *workers))
+        return cls(resident / MEGABYTE, active_count(), len(os.listdir("/proc/self/fd")), len(workers))
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0  # it has ended since it was listed
+
+
+class Watch:
+    """Looks again and again from a thread, from the moment it is told that the warm-up is over."""
+
+    def __init__(self) -> None:
+        self.warm = Event()
+        self.seen: list[Held] = []
+        self._over = Event()
+        self._thread = Thread(target=self._look)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.warm.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        self.warm.wait()
+        while not self._over.wait(LOOK_SECONDS):
+            self.seen.append(Held.now())
+
+    def growth(self) -> list[float]:
+        """How much more of each there was at most than at the first look."""
+        first = self.seen[0]
+        return [max(one[part] for one in self.seen) - first[part] for part in range(len(first))]
+
+
+def nothing(item: int) -> int:
+    """The task."""
+    return item
+
+
+def is_kept(item: int) -> bool:
+    """False."""
+    return item < 0
+
+
+def growth_of_pipeline(engine: str, count: int = COUNT) -> list[float]:
+    """How many more megabytes, threads, files and workers there were than after the warm-up."""
+    with Watch() as watch:
+
+        def numbers() -> Iterator[int]:
+            yield from range(count // 10)
+            watch.warm.set()
+            yield from range(count // 10, count)
+
+        with skorche.Pipeline("million") as pipeline:
+            made = skorche.chain([skorche.task(engine=engine)(nothing)] * 5, skorche.Queue(fixed_inputs=numbers()))
+            kept = skorche.filter(is_kept, made)
+        report = pipeline.run(progress=False).wait()
+    check((kept.flush(), report.filtered, report.rerun), ([], count, 0))
+    return watch.growth()
+
+
+def measure(repeats: int) -> list[Figure]:
+    """What grew, by engine; each sample in a process of its own."""
+    figures = []
+    for engine in ENGINES:
+        samples = [fresh.call("benchmarks.million_items", "growth_of_pipeline", engine) for _ in range(repeats)]
+        for part, (unit, at_most) in enumerate((("MB", 50), ("threads", 0), ("files", 0), ("workers", 0))):
+            figures.append(
+                Figure.of(
+                    [sample[part] for sample in samples],
+                    f"growth after a tenth, five tasks, {engine}",
+                    "itself",
+                    count=COUNT,
+                    unit=unit,
+                    at_most=at_most,
+                )
+            )
+    return figures
