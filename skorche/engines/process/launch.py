@@ -1,4 +1,4 @@
-"""Starts worker processes: fork and exec by the standard library, so that nothing is inherited but two files.
+"""Starts worker processes: fork and exec by the standard library, so that nothing is inherited but three files.
 
 A plain interpreter is ready in 20 ms. It imports neither the user's `__main__` nor anything the tasks do not need, so
 no `__main__` guard is wanted. It gets a session of its own, so that Ctrl-C in a terminal does not reach it and that its
@@ -21,7 +21,7 @@ from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent})"
+    "from skorche.engines.process.worker import main; main(*{files!r}, {parent})"
 )
 BURIAL_SECONDS = 1.0
 """A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
@@ -39,7 +39,7 @@ class WorkerProcess:
             self.slot = self._view.cast("q")
             self.slot[1] = -1
             try:
-                self._process = _start(there.fileno(), file.fileno())
+                self._process, self._lifeline = _start(there.fileno(), file.fileno())
             except BaseException:
                 self._release()
                 raise
@@ -83,6 +83,7 @@ class WorkerProcess:
             return self._process.wait()
         finally:
             self._release()
+            os.close(self._lifeline)
 
     def _wait_ended(self, timeout: float) -> bool:
         """Wait for the end of the process, by the system where it can tell: Popen.wait looks again and again."""
@@ -111,13 +112,23 @@ class WorkerProcess:
         self._map.close()
 
 
-def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:
+def _start(channel: int, slot: int) -> tuple[subprocess.Popen[bytes], int]:
+    """The process, and our end of its lifeline: a pipe that nobody writes to, and that we hold as long as we live."""
+    end, lifeline = os.pipe()
+    files = (channel, slot, end)
     path = [entry for entry in sys.path if isinstance(entry, str)]
-    code = _BOOT.format(path=path, argv=list(sys.argv), channel=channel, slot=slot, parent=os.getpid())
+    code = _BOOT.format(path=path, argv=list(sys.argv), files=files, parent=os.getpid())
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
-    return subprocess.Popen(
-        [sys.executable, *flags, "-c", code],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(channel, slot),
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *flags, "-c", code],
+            stdin=subprocess.DEVNULL,
+            pass_fds=files,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(end)
+    return process, lifeline

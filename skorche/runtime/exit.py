@@ -1,0 +1,126 @@
+"""The end of the interpreter: runs that were left open are finished, and failures that nobody was told of are told.
+
+    main thread ends ──▶ each open run: finish_at_exit() ──▶ stderr: failures ──▶ threads joined, atexit ──▶ end
+
+Python offers no way to change the exit code this late, so that stays what the main thread made it. Only a signal that
+came while the runs were being finished ends the process by that signal, as it would have without us.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from traceback import format_exception
+from typing import Protocol
+
+from skorche.errors import RunCancelled
+from skorche.events import RunFinished
+from skorche.runtime.signals import SIGNALS
+
+SHOWN_FAILURES = 10
+MOST_KEPT = 10
+"""Runs that have failed, and that nobody asked about, are kept to be told of at the end: the latest ones."""
+
+
+class Leftover(Protocol):
+    """A run, as the end of the interpreter sees it."""
+
+    @property
+    def running(self) -> bool: ...
+    @property
+    def belongs_to_thread(self) -> bool: ...
+    @property
+    def untold(self) -> RunFinished | None: ...
+    def finish_at_exit(self) -> None: ...
+
+
+class Exit:
+    """What is left to do when the interpreter ends. `begun`: it is being done."""
+
+    def __init__(self) -> None:
+        self.runs: list[Leftover] = []
+        self.begun = self._registered = False
+        self._signal: int | None = None
+
+    def admit(self, run: Leftover) -> None:
+        """A run is about to start.
+
+        Raises:
+            RunCancelled: it would be cut off, for the interpreter ends and does not wait for this thread.
+        """
+        if self.begun and threading.current_thread().daemon:
+            raise RunCancelled(
+                "a run was started while the interpreter ends.",
+                "it does not wait for daemon threads, such as this one.",
+                "join the thread before the program ends, or make it no daemon.",
+            )
+        untold = [one for one in self.runs if not one.running and one.untold is not None]
+        self.runs = untold[-MOST_KEPT:] + [one for one in self.runs if one.running]
+        self._register()
+
+    def _register(self) -> None:
+        """Not when imported: exits run backwards, and this one must come before those of executors that runs use."""
+        if not self._registered and not self.begun:
+            self._registered = True
+            # atexit itself comes only after all threads have been joined
+            threading._register_atexit(self._leave)  # type: ignore[attr-defined]  # as concurrent.futures does
+            atexit.register(self._die)
+
+    def _leave(self) -> None:
+        self.begun = True
+        SIGNALS.watch()
+        with SIGNALS:
+            if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+                SIGNALS.interrupt_all()  # also those of threads, where no handler of ours stood
+            self._finish_all()
+            self._signal, SIGNALS.pending = SIGNALS.pending, None
+        SIGNALS.settle()
+        self._tell()
+
+    def _finish_all(self) -> None:
+        finished: list[Leftover] = []
+        while left := [run for run in self.runs if run.running and run not in finished]:
+            left.sort(key=lambda run: run.belongs_to_thread)
+            finished.append(left[0])
+            left[0].finish_at_exit()
+
+    def _tell(self) -> None:
+        for run in self.runs:
+            record = run.untold
+            if record is not None and record.error is not getattr(sys, "last_value", self):
+                with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
+                    sys.stderr.write(failure_text(record))
+                    sys.stderr.flush()
+
+    def _die(self) -> None:
+        """End by the signal that came while the runs were finished."""
+        if self._signal is not None:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError, AttributeError):
+                    stream.flush()
+            signal.signal(self._signal, signal.SIG_DFL)
+            signal.raise_signal(self._signal)
+
+    def forget(self) -> None:
+        """In a fork of this process: its runs are not ours."""
+        self.runs = []
+
+
+def failure_text(record: RunFinished) -> str:
+    """What stderr is told of a failure that nobody has seen."""
+    counts = f"{record.admitted} admitted, {record.delivered} delivered, {record.failed} failed"
+    lines = [f"skorche: {record.name!r} was not waited for, and failed ({counts}, {record.cancelled} cancelled)."]
+    if record.error is not None:
+        lines += "".join(format_exception(record.error)).splitlines()
+        lines.append("shutdown() or wait() would have raised it, and ended the program with 1.")
+    else:
+        lines += [str(failure) for failure in record.failures[:SHOWN_FAILURES]]
+    return "\n".join([*lines, ""])
+
+
+EXIT = Exit()
+os.register_at_fork(after_in_child=EXIT.forget)
