@@ -20,6 +20,8 @@ from skorche.place import Places, sort_by_place
 
 T = TypeVar("T")
 
+LOOK_SECONDS = 0.5
+
 
 class Sentinel:
     """The one object that stands for the end of a queue. It equals nothing else, and pickles to itself."""
@@ -38,13 +40,17 @@ def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
 
 
-def _left(deadline: float | None) -> float | None:
+def _left(deadline: float | None) -> float:
+    """Seconds until the deadline, or until one should look again.
+
+    A signal that comes a microsecond before a thread falls asleep is only heard when it wakes, so nobody sleeps long.
+    """
     if deadline is None:
-        return None
+        return LOOK_SECONDS
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("no item came in time")
-    return left
+    return min(left, LOOK_SECONDS)
 
 
 class Inbox(Generic[T]):
@@ -80,7 +86,7 @@ class Inbox(Generic[T]):
                     self.refuse("its run has stopped")
                 if self._bound is None or len(self._items) < self._bound:
                     break
-                self._changed.wait()
+                self._changed.wait(LOOK_SECONDS)
             self._items.append(item)
             self._tell()
 
@@ -223,7 +229,7 @@ class Outbox(Generic[T]):
         self.lift()
         with self._lock:
             while not self._closed:
-                self._ended.wait()
+                self._ended.wait(LOOK_SECONDS)
             pieces = [(items, places) for items, places in self._pieces]
             if self._next:
                 items, places = pieces[0]

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from skorche.errors import RunCancelled
 from skorche.events import NodeTally, RunFinished
-from skorche.port import Inbox
+from skorche.port import LOOK_SECONDS, Inbox
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.exit import EXIT
 from skorche.runtime.signals import SIGNALS, in_main_thread
@@ -22,7 +22,6 @@ GRACE = 5.0
 """Seconds that work in flight gets after a cancel or Ctrl-C before it is killed."""
 LAST_SECONDS = 5.0
 """What the end of a run may take after that. If it takes longer, it waits for a task that nothing can stop."""
-LOOK_SECONDS = 0.5
 CANCELLED = "cancel() was called, or Ctrl-C pressed."
 
 
@@ -177,8 +176,8 @@ class Run(Generic[R]):
 
     def finish_at_exit(self) -> None:
         """End as by `shutdown()`; a source that may have no end is read no longer than the grace."""
-        if self.belongs_to_thread:
-            self._starter.join()
+        while self.belongs_to_thread:
+            self._starter.join(LOOK_SECONDS)
         self.close()
         if self._coordinator.reads_unsized and self.interruption is None:
             self._wait(GRACE)

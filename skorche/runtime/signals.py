@@ -48,6 +48,7 @@ class Signals:
         self.pending: int | None = None
         self._replaced: dict[int, Handler] = {}
         self._holds = 0
+        self._masks: dict[int, set[signal.Signals | int]] = {}
         self._raising: BaseException | None = None
         self._handler = self._handle  # one object, to be known again
 
@@ -130,12 +131,23 @@ class Signals:
         self._interrupt_runs(again=False)
         self.pending = None
 
+    def before_fork(self) -> None:
+        """A signal for the child must not meet our handlers there: until they are gone, it waits."""
+        if self._replaced:
+            self._masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, STANDS_FOR)
+
+    def after_fork(self) -> None:
+        """Signals come again."""
+        mask = self._masks.pop(get_ident(), None)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
     def forget(self) -> None:
         """In a fork of this process: its runs are not ours, and none of their threads are here."""
         self.runs.clear()
         self._holds, self.pending = 0, None
-        if in_main_thread():
-            self._restore()
+        self._restore()
+        self.after_fork()
 
 
 def _error_of(number: int) -> BaseException:
@@ -147,4 +159,4 @@ def _is_of_asyncio(handler: Handler) -> bool:
 
 
 SIGNALS = Signals()
-os.register_at_fork(after_in_child=SIGNALS.forget)
+os.register_at_fork(before=SIGNALS.before_fork, after_in_parent=SIGNALS.after_fork, after_in_child=SIGNALS.forget)

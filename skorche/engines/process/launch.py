@@ -119,6 +119,7 @@ def _start(channel: int, slot: int) -> tuple[subprocess.Popen[bytes], int]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
     code = _BOOT.format(path=path, argv=list(sys.argv), files=files, parent=os.getpid())
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C waits until it is ignored
     try:
         process = subprocess.Popen(
             [sys.executable, *flags, "-c", code],
@@ -130,5 +131,6 @@ def _start(channel: int, slot: int) -> tuple[subprocess.Popen[bytes], int]:
         os.close(lifeline)
         raise
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(end)
     return process, lifeline

@@ -45,6 +45,7 @@ take as long as the item. When the worker dies there, the slice is done again on
 def main(channel: int, slot: int, lifeline: int, parent: int) -> None:
     """Serve until the parent ends the pipe, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for file in (channel, slot, lifeline):
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     _hang_on(lifeline)
