@@ -27,7 +27,9 @@ MOST_KEPT = 10
 
 
 class Leftover(Protocol):
-    """A run, as the end of the interpreter sees it."""
+    """A run, as the end of the interpreter sees it. `told`: somebody knows how it ended."""
+
+    told: bool
 
     @property
     def running(self) -> bool: ...
@@ -44,7 +46,6 @@ class Exit:
     def __init__(self) -> None:
         self.runs: list[Leftover] = []
         self.begun = self._registered = False
-        self._signal: int | None = None
 
     def admit(self, run: Leftover) -> None:
         """A run is about to start.
@@ -70,44 +71,66 @@ class Exit:
             threading._register_atexit(self._leave)  # type: ignore[attr-defined]  # as concurrent.futures does
             atexit.register(self._die)
 
+    def add(self, run: Leftover) -> None:
+        """A run has started."""
+        self.runs.append(run)
+        if self.begun:
+            self._take_care(run)
+
     def _leave(self) -> None:
         self.begun = True
         SIGNALS.watch()
-        with SIGNALS:
-            if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
-                SIGNALS.interrupt_all()  # also those of threads, where no handler of ours stood
-            self._finish_all()
-            self._signal, SIGNALS.pending = SIGNALS.pending, None
-        SIGNALS.settle()
-        self._tell()
-
-    def _finish_all(self) -> None:
-        finished: list[Leftover] = []
-        while left := [run for run in self.runs if run.running and run not in finished]:
-            left.sort(key=lambda run: run.belongs_to_thread)
-            finished.append(left[0])
-            left[0].finish_at_exit()
-
-    def _tell(self) -> None:
+        SIGNALS.hold()  # from here on signals only stop runs
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+            SIGNALS.interrupt_all()  # also those of threads, where no handler of ours stood
+        for run in self._open_runs():
+            if not run.belongs_to_thread:
+                run.finish_at_exit()
+        others = self._open_runs()
+        for run in others:
+            self._take_care(run)
+        if not others:
+            SIGNALS.release()
         for run in self.runs:
-            record = run.untold
-            if record is not None and record.error is not getattr(sys, "last_value", self):
-                with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
-                    sys.stderr.write(failure_text(record))
-                    sys.stderr.flush()
+            _tell(run)
+
+    def _open_runs(self) -> list[Leftover]:
+        return [run for run in self.runs if run.running]
+
+    def _take_care(self, run: Leftover) -> None:
+        """It belongs to a thread that the interpreter will wait for, perhaps one that waits for the main thread to end.
+
+        So it is finished by one more such thread.
+        """
+        threading.Thread(target=_finish, args=(run,), name="skorche exit").start()
 
     def _die(self) -> None:
         """End by the signal that came while the runs were finished."""
-        if self._signal is not None:
+        if SIGNALS.pending is not None:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError, ValueError, AttributeError):
                     stream.flush()
-            signal.signal(self._signal, signal.SIG_DFL)
-            signal.raise_signal(self._signal)
+            signal.signal(SIGNALS.pending, signal.SIG_DFL)
+            signal.raise_signal(SIGNALS.pending)
 
     def forget(self) -> None:
         """In a fork of this process: its runs are not ours."""
         self.runs = []
+
+
+def _finish(run: Leftover) -> None:
+    run.finish_at_exit()
+    _tell(run)
+
+
+def _tell(run: Leftover) -> None:
+    record = run.untold
+    if record is None or record.error is getattr(sys, "last_value", run):
+        return
+    run.told = True
+    with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
+        sys.stderr.write(failure_text(record))
+        sys.stderr.flush()
 
 
 def failure_text(record: RunFinished) -> str:

@@ -45,14 +45,14 @@ class Run(Generic[R]):
         self._report: R | None = None
         self.interruption: BaseException | None = None
         self._give_up_at = math.inf
-        self._told = False
+        self.told = False
         self._starter = current_thread()
         EXIT.admit(self)
         with SIGNALS:
             SIGNALS.watch()
             coordinator.start(daemon=not EXIT.begun)  # EXIT waits for it, and knows when not to
             SIGNALS.runs.add(self)
-            EXIT.runs.append(self)
+            EXIT.add(self)
 
     @property
     def report(self) -> R | None:
@@ -61,7 +61,7 @@ class Run(Generic[R]):
             assert self._coordinator.record is not None
             self._report = self._make_report(self._coordinator.record)
             SIGNALS.settle()
-        self._told = self._report is not None
+        self.told = self._report is not None
         return self._report
 
     @property
@@ -105,8 +105,9 @@ class Run(Generic[R]):
                 if time.monotonic() >= self._limit(until):
                     return
         except (KeyboardInterrupt, SystemExit) as error:  # from a signal handler of the user's
-            self.interrupt(error)
-            self._wait()
+            if self.interruption is None:
+                self.interrupt(error)
+                self._wait()
             raise
 
     def _limit(self, until: float) -> float:
@@ -164,7 +165,7 @@ class Run(Generic[R]):
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 SIGNALS.absorb()
         SIGNALS.settle()
-        self._told = True
+        self.told = True
 
     # -- the end of the interpreter ---------------------------------------------------------------------------------
 
@@ -189,7 +190,7 @@ class Run(Generic[R]):
     def untold(self) -> RunFinished | None:
         """The record of a run that has failed, if nobody has been told."""
         record = self._coordinator.record
-        if record is None or self._told or any(outbox.told for outbox in self._coordinator.outboxes):
+        if record is None or self.told or any(outbox.told for outbox in self._coordinator.outboxes):
             return None
         if isinstance(record.error, RunCancelled) and record.error.why == CANCELLED:
             return None  # whoever cancelled it knows

@@ -7,7 +7,7 @@ While the main thread waits for a run it is *held*: the signal stops the runs at
 over. So it is raised once, from one place, and never between two steps that belong together. Our handlers stand in only
 for Python's own (and for that of asyncio, which is called too): a handler of the user's is left alone. They stand while
 a run is open, and are put in and taken out by the main thread alone, since Python lets no other. A signal that finds no
-open run meets what was there before.
+open run meets what was there before; so does the third while the main thread is held.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Signals:
         self.runs: set[Interruptible] = set()
         self.pending: int | None = None
         self._replaced: dict[int, Handler] = {}
-        self._holds = 0
+        self._holds = self._held_signals = 0
         self._masks: dict[int, set[signal.Signals | int]] = {}
         self._raising: BaseException | None = None
         self._handler = self._handle  # one object, to be known again
@@ -76,10 +76,21 @@ class Signals:
                 signal.signal(number, found)
         self._replaced.clear()
 
+    def hold(self) -> None:
+        """Hold the main thread: no signal is raised until `release`, but all stop the runs. The third is Python's."""
+        if not self._holds:
+            self._held_signals = 0
+        self._holds += 1
+
+    def release(self) -> None:
+        """The end of `hold`, at which nothing is raised yet."""
+        self._holds -= 1
+        self.settle()
+
     def __enter__(self) -> Signals:
-        """Hold the main thread: no signal is raised in the block, but all stop the runs."""
+        """In the main thread: `hold` until the end of the block, where what has come meanwhile is raised."""
         if in_main_thread():
-            self._holds += 1
+            self.hold()
         return self
 
     def __exit__(
@@ -87,7 +98,7 @@ class Signals:
     ) -> None:
         if not in_main_thread():
             return
-        self._holds -= 1
+        self._holds -= 1  # not `release`: the run that was waited for must still be known
         if not self._holds and self.pending is not None:
             self._raise(None)
 
@@ -97,7 +108,8 @@ class Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.runs.difference_update([run for run in list(self.runs) if not run.running])
-        if not self.runs and not self._holds:
+        self._held_signals += 1
+        if self._held_signals > 2 if self._holds else not self.runs:
             self._restore()
             signal.raise_signal(number)
             return
