@@ -12,13 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import chain, pairwise
-from threading import Condition, Lock
+from threading import Condition, Lock, RLock
 from typing import Generic, NoReturn, TypeVar, cast
 
 from skorche.errors import AlreadyRunning, QueueClosed
 from skorche.place import Places, sort_by_place
 
 T = TypeVar("T")
+
+LOOK_SECONDS = 0.5
 
 
 class Sentinel:
@@ -38,13 +40,17 @@ def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
 
 
-def _left(deadline: float | None) -> float | None:
+def _left(deadline: float | None) -> float:
+    """Seconds until the deadline, or until one should look again.
+
+    A signal that comes a microsecond before a thread falls asleep is only heard when it wakes, so nobody sleeps long.
+    """
     if deadline is None:
-        return None
+        return LOOK_SECONDS
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("no item came in time")
-    return left
+    return min(left, LOOK_SECONDS)
 
 
 class Inbox(Generic[T]):
@@ -52,7 +58,9 @@ class Inbox(Generic[T]):
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self._changed = Condition()
+        # Entered by the lock itself, here and below: it is C, so no signal comes between taking it and the block.
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
         self._items: deque[T] = deque()
         self._closed = self._closed_for_run = self._bypassed = False
         self._stopped: BaseException | None = None
@@ -70,7 +78,7 @@ class Inbox(Generic[T]):
 
     def put(self, item: T) -> None:
         """Add an item; waits for room while a run is attached, and raises when the run stops."""
-        with self._changed:
+        with self._lock:
             while True:
                 if self._closed or self._closed_for_run:
                     self.refuse("it is closed")
@@ -78,13 +86,13 @@ class Inbox(Generic[T]):
                     self.refuse("its run has stopped")
                 if self._bound is None or len(self._items) < self._bound:
                     break
-                self._changed.wait()
+                self._changed.wait(LOOK_SECONDS)
             self._items.append(item)
             self._tell()
 
     def close(self, *, for_this_run: bool = False) -> None:
         """No more items: for good, or until the attached run has ended."""
-        with self._changed:
+        with self._lock:
             if for_this_run:
                 self._closed_for_run = True
             else:
@@ -100,7 +108,7 @@ class Inbox(Generic[T]):
     def next(self, timeout: float | None = None) -> tuple[T] | None:
         """One item, for a user who reads an unbound queue; None when closed and empty."""
         deadline = _deadline(timeout)
-        with self._changed:
+        with self._lock:
             while not self._items:
                 if self._closed or self._bypassed:
                     return None
@@ -110,13 +118,13 @@ class Inbox(Generic[T]):
 
     def bypass(self) -> None:
         """Nothing comes this way: a run brings results in an outbox. Whoever waits in `next` is woken."""
-        with self._changed:
+        with self._lock:
             self._bypassed = True
             self._changed.notify_all()
 
     def take(self, limit: int | None) -> list[T]:
         """Up to `limit` items (None: all) at once; never waits. Hungry afterwards when there were fewer."""
-        with self._changed:
+        with self._lock:
             items = self._items
             if limit is None or limit >= len(items):
                 taken = list(items)
@@ -131,12 +139,12 @@ class Inbox(Generic[T]):
     @property
     def ended(self) -> bool:
         """Closed, and every item taken."""
-        with self._changed:
+        with self._lock:
             return (self._closed or self._closed_for_run) and not self._items
 
     def attach(self, wake: Callable[[], None], bound: int) -> None:
         """A run begins to take items; `wake` is called from the putting thread when a hungry inbox changes."""
-        with self._changed:
+        with self._lock:
             if self._wake is not None:
                 raise AlreadyRunning(
                     f"{self.title} feeds a run that has not ended.",
@@ -147,13 +155,13 @@ class Inbox(Generic[T]):
 
     def stop(self, error: BaseException) -> None:
         """The run takes no more: whoever waits in `put` is woken and told why."""
-        with self._changed:
+        with self._lock:
             self._stopped = error
             self._changed.notify_all()
 
     def detach(self) -> None:
         """The run has ended: back to a plain, unbounded queue, open unless the user closed it."""
-        with self._changed:
+        with self._lock:
             self._wake = self._bound = None
             self._closed_for_run = self._hungry = False
             self._changed.notify_all()
@@ -163,24 +171,25 @@ class Outbox(Generic[T]):
     """Results of one run, waiting for users. Keeps the order of arrival for `get`, places for `flush`."""
 
     def __init__(self, maxsize: int | None, taken: Callable[[int], None]) -> None:
-        lock = Lock()
-        self._changed, self._ended = Condition(lock), Condition(lock)
+        self._lock = Lock()
+        self._changed, self._ended = Condition(self._lock), Condition(self._lock)
         self._pieces: deque[tuple[list[T], Places]] = deque()
         self._next = 0
         self._closed = False
         self._bounded = maxsize is not None
         self._taken = taken
         self.error: BaseException | None = None
+        self.told = False
 
     def deliver(self, items: list[T], places: Places) -> None:
         """The coordinator adds results."""
-        with self._changed:
+        with self._lock:
             self._pieces.append((items, places))
             self._changed.notify_all()
 
     def close(self, error: BaseException | None) -> None:
         """No more results come; `error` is why, if the run failed."""
-        with self._changed:
+        with self._lock:
             self._closed, self.error = True, error
             self._changed.notify_all()
             self._ended.notify_all()
@@ -188,7 +197,7 @@ class Outbox(Generic[T]):
     def next(self, timeout: float | None = None) -> tuple[T] | None:
         """The next result in order of arrival; None when closed and empty."""
         deadline = _deadline(timeout)
-        with self._changed:
+        with self._lock:
             while not self._pieces:
                 if self._closed:
                     return None
@@ -203,6 +212,12 @@ class Outbox(Generic[T]):
             self._taken(1)
         return (item,)
 
+    def tell(self) -> None:
+        """Raise the run's error, if it failed."""
+        if self.error is not None:
+            self.told = True
+            raise self.error
+
     def lift(self) -> None:
         """Stop pushing back: somebody wants it all."""
         if self._bounded:
@@ -212,9 +227,9 @@ class Outbox(Generic[T]):
     def flush(self) -> list[T]:
         """Everything not yet read, in input order, once no more comes."""
         self.lift()
-        with self._changed:
+        with self._lock:
             while not self._closed:
-                self._ended.wait()
+                self._ended.wait(LOOK_SECONDS)
             pieces = [(items, places) for items, places in self._pieces]
             if self._next:
                 items, places = pieces[0]

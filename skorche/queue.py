@@ -143,5 +143,5 @@ class Queue(Generic[T]):
         """Items as they come, until the queue ends. Raises the run's error if it failed."""
         while (found := self._next()) is not None:
             yield found[0]
-        if self.outbox is not None and self.outbox.error is not None:
-            raise self.outbox.error
+        if self.outbox is not None:
+            self.outbox.tell()

@@ -122,7 +122,7 @@ class ExecutorEngine:
         self._in_process = isinstance(self._executor, ThreadPoolExecutor)
         if not self._in_process:
             self._kernels = {stage.number: dump_kernel(stage) for stage in stages}
-        self._thread = Thread(target=self._run, name="skorche executor")
+        self._thread = Thread(target=self._run, name="skorche executor", daemon=True)
         self._thread.start()
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:

@@ -22,7 +22,8 @@ class Progress:
     def start(self, counts: Callable[[], dict[str, int]]) -> None:
         """Begin to write lines about `counts`, until stopped."""
         self._began = time.monotonic()
-        self._thread = Thread(target=self._write, args=(counts,), name=f"skorche progress {self._name}")
+        name = f"skorche progress {self._name}"
+        self._thread = Thread(target=self._write, args=(counts,), name=name, daemon=True)  # a stuck run holds no exit
         self._thread.start()
 
     def stop(self) -> None:

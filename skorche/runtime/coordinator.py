@@ -38,6 +38,10 @@ LOG = logging.getLogger("skorche")
 
 FEW_CHUNKS = 8
 """While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""
+LATE_SECONDS = 1.0
+"""When no thread has looked for so long after a timer was due, the whole process was stopped (SIGSTOP, Ctrl-Z)."""
+CATCH_UP_SECONDS = 0.2
+"""What came meanwhile is then read before any timer ends."""
 
 
 class Ready(NamedTuple):
@@ -90,6 +94,7 @@ class Coordinator:
         self._finished_inputs: set[int] = set()
         self._give_up_at = math.inf
         self._wakes_at = math.inf
+        self._stopped_seconds = 0.0
         self._over = False
         self._began = time.monotonic()
         self._observers = list(observers)
@@ -97,7 +102,7 @@ class Coordinator:
     def _reporter(self, end: int) -> Callable[[int], None]:
         return lambda count: self._turns.post(Taken(end, count))
 
-    def start(self) -> None:
+    def start(self, *, daemon: bool = False) -> None:
         """Open engines and sources, then go on in a thread. Raises what an engine raises when it cannot open."""
         opened: list[Engine] = []
         try:
@@ -116,7 +121,7 @@ class Coordinator:
                 engine.close("kill")
             raise
         self._notify(lambda observer: observer.start(self.counts))
-        self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}")
+        self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
         self._thread.start()
 
     def wait_ended(self, timeout: float | None = None) -> bool:
@@ -143,6 +148,11 @@ class Coordinator:
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""
         self._turns.post(Stop(error, grace))
+
+    @property
+    def reads_unsized(self) -> bool:
+        """Whether a source is being read that may have no end. A look without a lock, so a little behind."""
+        return any(not one.sized for source, one in enumerate(self._inputs) if source not in self._finished_inputs)
 
     def statistics(self) -> dict[str, NodeTally]:
         """The counts of the nodes now."""
@@ -176,14 +186,25 @@ class Coordinator:
 
     def _patience(self) -> float | None:
         """Seconds until a timer is due."""
-        return None if self._wakes_at == math.inf else max(0.0, self._wakes_at - time.monotonic())
+        if self._wakes_at == math.inf:
+            return None
+        return max(0.0, self._wakes_at - (time.monotonic() - self._stopped_seconds))
+
+    def _now(self) -> float:
+        """The clock of this run, for who has the turn. It stands still while the process is stopped: nobody is late."""
+        now = time.monotonic() - self._stopped_seconds
+        late = now - self._wakes_at
+        if late < LATE_SECONDS:
+            return now
+        self._stopped_seconds += late + CATCH_UP_SECONDS
+        return self._wakes_at - CATCH_UP_SECONDS
 
     def _handle(self, events: Sequence[Any]) -> None:
         """One turn, in whatever thread has it."""
         if self._over:
             return  # an engine that is being closed may still tell what it drops
         try:
-            commands = self._decide(events, time.monotonic())
+            commands = self._decide(events, self._now())
             self._execute(commands)  # the last thing a turn does: whoever it wakes will soon find the GIL free
             self._over = self.scheduler.finished
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
@@ -263,7 +284,7 @@ class Coordinator:
                 self._stop_inputs(command.error)
 
     def _stop_inputs(self, error: BaseException) -> None:
-        self._give_up_at = time.monotonic() + SOURCE_PATIENCE
+        self._give_up_at = self._now() + SOURCE_PATIENCE
         self._turns.ring()
         for source, one in enumerate(self._inputs):
             if source not in self._finished_inputs:

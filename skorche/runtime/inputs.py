@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,6 +15,8 @@ LOG = logging.getLogger("skorche")
 
 SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
+LAST_PATIENCE = 0.05
+"""Of them, those that are left for each when the first have waited."""
 
 
 Wake = Callable[[], None]
@@ -21,7 +25,9 @@ InputMaker = Callable[[Wake, Wake], "Input"]
 
 
 class Input(Protocol):
-    """A source as the coordinator sees it."""
+    """A source as the coordinator sees it. `sized`: it has an end, or has one once it is closed."""
+
+    sized: bool
 
     @property
     def error(self) -> BaseException | None: ...
@@ -37,6 +43,7 @@ class LiveInput:
     """A queue that users put into while running."""
 
     error = None
+    sized = True
 
     def __init__(self, inbox: Inbox[Any], bound: int, wake: Wake) -> None:
         """`wake` is called from the threads of users, too."""
@@ -71,6 +78,8 @@ class ReadInput:
 
     def __init__(self, iterable: Any, name: str, wake: Wake) -> None:
         self._name = name
+        self.sized = hasattr(iterable, "__len__")
+        self._patient_until = math.inf
         self._reader = Reader(iterable, name, wake)
 
     @property
@@ -88,9 +97,11 @@ class ReadInput:
         return self._reader.take()
 
     def stop(self, error: BaseException) -> None:
+        self._patient_until = min(self._patient_until, time.monotonic() + SOURCE_PATIENCE)
         self._reader.stop()
 
     def finish(self) -> None:
         self._reader.stop()
-        if not self._reader.join(SOURCE_PATIENCE):
+        patience = min(SOURCE_PATIENCE, self._patient_until - time.monotonic())
+        if not self._reader.join(max(LAST_PATIENCE, patience)):
             LOG.warning("the source %s did not come back from its iterable; its thread is left behind", self._name)

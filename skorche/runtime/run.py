@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import threading
+import math
+import time
 from collections.abc import Callable
+from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Generic, TypeVar
 
 from skorche.errors import RunCancelled
 from skorche.events import NodeTally, RunFinished
-from skorche.port import Inbox
+from skorche.port import LOOK_SECONDS, Inbox
 from skorche.runtime.coordinator import Coordinator
+from skorche.runtime.exit import EXIT
+from skorche.runtime.signals import SIGNALS, in_main_thread
 
 R = TypeVar("R")
 
 GRACE = 5.0
 """Seconds that work in flight gets after a cancel or Ctrl-C before it is killed."""
-
-_open_runs: set[Run[object]] = set()
+LAST_SECONDS = 5.0
+"""What the end of a run may take after that. If it takes longer, it waits for a task that nothing can stop."""
+CANCELLED = "cancel() was called, or Ctrl-C pressed."
 
 
 class Run(Generic[R]):
@@ -38,9 +43,16 @@ class Run(Generic[R]):
     ) -> None:
         self._coordinator, self._live, self._make_report = coordinator, live, make_report
         self._report: R | None = None
-        coordinator.start()
-        _open_runs.difference_update([run for run in _open_runs if not run.running])  # those that nobody asked about
-        _open_runs.add(self)  # type: ignore[arg-type]  # a Run of any report
+        self.interruption: BaseException | None = None
+        self._give_up_at = math.inf
+        self.told = False
+        self._starter = current_thread()
+        EXIT.admit(self)
+        with SIGNALS:
+            SIGNALS.watch()
+            coordinator.start(daemon=not EXIT.begun)  # EXIT waits for it, and knows when not to
+            SIGNALS.runs.add(self)
+            EXIT.add(self)
 
     @property
     def report(self) -> R | None:
@@ -48,7 +60,8 @@ class Run(Generic[R]):
         if self._report is None and self._coordinator.ended.is_set():
             assert self._coordinator.record is not None
             self._report = self._make_report(self._coordinator.record)
-            _open_runs.discard(self)
+            SIGNALS.settle()
+        self.told = self._report is not None
         return self._report
 
     @property
@@ -64,37 +77,53 @@ class Run(Generic[R]):
             Exception: the run failed; the task's own exception, or whatever stopped the run.
         """
         report = self.join(timeout)
-        if self._coordinator.error is not None:
-            raise self._coordinator.error
+        error = self._coordinator.error
+        if self.interruption is not None and isinstance(error, RunCancelled) and in_main_thread():
+            raise self.interruption from None  # the same one, so that a `finally: shutdown()` adds no second traceback
+        if error is not None:
+            raise error
         return report
 
     def join(self, timeout: float | None = None) -> R:
         """Like `wait`, but a failed run gives its report and does not raise."""
+        SIGNALS.watch()
         try:
-            if not self._coordinator.wait_ended(timeout):
-                raise TimeoutError(f"the run goes on after {timeout} seconds")
-        except KeyboardInterrupt:
-            self._interrupt()
-            raise
+            with SIGNALS:
+                self._wait(timeout)
+        finally:
+            SIGNALS.settle()
         report = self.report
-        assert report is not None
+        if report is None:
+            raise TimeoutError(f"the run goes on after {timeout} seconds")
         return report
 
-    def _interrupt(self) -> None:
-        """Ctrl-C: what is in flight gets a grace; a second one ends it."""
-        self.cancel()
+    def _wait(self, timeout: float | None = None) -> None:
+        """Wait for the end: at most so long, and for a run that was interrupted until it has had its time to end."""
+        until = math.inf if timeout is None else time.monotonic() + timeout
         try:
-            self._coordinator.wait_ended()
-        except KeyboardInterrupt:
-            self.cancel(grace=0.0)
-            self._coordinator.wait_ended()
+            while not self._coordinator.wait_ended(min(LOOK_SECONDS, max(0.0, self._limit(until) - time.monotonic()))):
+                if time.monotonic() >= self._limit(until):
+                    return
+        except (KeyboardInterrupt, SystemExit) as error:  # from a signal handler of the user's
+            if self.interruption is None:
+                self.interrupt(error)
+                self._wait()
+            raise
+
+    def _limit(self, until: float) -> float:
+        return until if self.interruption is None else self._give_up_at
+
+    def interrupt(self, interruption: BaseException) -> None:
+        """Ctrl-C, or the like: what is in flight gets a grace; a second one ends it."""
+        grace = GRACE if self.interruption is None else 0.0
+        self.interruption = self.interruption or interruption
+        self._give_up_at = time.monotonic() + grace + LAST_SECONDS
+        self.cancel(grace)
 
     def cancel(self, grace: float = GRACE) -> None:
         """Stop: what waits is cancelled, what is in flight gets `grace` seconds to finish. Returns at once."""
         self._coordinator.stop(
-            RunCancelled(
-                "the run was cancelled.", "cancel() was called, or Ctrl-C pressed.", "see report for what was done."
-            ),
+            RunCancelled("the run was cancelled.", CANCELLED, "see report for what was done."),
             grace,
         )
 
@@ -127,14 +156,50 @@ class Run(Generic[R]):
         if error is None:
             self.shutdown()
             return
-        self.cancel()
-        self.join()
+        SIGNALS.watch()
+        with SIGNALS:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)) and self.interruption is None:
+                self.interrupt(error)
+            self.cancel()
+            self._wait()
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                SIGNALS.absorb()
+        SIGNALS.settle()
+        self.told = True
+
+    # -- the end of the interpreter ---------------------------------------------------------------------------------
+
+    @property
+    def belongs_to_thread(self) -> bool:
+        """Whether a thread started it that still goes on, and that the interpreter will wait for."""
+        thread = self._starter
+        return thread is not main_thread() and thread.is_alive() and not thread.daemon
+
+    def finish_at_exit(self) -> None:
+        """End as by `shutdown()`; a source that may have no end is read no longer than the grace."""
+        while self.belongs_to_thread:
+            self._starter.join(LOOK_SECONDS)
+        self.close()
+        if self._coordinator.reads_unsized and self.interruption is None:
+            self._wait(GRACE)
+            if self._coordinator.reads_unsized and self.interruption is None:
+                self._coordinator.stop(_left_reading(), GRACE)
+        self._wait()
+
+    @property
+    def untold(self) -> RunFinished | None:
+        """The record of a run that has failed, if nobody has been told."""
+        record = self._coordinator.record
+        if record is None or self.told or any(outbox.told for outbox in self._coordinator.outboxes):
+            return None
+        if isinstance(record.error, RunCancelled) and record.error.why == CANCELLED:
+            return None  # whoever cancelled it knows
+        return record if record.error is not None or record.unhandled else None
 
 
-def _finish_open_runs() -> None:
-    """The interpreter is about to end: close what is open, so that no run waits for input for ever."""
-    for run in list(_open_runs):
-        run.close()
-
-
-threading._register_atexit(_finish_open_runs)  # type: ignore[attr-defined]  # atexit runs only after threads are joined
+def _left_reading() -> RunCancelled:
+    return RunCancelled(
+        "the run was cancelled.",
+        f"the program ended, and {GRACE:.0f} seconds later a source was still being read that may have no end.",
+        "call shutdown(), which reads it to its end however long that takes.",
+    )

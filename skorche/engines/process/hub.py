@@ -55,7 +55,8 @@ class Hub:
         self._first_workers = 0
         self._has_started = False
         self._last_pulse = time.monotonic()
-        self._thread = Thread(target=self._run, name="skorche processes")
+        # A daemon: a run that is stuck in another engine must not hold the interpreter. Workers see their parent end.
+        self._thread = Thread(target=self._run, name="skorche processes", daemon=True)
 
     def start(self, workers: int) -> None:
         """Start the thread, which starts so many workers at once."""

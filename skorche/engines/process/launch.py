@@ -1,4 +1,4 @@
-"""Starts worker processes: fork and exec by the standard library, so that nothing is inherited but two files.
+"""Starts worker processes: fork and exec by the standard library, so that nothing is inherited but three files.
 
 A plain interpreter is ready in 20 ms. It imports neither the user's `__main__` nor anything the tasks do not need, so
 no `__main__` guard is wanted. It gets a session of its own, so that Ctrl-C in a terminal does not reach it and that its
@@ -22,7 +22,7 @@ from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent}, {stderr})"
+    "from skorche.engines.process.worker import main; main(*{files!r}, {parent})"
 )
 MOST_SAID_BYTES = 2000
 BURIAL_SECONDS = 1.0
@@ -44,7 +44,7 @@ class WorkerProcess:
             try:
                 if keep_stderr:
                     self._stderr = tempfile.TemporaryFile(prefix="skorche-stderr-")  # noqa: SIM115  (_release ends it)
-                self._process = _start(there.fileno(), file.fileno(), self._stderr)
+                self._process, self._lifeline = _start(there.fileno(), file.fileno(), self._stderr)
             except BaseException:
                 self._release()
                 raise
@@ -97,6 +97,7 @@ class WorkerProcess:
             return self._process.wait()
         finally:
             self._release()
+            os.close(self._lifeline)
 
     def _wait_ended(self, timeout: float) -> bool:
         """Wait for the end of the process, by the system where it can tell: Popen.wait looks again and again."""
@@ -128,23 +129,33 @@ class WorkerProcess:
         self._map.close()
 
 
-def _start(channel: int, slot: int, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
-    path = [entry for entry in sys.path if isinstance(entry, str)]
+def _start(channel: int, slot: int, stderr: IO[bytes] | None) -> tuple[subprocess.Popen[bytes], int]:
+    """The process, and our end of its lifeline: a pipe that nobody writes to, and that we hold as long as we live."""
+    end, lifeline = os.pipe()
     real = -1 if stderr is None else os.dup(2)  # the worker takes it back when it has loaded a task
     try:
-        numbers = {"channel": channel, "slot": slot, "parent": os.getpid(), "stderr": real}
-        return _launch(_BOOT.format(path=path, argv=list(sys.argv), **numbers), (channel, slot, real), stderr)
+        return _launch((channel, slot, end, real), stderr), lifeline
+    except BaseException:
+        os.close(lifeline)
+        raise
     finally:
-        if real >= 0:
-            os.close(real)
+        for file in (end, real):
+            if file >= 0:
+                os.close(file)
 
 
-def _launch(code: str, files: tuple[int, ...], stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _launch(files: tuple[int, ...], stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    code = _BOOT.format(path=path, argv=list(sys.argv), files=files, parent=os.getpid())
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
-    return subprocess.Popen(
-        [sys.executable, *flags, "-c", code],
-        stdin=subprocess.DEVNULL,
-        stderr=stderr,
-        pass_fds=[file for file in files if file >= 0],
-        start_new_session=True,
-    )
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C waits until it is ignored
+    try:
+        return subprocess.Popen(
+            [sys.executable, *flags, "-c", code],
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+            pass_fds=[file for file in files if file >= 0],
+            start_new_session=True,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -5,12 +5,13 @@
 A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
 memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
 behind it keeps the results of slices until the chunk's last one, so that the parent need not wake for each. The parent
-reads both when the worker has died. A worker ignores Ctrl-C, ends when the pipe ends, and watches its parent. It also
-ends when it has done enough: so many items of a task, or when it has grown too large.
+reads both when the worker has died. A worker ignores Ctrl-C, ends with the pipe, and is killed when its parent dies. It
+also ends when it has done enough: so many items of a task, or when it has grown too large.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
@@ -57,11 +58,13 @@ FINE_SLICE = 1000
 take as long as the item. When the worker dies there, the slice is done again one by one."""
 
 
-def main(channel: int, slot: int, parent: int, stderr: int = -1) -> None:
-    """Serve until the parent ends the pipe, or dies. `stderr`: the real one, while what is printed is kept."""
+def main(channel: int, slot: int, lifeline: int, stderr: int, parent: int) -> None:
+    """Serve until the parent ends the pipe, or dies. `stderr`: the real one, while what is printed is kept, or -1."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for file in (channel, slot):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for file in (channel, slot, lifeline):
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
+    _hang_on(lifeline)
     Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
     with mmap(slot, SHARED_BYTES) as shared, memoryview(shared) as view:
         os.close(slot)
@@ -70,8 +73,20 @@ def main(channel: int, slot: int, parent: int, stderr: int = -1) -> None:
     # The pipe stays open: its end tells the parent that this process has ended, which then need not wait for it.
 
 
+def _hang_on(lifeline: int) -> None:
+    """Have the system kill this process and its children when the parent's end of the lifeline is closed.
+
+    It needs no thread of ours, so it works where a task holds the GIL in C for minutes. It works at once, but where a
+    fork of the parent holds that end too, or a task has closed this one, or the system is none that can do it.
+    """
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())  # minus: the whole group
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
 def _watch_parent(parent: int) -> None:
-    """End this process and its children when the parent has died, also while a task runs (it then reads no pipe)."""
+    """The same, where the lifeline does not do it: end this process and its children when the parent has died."""
     while os.getppid() == parent:
         time.sleep(0.5)
     try:
