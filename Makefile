@@ -6,13 +6,14 @@ VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 STAMP    := $(VENV)/.set-up
 EXAMPLES ?= 20000
+MINUTES  ?= 1
 ARGS     ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up dot demo test check format-check lint types arrows diagrams-check diagrams bench fuzz \
+.PHONY: help set-up dot demo test check format-check lint types arrows diagrams-check diagrams bench fuzz soak \
         wheel-check clean
 
 help:  ## this list
@@ -66,6 +67,9 @@ bench: $(STAMP)  ## run the benchmarks
 
 fuzz: $(STAMP)  ## try each law on many random graphs; EXAMPLES=20000 says how many
 	@EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest tests/laws --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
+soak: $(STAMP)  ## run random graphs while workers are killed at random; MINUTES=10, SEED=... RUNS=1 to repeat one
+	@PYTHONPATH=.:tests $(PYTHON) -W error -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 wheel-check: $(STAMP)  ## build a wheel, install it apart and run examples/demo.py with it
 	@bash .ci/wheel-check $(PYTHON)

@@ -16,6 +16,7 @@ import skorche
 from skorche.engines.process.breaker import Breaker
 
 from .fatal import DieBetween, DieLoading, say
+from .poison import Poison
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -55,8 +56,8 @@ def test_a_run_all_of_whose_items_kill_their_worker_stops_early(how: str, told: 
 def test_a_hundred_poison_items_among_five_thousand_stop_nothing_and_cost_little() -> None:
     poison = frozenset(Random(3).sample(range(5000), 100))
 
-    without, _ = collect(Deadly("SIGKILL", frozenset()), range(5000), max_workers=2, engine="process")
-    report, results = collect(Deadly("SIGKILL", poison), range(5000), max_workers=2, engine="process")
+    without, _ = collect(Poison(frozenset()), range(5000), max_workers=2, engine="process")
+    report, results = collect(Poison(poison), range(5000), max_workers=2, engine="process")
 
     assert results == [number for number in range(5000) if number not in poison]
     assert {failure.item for failure in report.failures} == poison

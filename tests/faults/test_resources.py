@@ -3,7 +3,6 @@
 import itertools
 import os
 import threading
-from pathlib import Path
 
 import pytest
 from engines.census import Census, find_family
@@ -88,7 +87,7 @@ def test_a_thousand_failures_hold_no_items_and_no_frames_of_theirs() -> None:
     assert (report.failed, Payload.alive) == (1000, 0)
 
 
-def test_a_run_leaves_no_shared_memory_and_no_temporary_file(tmp_path: Path) -> None:
+def test_a_run_holds_no_shared_memory_and_no_temporary_file_that_has_a_name() -> None:
     before = Census.now()
     with skorche.Pipeline("slots") as pipeline:
         task = skorche.task(engine="process", max_workers=2)(increment)

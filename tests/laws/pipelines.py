@@ -1,7 +1,7 @@
 """A random graph as a pipeline of skorche's, with items that are hard to handle."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ def label_of(item: Any) -> Label:
     """The label that stands for an item."""
     if isinstance(item, int | str):
         return item
+    if isinstance(item, float):
+        return "nan"  # another object when it comes back from a process
     if isinstance(item, list):
         return [label_of(one) for one in item]
     if isinstance(item, skorche.Failure):
@@ -106,20 +108,32 @@ class Built:
 
 def build(graph: Graph) -> Built:
     """Declare the graph."""
-    builder = _Builder(graph)
+    builder = Builder(graph)
     for node in graph.nodes:
         builder.add(node)
     return Built(builder.pipeline, builder.queues, builder.clock)
 
 
-class _Builder:
+class Builder:
+    """Declares a graph, node by node."""
+
+    backoff = 0.5
+
     def __init__(self, graph: Graph) -> None:
         self.pipeline, self.clock = skorche.Pipeline(), FakeClock()
         self.bounds = graph.maxsizes
         self.queues = {
-            number: skorche.Queue(fixed_inputs=[build_item(label) for label in labels])
+            number: skorche.Queue(fixed_inputs=self.source([build_item(label) for label in labels]))
             for number, labels in enumerate(graph.sources)
         }
+
+    def source(self, items: list[Any]) -> Iterable[Any]:
+        """What a source is given."""
+        return items
+
+    def function(self, node: Node) -> Callable[[Any], Any]:
+        """What the task of a node does."""
+        return task_function(node, self.clock)
 
     def add(self, node: Node) -> None:
         made = [skorche.Queue(name=f"q{number}", maxsize=self.bounds.get(number)) for number in node.outputs]
@@ -132,12 +146,12 @@ class _Builder:
             engine=node.engine,
             max_workers=node.workers,
             retries=node.retries,
-            backoff=0.0 if node.workers == 3 else 0.5,
+            backoff=0.0 if node.workers == 3 else self.backoff,
             timeout=node.timeout,
             ordered=node.ordered,
             idempotent=node.idempotent,
             isolate=node.isolate,
-        )(task_function(node, self.clock))
+        )(self.function(node))
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])
         else:

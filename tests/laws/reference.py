@@ -26,6 +26,7 @@ class Meaning:
     queues: dict[int, list[tuple[Place, Label]]] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     failures: list[tuple[str, Label]] = field(default_factory=list)
+    lost: frozenset[tuple[str, str]] = frozenset()
     ends: dict[tuple[int, ...], str] = field(default_factory=dict)
 
     def end(self, place: Place, how: str) -> None:
@@ -40,9 +41,9 @@ class Meaning:
         return [label for _, label in sorted(self.queues[queue], key=lambda item: item[0].key)]
 
 
-def interpret(graph: Graph) -> Meaning:
-    """Take all items through all nodes."""
-    run = Meaning()
+def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> Meaning:
+    """Take all items through all nodes; `lost` are nodes with the text of labels that fail there all the same."""
+    run = Meaning(lost=lost)
     used = [queue for node in graph.nodes for queue in node.inputs if queue < len(graph.sources)]
     for queue in used:
         keys = [(queue, number) for number in range(len(graph.sources[queue]))]
@@ -64,7 +65,11 @@ def interpret(graph: Graph) -> Meaning:
 def visit(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> None:
     """Take one item through one node."""
     made, port = [(place, label)], 0
-    if fails(node, label) or (node.op == "unbatch" and not isinstance(label, list)):
+    if (
+        fails(node, label)
+        or (node.name, repr(label)) in run.lost
+        or (node.op == "unbatch" and not isinstance(label, list))
+    ):
         return fail(node, place, label, run, count)
     if node.op == "map":
         made = [(place, make(node, label))]

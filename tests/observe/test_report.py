@@ -176,6 +176,7 @@ def test_a_report_goes_through_json_unchanged():
             }
         },
         "guarantees": ["an item may run twice"],
+        "recycled": 0,
     }
 
 
