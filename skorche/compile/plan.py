@@ -39,7 +39,7 @@ class NodePlan(NamedTuple):
 
 
 class StagePlan(NamedTuple):
-    """Steps that run together in one engine, `workers` calls at a time."""
+    """Steps that run together in one engine, `workers` calls at a time; each step is the work of one of the `names`."""
 
     number: int
     nodes: tuple[int, ...]
@@ -52,6 +52,7 @@ class StagePlan(NamedTuple):
     idempotent: bool
     edge: str
     maxsize: int | None
+    names: tuple[str, ...] = ()
 
 
 class GatherPlan(NamedTuple):
@@ -200,6 +201,7 @@ class _Planner:
             options.idempotent if options else True,
             f"{queue.name or 'the queue'} into {head.name}",
             queue.maxsize if id(queue) in self.graph.producers else None,
+            tuple(node.name for node in members.nodes),
         )
 
     def _kernel(self, members: Members) -> tuple[Kernel, tuple[Destination, ...]]:

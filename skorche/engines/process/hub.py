@@ -25,7 +25,7 @@ from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
 from skorche.engines.process.blame import judge, told_where
 from skorche.engines.process.job import Job
-from skorche.engines.process.member import Member
+from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.worker import LOADING, STEP
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
@@ -246,6 +246,11 @@ class Hub:
         member.jobs.append(job)
         member.write()
         self._watch(member)
+
+    def ask(self, ticket: int) -> Asked | None:
+        """Ask the worker that is on this ticket what it does."""
+        at_work = [one for one in self._members if one.ready and one.jobs and one.jobs[0].ticket == ticket]
+        return at_work[0].ask() if at_work else None
 
     # -- deaths -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import tempfile
 from contextlib import suppress
 from mmap import mmap
 
+from skorche.engines.process.stacks import Question, ask
 from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
 
 _BOOT = (
@@ -34,7 +35,8 @@ class WorkerProcess:
         here, there = socket.socketpair()
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SHARED_BYTES)
-            self._map = mmap(file.fileno(), SHARED_BYTES)
+            self._file = os.dup(file.fileno())
+            self._map = mmap(self._file, SHARED_BYTES)
             self._view = memoryview(self._map)[:SLOT_BYTES]
             self.slot = self._view.cast("q")
             self.slot[1] = -1
@@ -60,6 +62,10 @@ class WorkerProcess:
     def has_ended(self) -> bool:
         """Whether the process is no more, also when a child of it keeps the pipe open."""
         return self._process.poll() is not None
+
+    def ask_stack(self) -> Question:
+        """Ask for the stack of the process, which must be ready."""
+        return ask(self.pid, self._file, SHARED_BYTES)
 
     def kill(self) -> None:
         """Stop the process and its children at once."""
@@ -109,6 +115,7 @@ class WorkerProcess:
         self.slot.release()
         self._view.release()
         self._map.close()
+        os.close(self._file)
 
 
 def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:

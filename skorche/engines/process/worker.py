@@ -19,6 +19,7 @@ from mmap import mmap
 from threading import Thread
 from typing import Any, NamedTuple
 
+from skorche.engines.process.stacks import answer_here, answer_in
 from skorche.engines.process.wire import BEGUN, END, HEADER, PART, READY, REFUSED, STAGE, UNREADABLE, Work, frame
 from skorche.engines.transfer import dump_error, encode, loads
 from skorche.errors import TransferError, text_of
@@ -46,16 +47,22 @@ def main(channel: int, slot: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for file in (channel, slot):
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
+    answer_in(slot)
     Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
-    with mmap(slot, SHARED_BYTES) as shared, memoryview(shared) as view:
-        os.close(slot)
-        with view[:SLOT_BYTES].cast("q") as numbers, view[SLOT_BYTES:] as spool, suppress(ConnectionError):
-            _Worker(channel, numbers, spool).serve()  # until the parent is gone, or wants no more
+    with (
+        mmap(slot, SHARED_BYTES) as shared,
+        memoryview(shared) as view,
+        view[:SLOT_BYTES].cast("q") as numbers,
+        view[SLOT_BYTES:] as spool,
+        suppress(ConnectionError),
+    ):
+        _Worker(channel, numbers, spool).serve()  # until the parent is gone, or wants no more
     os.close(channel)
 
 
 def _watch_parent(parent: int) -> None:
     """End this process and its children when the parent has died, also while a task runs (it then reads no pipe)."""
+    answer_here()
     while os.getppid() == parent:
         time.sleep(0.5)
     try:
