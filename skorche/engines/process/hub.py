@@ -25,6 +25,7 @@ from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
 from skorche.engines.process.blame import judge, told_where
 from skorche.engines.process.job import Job
+from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.worker import LOADING, STEP
 from skorche.engines.transfer import load_error
@@ -49,6 +50,7 @@ class Hub:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
+        self._listener = Listener({stage.number: stage.names for stage in stages})
         self._closing = self._broken = False
         self._failed_starts = self._first_workers = 0
         self._last_pulse = time.monotonic()
@@ -60,6 +62,7 @@ class Hub:
             one.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._first_workers = workers
+        self._listener.start()
         self._thread.start()
 
     def call(self, action: Callable[[], None]) -> None:
@@ -77,6 +80,7 @@ class Hub:
         self.call(self._begin_closing)
         if self._thread.ident is not None:
             self._thread.join()
+        self._listener.finish()
         for one in (self._bell, self._ringer):
             one.close()
         self._selector.close()
@@ -222,7 +226,7 @@ class Hub:
 
     def _hire(self) -> Member:
         try:
-            member = Member()
+            member = Member(self._listener.pipe)
         except OSError as error:
             raise WorkerStartError(
                 f"a worker process cannot be started: {text_of(error)}",

@@ -17,21 +17,22 @@ import tempfile
 from contextlib import suppress
 from mmap import mmap
 
+from skorche.engines.process.records import current_levels
 from skorche.engines.process.stacks import Question, ask
 from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent})"
+    "from skorche.engines.process.worker import main; main({channel}, {slot}, {parent}, {pipe}, {levels!r}, {disabled})"
 )
 BURIAL_SECONDS = 1.0
 """A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
 
 
 class WorkerProcess:
-    """A worker, seen from its parent."""
+    """A worker, seen from its parent. It speaks into `pipe`."""
 
-    def __init__(self) -> None:
+    def __init__(self, pipe: int) -> None:
         here, there = socket.socketpair()
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SHARED_BYTES)
@@ -41,7 +42,7 @@ class WorkerProcess:
             self.slot = self._view.cast("q")
             self.slot[1] = -1
             try:
-                self._process = _start(there.fileno(), file.fileno())
+                self._process = _start(there.fileno(), file.fileno(), pipe)
             except BaseException:
                 self._release()
                 raise
@@ -118,13 +119,15 @@ class WorkerProcess:
         os.close(self._file)
 
 
-def _start(channel: int, slot: int) -> subprocess.Popen[bytes]:
+def _start(channel: int, slot: int, pipe: int) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
-    code = _BOOT.format(path=path, argv=list(sys.argv), channel=channel, slot=slot, parent=os.getpid())
+    levels, disabled = current_levels()
+    numbers = {"channel": channel, "slot": slot, "pipe": pipe, "parent": os.getpid(), "disabled": disabled}
+    code = _BOOT.format(path=path, argv=list(sys.argv), levels=levels, **numbers)
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return subprocess.Popen(
         [sys.executable, *flags, "-c", code],
         stdin=subprocess.DEVNULL,
-        pass_fds=(channel, slot),
+        pass_fds=(channel, slot, pipe),
         start_new_session=True,
     )

@@ -34,8 +34,8 @@ MOST_PARTS = 64
 class Member:
     """A worker with the jobs it was given; the first is the one it works on."""
 
-    def __init__(self) -> None:
-        self.process = WorkerProcess()
+    def __init__(self, pipe: int) -> None:
+        self.process = WorkerProcess(pipe)
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()

@@ -1,6 +1,6 @@
 """What runs in a worker process: read a chunk, run the stage's kernel over it in slices, write the results.
 
-    parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe, this process's only link
+    parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe
 
 A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
 memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
@@ -20,6 +20,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from skorche.engines.process.stacks import answer_here, answer_in
+from skorche.engines.process.voice import Voice
 from skorche.engines.process.wire import BEGUN, END, HEADER, PART, READY, REFUSED, STAGE, UNREADABLE, Work, frame
 from skorche.engines.transfer import dump_error, encode, loads
 from skorche.errors import TransferError, text_of
@@ -42,10 +43,10 @@ FINE_SLICE = 1000
 take as long as the item. When the worker dies there, the slice is done again one by one."""
 
 
-def main(channel: int, slot: int, parent: int) -> None:
-    """Serve until the parent ends the pipe, or dies."""
+def main(channel: int, slot: int, parent: int, pipe: int, levels: dict[str, int], disabled: int) -> None:
+    """Serve until the parent ends the pipe, or dies. What is logged and printed goes into another `pipe`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for file in (channel, slot):
+    for file in (channel, slot, pipe):
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     answer_in(slot)
     Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
@@ -56,7 +57,10 @@ def main(channel: int, slot: int, parent: int) -> None:
         view[SLOT_BYTES:] as spool,
         suppress(ConnectionError),
     ):
-        _Worker(channel, numbers, spool).serve()  # until the parent is gone, or wants no more
+        voice = Voice(pipe, numbers)
+        voice.take_over(levels, disabled)
+        _Worker(channel, numbers, spool, voice).serve()  # until the parent is gone, or wants no more
+        voice.end()
     os.close(channel)
 
 
@@ -96,8 +100,8 @@ class _Job(NamedTuple):
 
 
 class _Worker:
-    def __init__(self, channel: int, slot: memoryview, spool: memoryview) -> None:
-        self._channel, self._slot, self._spool = channel, slot, spool
+    def __init__(self, channel: int, slot: memoryview, spool: memoryview, voice: Voice) -> None:
+        self._channel, self._slot, self._spool, self._voice = channel, slot, spool, voice
         self._stages: dict[int, _Stage] = {}
 
     def serve(self) -> None:
@@ -109,6 +113,7 @@ class _Worker:
             else:
                 self._work(ticket, body)
             self._slot[STEP] = IDLE
+            self._voice.rest()
             del message, body  # an idle worker must not keep items alive
 
     def _load_stage(self, number: int, body: bytes) -> None:
@@ -145,6 +150,7 @@ class _Worker:
         if job.work.careful:
             items, outcome = self._unpack(items, indices, stage.kernel)
         if outcome is None:
+            self._voice.at = (job.work.stage, items, indices)
             began = time.perf_counter()
             fine = len(items) <= FINE_SLICE
             self._slot[INDEX], self._slot[STEP] = ANY, job.work.entry
