@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RunCancelled,
         SkorcheError,
         SplitError,
+        StallError,
         TaskError,
         TaskTimeout,
         TooManyFailures,
@@ -66,6 +67,7 @@ __all__ = [
     "RunCancelled",
     "SkorcheError",
     "SplitError",
+    "StallError",
     "Task",
     "TaskError",
     "TaskTimeout",
@@ -94,7 +96,7 @@ _HOME = {
     "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning EngineError GraphError InternalError QueueClosed RemoteError RunCancelled "
-        "SkorcheError SplitError TaskError TaskTimeout TooManyFailures TransferError WorkerCrash "
+        "SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures TransferError WorkerCrash "
         "WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from skorche.compile.plan import Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, EngineChoice, Graph, OnError, Recycling
+from skorche.graph import SCOPE, EngineChoice, Graph, OnError, OnStall, Recycling
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.batch import batch
@@ -124,6 +124,7 @@ class Pipeline:
         max_failures: float | None = None,
         engine: EngineChoice = None,
         stall_timeout: float | None = STALL_TIMEOUT,
+        on_stall: OnStall = "warn",
         progress: Literal["auto"] | bool = "auto",
         max_items_per_worker: int | None = None,
         max_worker_memory: int | str | None = None,
@@ -136,7 +137,10 @@ class Pipeline:
         `max_worker_memory` (see `task`) are for tasks on worker processes that set no such limit; others have none.
 
         When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says
-        what the run waits for. `progress` writes a line to stderr every five seconds; False writes none.
+        what the run waits for, on which worker, and the stack of that; with `on_stall="raise"` the run fails with it,
+        as a `StallError`, and what hangs is killed. A run that waits for input, or for a reader, has not stalled.
+
+        `progress` writes a line to stderr every five seconds; False writes none.
 
         Raises:
             GraphError: the pipeline cannot run.
@@ -148,7 +152,7 @@ class Pipeline:
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = _policy(on_error, max_failures, stall_timeout)
+        policy = _policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
         plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling)
         sources, ends = self.graph.sources(), self.graph.ends()
@@ -197,7 +201,9 @@ class Pipeline:
     render_pipeline = render
 
 
-def _policy(on_error: OnError | None, max_failures: float | None, stall_timeout: float | None) -> Policy:
+def _policy(
+    on_error: OnError | None, max_failures: float | None, stall_timeout: float | None, on_stall: OnStall
+) -> Policy:
     if on_error not in (None, "raise", "collect"):
         raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
     most = 1.0 if isinstance(max_failures, float) else math.inf
@@ -207,7 +213,25 @@ def _policy(on_error: OnError | None, max_failures: float | None, stall_timeout:
             "it is a number of items, or a share between 0.0 and 1.0.",
             "give max_failures=10, or 0.05 for one item in twenty.",
         )
-    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout)
+    _check_stall(stall_timeout, on_stall)
+    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
+
+
+def _check_stall(stall_timeout: float | None, on_stall: OnStall) -> None:
+    if on_stall not in ("warn", "raise"):
+        raise GraphError(f"run() was given on_stall={on_stall!r}.", "it has no meaning.", "give 'warn' or 'raise'.")
+    if stall_timeout is None and on_stall == "raise":
+        raise GraphError(
+            "run() was given on_stall='raise' with stall_timeout=None.",
+            "without a time nothing ever counts as a stall, so it would never raise.",
+            "give stall_timeout a number of seconds.",
+        )
+    if stall_timeout is not None and not stall_timeout > 0:
+        raise GraphError(
+            f"run() was given stall_timeout={stall_timeout!r}.",
+            "it is a number of seconds above zero.",
+            "give stall_timeout=60, or None for a run that may stand still.",
+        )
 
 
 def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
@@ -264,6 +288,7 @@ def run(
     max_failures: float | None = None,
     engine: EngineChoice = None,
     stall_timeout: float | None = STALL_TIMEOUT,
+    on_stall: OnStall = "warn",
     progress: Literal["auto"] | bool = "auto",
     max_items_per_worker: int | None = None,
     max_worker_memory: int | str | None = None,
@@ -274,6 +299,7 @@ def run(
         max_failures=max_failures,
         engine=engine,
         stall_timeout=stall_timeout,
+        on_stall=on_stall,
         progress=progress,
         max_items_per_worker=max_items_per_worker,
         max_worker_memory=max_worker_memory,

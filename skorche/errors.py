@@ -13,6 +13,7 @@ The tree:
     ├── TransferError       an item or a result cannot cross to a process  (fails the item)
     ├── RemoteError         stands for an exception that cannot leave its process
     ├── TooManyFailures     `max_failures` was exceeded
+    ├── StallError          nothing came back for `stall_timeout` seconds (with on_stall="raise")
     ├── RunCancelled        the run was cancelled before it ended
     ├── EngineError         an engine cannot work at all
     │   └── WorkerStartError   its workers die before they take an item
@@ -186,6 +187,14 @@ class TooManyFailures(SkorcheError):
 
 class RunCancelled(SkorcheError):
     """The run was cancelled before all items had ended."""
+
+
+class StallError(SkorcheError):
+    """Nothing came back for `stall_timeout` seconds. `diagnosis` tells what the run waited for, and where that was."""
+
+    def __init__(self, what: str, why: str = "", mend: str = "", diagnosis: str = "") -> None:
+        super().__init__(what, why, mend)
+        self.diagnosis = diagnosis
 
 
 class EngineError(SkorcheError):

@@ -26,6 +26,7 @@ CO_COROUTINE = 0x80
 """`inspect.CO_COROUTINE`; that module takes 5 ms to import."""
 
 OnError = Literal["raise", "collect"]
+OnStall = Literal["warn", "raise"]
 EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
 
 

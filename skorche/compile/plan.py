@@ -39,7 +39,7 @@ class NodePlan(NamedTuple):
 
 
 class StagePlan(NamedTuple):
-    """Steps that run together in one engine, `workers` calls at a time."""
+    """Steps that run together in one engine, `workers` calls at a time; each step is the work of one of the `names`."""
 
     number: int
     nodes: tuple[int, ...]
@@ -53,6 +53,7 @@ class StagePlan(NamedTuple):
     edge: str
     maxsize: int | None
     recycling: Recycling = Recycling()
+    names: tuple[str, ...] = ()
 
 
 class GatherPlan(NamedTuple):
@@ -208,6 +209,7 @@ class _Planner:
             f"{queue.name or 'the queue'} into {head.name}",
             queue.maxsize if id(queue) in self.graph.producers else None,
             self._recycling(head, members.engine),
+            tuple(node.name for node in members.nodes),
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:

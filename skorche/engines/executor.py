@@ -32,7 +32,7 @@ from skorche.errors import (
 )
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost
+from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight
 
 MOST_BREAKS = 3
 """After so many breaks with no result in between, a call that does nothing must show that a new executor works."""
@@ -131,6 +131,14 @@ class ExecutorEngine:
 
     def kill(self, ticket: int) -> None:
         """The interface has no way to stop an item."""
+
+    def look(self, tickets: Sequence[int]) -> dict[int, Sight]:
+        """An executor does not say which of its workers has what; only that it was given these."""
+        out = {ticket.number for ticket in self._out.copy()}
+        return {
+            ticket: Sight(f"a worker of {self._executor!r}, which cannot be asked")
+            for ticket in out.intersection(tickets)
+        }
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """End the thread, and the executor if it is ours."""

@@ -9,16 +9,20 @@ and joins those that are not abandoned.
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from queue import SimpleQueue
 from threading import Lock, Thread, current_thread
-from typing import Literal
+from types import FrameType
+from typing import Any, Literal
 
 from skorche.compile.plan import StagePlan
 from skorche.errors import InternalError, TaskTimeout, text_of
+from skorche.kernel import Paths, Record
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight, Started
 
 HURRY_SECONDS = 5.0
 
@@ -48,6 +52,16 @@ class ThreadEngine:
         """Abandon the thread that works on this ticket."""
         for pool in self._pools.values():
             pool.abandon(ticket)
+
+    def look(self, tickets: Sequence[int]) -> dict[int, Sight]:
+        """The stacks of the threads, and where in their chunks they are."""
+        threads = {ticket: thread for pool in self._pools.values() for ticket, thread in pool.working(tickets)}
+        frames = sys._current_frames()
+        return {
+            ticket: _see(thread, frame)
+            for ticket, thread in threads.items()
+            if (frame := frames.get(thread.ident or 0)) is not None
+        }
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """End and join all threads, the abandoned ones excepted; in a hurry, only those that end soon."""
@@ -150,6 +164,11 @@ class _Pool:
         suspect, left = (0, indices[1:]) if thread is not None else (None, indices)
         self._emit(Lost(ticket, cause, suspect, left, abandoned_thread=thread is not None))
 
+    def working(self, tickets: Sequence[int]) -> list[tuple[int, Thread]]:
+        """Those of these tickets that are worked on, with their threads."""
+        with self._lock:
+            return [(ticket, self._working[ticket]) for ticket in tickets if ticket in self._working]
+
     def end(self) -> None:
         """Let the threads end; what waits is not begun."""
         with self._lock:
@@ -161,3 +180,22 @@ class _Pool:
         """Wait for the threads, but no longer than `until`."""
         for thread in self._threads:
             thread.join(None if until is None else max(0.0, until - time.monotonic()))
+
+
+def _see(thread: Thread, frame: FrameType) -> Sight:
+    """What the thread does, from the kernel on."""
+    from traceback import StackSummary, walk_stack  # 8 ms to import: only a stall needs it
+
+    frames = list(takewhile(lambda pair: pair[0].f_code is not _Pool._serve.__code__, walk_stack(frame)))
+    stack = "".join(StackSummary.extract(reversed(frames)).format())
+    applying = [one.f_locals for one, _ in frames if one.f_code is Record.apply.__code__]
+    position, at = _find_position(applying[-1]) if applying else (None, None)
+    return Sight(f"thread {thread.name!r} ({thread.ident})", position, at, stack)
+
+
+def _find_position(variables: Mapping[str, Any]) -> tuple[int | None, object]:
+    """Which item `Record.apply` is on: its own variables tell, so that nobody has to write it down for each item."""
+    paths: Paths = variables["paths"]
+    count = len(variables.get("results", ())) + len(variables.get("failed", ()))
+    path = paths[count] if count < len(paths) else None
+    return path[0] if type(path) is tuple else path, (variables["self"].step, count)

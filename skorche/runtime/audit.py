@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from skorche.errors import InternalError, shorten
+from skorche.errors import InternalError
 from skorche.runtime.build import Parts
 from skorche.runtime.recovery import Recovery
-from skorche.runtime.stage import Flight
-
-SHOWN_FLIGHTS = 5
 
 
 def audit(parts: Parts, recovery: Recovery) -> None:
@@ -45,15 +40,3 @@ def stuck(parts: Parts) -> str | None:
         return None  # a user may read something yet
     full = [f"{stage.plan.edge} ({stage.edge.waiting.count} waiting)" for stage in parts.stages if not stage.edge.idle]
     return f"nothing can happen any more, but items are left: {', '.join(full) or 'none on edges'}."
-
-
-def stalled(flights: Iterable[Flight], moved: float, now: float) -> str:
-    """What the run waits for, the oldest first."""
-    oldest = sorted(flights, key=lambda flight: flight.since)
-    lines = [
-        f"  {flight.stage.plan.edge}: {len(flight.chunk.items)} items for {now - flight.since:.1f} s, "
-        f"the first is {shorten(flight.chunk.items[0])}"
-        for flight in oldest[:SHOWN_FLIGHTS]
-    ]
-    more = f"\n  ... and {len(oldest) - SHOWN_FLIGHTS} more" if len(oldest) > SHOWN_FLIGHTS else ""
-    return f"nothing has come back for {now - moved:.1f} s; the run waits for\n" + "\n".join(lines) + more

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from skorche.place import Places
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import EngineEvent
+from skorche.runtime.engine import EngineEvent, Sight
 
 
 class Fed(NamedTuple):
@@ -37,11 +37,18 @@ class Stop(NamedTuple):
     grace: float | None = None
 
 
+class Diagnosed(NamedTuple):
+    """The answer to `Diagnose`: in words, and what the workers of the tickets were seen doing."""
+
+    text: str
+    sights: dict[int, Sight]
+
+
 class Tick(NamedTuple):
     """Time has passed: timers may be due."""
 
 
-Event = EngineEvent | Fed | Taken | Stop | Tick
+Event = EngineEvent | Fed | Taken | Stop | Tick | Diagnosed
 
 
 class Submit(NamedTuple):
@@ -86,5 +93,26 @@ class Warn(NamedTuple):
     text: str
 
 
-Command = Submit | Kill | Pull | Deliver | StopSources | Warn
+class Wait(NamedTuple):
+    """A chunk that has been out for so many seconds."""
+
+    ticket: int
+    stage: int
+    edge: str
+    items: Sequence[Any]
+    seconds: float
+
+
+class Diagnose(NamedTuple):
+    """Nothing has come back for so many seconds: find out why, holding nobody up; the answer is `Diagnosed`.
+
+    `waits` are the chunks that have been out longest, `more` is how many others there are.
+    """
+
+    seconds: float
+    waits: tuple[Wait, ...]
+    more: int
+
+
+Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose
 Commands = Sequence[Command]

@@ -26,7 +26,8 @@ from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
 from skorche.events import NodeTally, RunFinished
 from skorche.port import Outbox
-from skorche.runtime.command import Command, Deliver, Event, Fed, Kill, Pull, Stop, Submit, Taken, Warn
+from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pull, Stop, Submit, Taken, Warn
+from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
 from skorche.runtime.ledger import End
@@ -96,6 +97,7 @@ class Coordinator:
         self._wakes_at = math.inf
         self._stopped_seconds = 0.0
         self._over = False
+        self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = list(observers)
 
@@ -280,6 +282,9 @@ class Coordinator:
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
                 LOG.warning("%s: %s", self._plan.name, command.text)
+            elif isinstance(command, Diagnose):
+                self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)
+                self._diagnosis.start()
             else:
                 self._stop_inputs(command.error)
 
@@ -291,6 +296,8 @@ class Coordinator:
                 one.stop(error)
 
     def _close(self, how: Any) -> None:
+        if self._diagnosis is not None:
+            self._diagnosis.finish()
         for outbox in self.outboxes:
             outbox.close(self.error)
         for one in self._inputs:

@@ -74,6 +74,18 @@ class Broken(NamedTuple):
     error: BaseException
 
 
+class Sight(NamedTuple):
+    """What a worker was seen doing: where in its chunk it is (None: not known), and its stack ("": not known).
+
+    `at` changes as the work goes on: two that are equal say that it stands still, None says nothing.
+    """
+
+    worker: str
+    position: int | None = None
+    at: object = None
+    stack: str = ""
+
+
 EngineEvent = Done | Lost | Started | Recycled | Broken
 Emit = Callable[[EngineEvent], None]
 
@@ -96,6 +108,13 @@ class Engine(Protocol):
 
     def kill(self, ticket: int) -> None:
         """Stop work on a ticket, if the engine can; it comes back as `Lost`, or as `Done` if it just ended."""
+        ...
+
+    def look(self, tickets: Sequence[int]) -> dict[int, Sight]:
+        """What workers are doing; tickets that none has begun, or of which nothing is known, are left out.
+
+        Called when a run seems to stand still, from a thread that may be kept waiting for a second or two.
+        """
         ...
 
     def close(self, how: Literal["drain", "kill"]) -> None:

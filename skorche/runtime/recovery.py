@@ -18,7 +18,7 @@ from typing import NamedTuple
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
 from skorche.events import Failure
-from skorche.graph import OnError
+from skorche.graph import OnError, OnStall
 from skorche.kernel import Trouble
 from skorche.place import Group, Place, element, roots
 from skorche.runtime.flow import Books
@@ -34,12 +34,14 @@ class Policy(NamedTuple):
     """What the run was told to do with failures. `max_failures`: a number of items, or a share of the source items.
 
     The share is one of all that were admitted, not of those that ended: a failed item ends at once, while a good one is
-    still on its way. After `stall_timeout` seconds in which nothing came back, the run says what it waits for.
+    still on its way. After `stall_timeout` seconds in which nothing came back, the run says what it waits for, and
+    fails if `on_stall` is "raise".
     """
 
     on_error: OnError = "raise"
     max_failures: float | None = None
     stall_timeout: float | None = None
+    on_stall: OnStall = "warn"
 
 
 class Recovery:

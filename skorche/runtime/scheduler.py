@@ -14,6 +14,7 @@ All counters live here, so there are no locks.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from random import Random
 
@@ -21,16 +22,17 @@ from skorche.compile.plan import Plan
 from skorche.errors import InternalError, TaskTimeout
 from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
-from skorche.runtime.audit import audit, stalled, stuck
+from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.command import Command, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
+from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
 from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
 from skorche.runtime.resolve import Resolver
 from skorche.runtime.stage import Again, Flight, Stage
+from skorche.runtime.watchdog import Watchdog
 
 LARGEST_PULL = 1 << 16
 """Items a source is asked for at once, also when what follows has room without end."""
@@ -54,8 +56,7 @@ class Scheduler:
         self._deadlines: list[tuple[float, int]] = []
         self._tickets = 0
         self._killing = False
-        self._stall_timeout = (policy or Policy()).stall_timeout
-        self._moved = 0.0
+        self._watchdog = Watchdog(policy or Policy())
 
     def begin(self, now: float) -> list[Command]:
         """The first commands."""
@@ -69,8 +70,8 @@ class Scheduler:
             self.recovery.wake(now)
         if self._deadlines:
             self._expire(now)
-        if self._stall_timeout is not None and self.flights and now >= self._moved + self._stall_timeout:
-            self._tell_stalled(now)
+        if self.flights and now >= self._watchdog.due:
+            self.books.commands.append(self._watchdog.ask(self.flights.values(), now))
         if self.recovery.fatal is not None and self.error is None:
             self._stop(self.recovery.fatal)
         self._advance(now)
@@ -83,24 +84,28 @@ class Scheduler:
         limit = self.recovery.timers[0][0] if self.recovery.timers else None
         if self._deadlines and (limit is None or self._deadlines[0][0] < limit):
             limit = self._deadlines[0][0]
-        if self.flights and self._stall_timeout is not None:
-            stall = self._moved + self._stall_timeout
+        if self.flights and (stall := self._watchdog.due) < math.inf:
             limit = stall if limit is None or stall < limit else limit
         return limit
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, Done):
-            self._moved = now
+            self._watchdog.moved = now
             self._done(event, now)
         elif isinstance(event, Fed):
             self._fed(event)
         elif isinstance(event, Lost):
+            self._watchdog.moved = now
             self._lost(event, now)
         elif isinstance(event, Started):
             flight = self.flights.get(event.ticket)
             if flight is not None and flight.stage.plan.timeout is not None:
                 heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
-        elif isinstance(event, Taken):
+        else:
+            self._take_rare(event, now)
+
+    def _take_rare(self, event: Event, now: float) -> None:
+        if isinstance(event, Taken):
             self.parts.outlets[event.end].read(event.count)
         elif isinstance(event, Stop | Broken):
             self._stop(event.error)
@@ -108,6 +113,8 @@ class Scheduler:
                 heapq.heappush(self._deadlines, (now + event.grace, -1))
         elif isinstance(event, Recycled):
             self.recycled += event.workers
+        elif isinstance(event, Diagnosed):
+            self._diagnosed(event, now)
 
     # -- what comes back from engines -------------------------------------------------------------------------------
 
@@ -273,10 +280,14 @@ class Scheduler:
         while self._deadlines and self._deadlines[0][1] not in self.flights and self._deadlines[0][1] != -1:
             heapq.heappop(self._deadlines)
 
-    def _tell_stalled(self, now: float) -> None:
-        """Say what the run waits for: nothing has come back for a long time."""
-        self.books.commands.append(Warn(stalled(self.flights.values(), self._moved, now)))
-        self._moved = now
+    def _diagnosed(self, event: Diagnosed, now: float) -> None:
+        """It is known what the run waits for: say so, or fail and kill it, as a stop without grace does."""
+        verdict = self._watchdog.judge(event, self.flights, now)
+        if isinstance(verdict, str):
+            self.books.commands.append(Warn(verdict))
+        elif verdict is not None:
+            self._stop(verdict)
+            heapq.heappush(self._deadlines, (now, -1))
 
     # -- what starts and ends ---------------------------------------------------------------------------------------
 
@@ -329,7 +340,7 @@ class Scheduler:
                 break
             flight.since = now
             if not self.flights:
-                self._moved = now  # a run that had nothing to wait for has not stalled
+                self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
             stage.in_flight += 1
             self.flights[flight.ticket] = flight
             self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))

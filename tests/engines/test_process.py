@@ -201,7 +201,9 @@ def test_workers_are_children_in_sessions_of_their_own_with_little_open() -> Non
 
     assert parent == os.getpid()
     assert session == pid
-    assert len(files) == 6  # the three standard ones, the pipe, the memory shared with the parent, the lifeline
+    # standard input, output and errors, the pipe, the memory shared with the parent and the file behind it for stacks,
+    # the lifeline, and the pipe for what is logged and printed
+    assert len(files) == 8
 
 
 def test_a_program_that_a_task_starts_inherits_no_pipe() -> None:

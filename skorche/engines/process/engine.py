@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Literal
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process.hub import Hub
 from skorche.engines.process.job import Job
+from skorche.engines.process.member import Asked
 from skorche.engines.transfer import dump_kernel
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Capabilities, Emit
+from skorche.runtime.engine import Capabilities, Emit, Sight
+
+HUB_SECONDS = 2.0
+"""How long the thread that talks to the workers is waited for when it is asked about them."""
 
 
 class ProcessEngine:
@@ -45,6 +50,13 @@ class ProcessEngine:
         hub = self._hub
         assert hub is not None
         hub.call(lambda: hub.kill(ticket))
+
+    def look(self, tickets: Sequence[int]) -> dict[int, Sight]:
+        """The stacks of the workers, which all are asked before one is waited for."""
+        hub, answer = self._hub, SimpleQueue[dict[int, Asked]]()
+        assert hub is not None
+        hub.call(lambda: answer.put({ticket: asked for ticket in tickets if (asked := hub.ask(ticket)) is not None}))
+        return {ticket: asked.sight() for ticket, asked in answer.get(timeout=HUB_SECONDS).items()}
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """End all workers; those still at work are killed."""

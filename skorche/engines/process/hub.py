@@ -26,7 +26,8 @@ from skorche.engines.process import wire
 from skorche.engines.process.blame import Verdict, explain_crash, judge
 from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker
 from skorche.engines.process.job import Job
-from skorche.engines.process.member import Member
+from skorche.engines.process.listener import Listener
+from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.memory import count_memory_kills
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
@@ -50,6 +51,7 @@ class Hub:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
+        self._listener = Listener({stage.number: stage.names for stage in stages})
         self._closing = self._broken = False
         self._breaker = Breaker(most)
         self._first_workers = 0
@@ -64,6 +66,7 @@ class Hub:
             one.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._first_workers = workers
+        self._listener.start()
         self._thread.start()
 
     def call(self, action: Callable[[], None]) -> None:
@@ -81,6 +84,7 @@ class Hub:
         self.call(self._begin_closing)
         if self._thread.ident is not None:
             self._thread.join()
+        self._listener.finish()
         for one in (self._bell, self._ringer):
             one.close()
         self._selector.close()
@@ -265,7 +269,7 @@ class Hub:
 
     def _hire(self) -> Member:
         try:
-            member = Member(keep_stderr=self._breaker.failed_starts > 0)
+            member = Member(self._listener.pipe, keep_stderr=self._breaker.failed_starts > 0)
         except OSError as error:
             raise WorkerStartError(
                 f"a worker process cannot be started: {text_of(error)}",
@@ -291,6 +295,11 @@ class Hub:
         member.jobs.append(job)
         member.write()
         self._watch(member)
+
+    def ask(self, ticket: int) -> Asked | None:
+        """Ask the worker that is on this ticket what it does."""
+        at_work = [one for one in self._members if one.ready and one.jobs and one.jobs[0].ticket == ticket]
+        return at_work[0].ask() if at_work else None
 
     # -- deaths -----------------------------------------------------------------------------------------------------
 

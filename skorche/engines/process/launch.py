@@ -18,11 +18,13 @@ from contextlib import suppress
 from mmap import mmap
 from typing import IO
 
-from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED
+from skorche.engines.process.records import current_levels
+from skorche.engines.process.stacks import Question, ask
+from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED, Files
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from skorche.engines.process.worker import main; main(*{files!r}, {parent})"
+    "from skorche.engines.process.worker import Files, main; main({files!r}, {parent}, {levels!r}, {disabled})"
 )
 MOST_SAID_BYTES = 2000
 BURIAL_SECONDS = 1.0
@@ -30,21 +32,25 @@ BURIAL_SECONDS = 1.0
 
 
 class WorkerProcess:
-    """A worker, seen from its parent. `keep_stderr`: what it prints until it has loaded a task is kept, to be told."""
+    """A worker, seen from its parent. It speaks into `pipe`.
 
-    def __init__(self, keep_stderr: bool = False) -> None:
+    `keep_stderr`: what it prints until it has loaded a task is kept, to be told.
+    """
+
+    def __init__(self, pipe: int, keep_stderr: bool = False) -> None:
         self._stderr: IO[bytes] | None = None
         here, there = socket.socketpair()
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SHARED_BYTES)
-            self._map = mmap(file.fileno(), SHARED_BYTES)
+            self._file = os.dup(file.fileno())
+            self._map = mmap(self._file, SHARED_BYTES)
             self._view = memoryview(self._map)[:SLOT_BYTES]
             self.slot = self._view.cast("q")
             self.slot[1] = -1
             try:
                 if keep_stderr:
                     self._stderr = tempfile.TemporaryFile(prefix="skorche-stderr-")  # noqa: SIM115  (_release ends it)
-                self._process, self._lifeline = _start(there.fileno(), file.fileno(), self._stderr)
+                self._process, self._lifeline = _start(there.fileno(), file.fileno(), pipe, self._stderr)
             except BaseException:
                 self._release()
                 raise
@@ -74,6 +80,10 @@ class WorkerProcess:
     def has_ended(self) -> bool:
         """Whether the process is no more, also when a child of it keeps the pipe open."""
         return self._process.poll() is not None
+
+    def ask_stack(self) -> Question:
+        """Ask for the stack of the process, which must be ready."""
+        return ask(self.pid, self._file, SHARED_BYTES)
 
     def kill(self) -> None:
         """Stop the process and its children at once."""
@@ -127,14 +137,15 @@ class WorkerProcess:
         self.slot.release()
         self._view.release()
         self._map.close()
+        os.close(self._file)
 
 
-def _start(channel: int, slot: int, stderr: IO[bytes] | None) -> tuple[subprocess.Popen[bytes], int]:
+def _start(channel: int, slot: int, pipe: int, stderr: IO[bytes] | None) -> tuple[subprocess.Popen[bytes], int]:
     """The process, and our end of its lifeline: a pipe that nobody writes to, and that we hold as long as we live."""
     end, lifeline = os.pipe()
     real = -1 if stderr is None else os.dup(2)  # the worker takes it back when it has loaded a task
     try:
-        return _launch((channel, slot, end, real), stderr), lifeline
+        return _launch(Files(channel, slot, end, pipe, real), stderr), lifeline
     except BaseException:
         os.close(lifeline)
         raise
@@ -144,14 +155,15 @@ def _start(channel: int, slot: int, stderr: IO[bytes] | None) -> tuple[subproces
                 os.close(file)
 
 
-def _launch(files: tuple[int, ...], stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _launch(files: Files, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
-    code = _BOOT.format(path=path, argv=list(sys.argv), files=files, parent=os.getpid())
+    levels, disabled = current_levels()
+    known = {"argv": list(sys.argv), "files": files, "parent": os.getpid(), "levels": levels, "disabled": disabled}
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C waits until it is ignored
     try:
         return subprocess.Popen(
-            [sys.executable, *flags, "-c", code],
+            [sys.executable, *flags, "-c", _BOOT.format(path=path, **known)],
             stdin=subprocess.DEVNULL,
             stderr=stderr,
             pass_fds=[file for file in files if file >= 0],

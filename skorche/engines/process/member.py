@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
+from typing import NamedTuple
 
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
-from skorche.engines.process.worker import IDLE, LOADING, STEP
+from skorche.engines.process.stacks import Question
+from skorche.engines.process.worker import IDLE, INDEX, LOADING, STEP, TICKET
+from skorche.runtime.engine import Sight
+
+
+class Asked(NamedTuple):
+    """A worker that was asked what it does: where it was then, and the question for its stack."""
+
+    position: int | None
+    at: object
+    question: Question
+
+    def sight(self) -> Sight:
+        """What it does, once it has answered."""
+        return Sight(f"process {self.question.pid}", self.position, self.at, self.question.read())
+
 
 READ_BYTES = 1 << 18
 MOST_PARTS = 64
@@ -21,8 +37,8 @@ class Member:
     `tried`: it has come as far as an item. `dismissed`: it is about to end, and gets no more jobs.
     """
 
-    def __init__(self, keep_stderr: bool = False) -> None:
-        self.process = WorkerProcess(keep_stderr)
+    def __init__(self, pipe: int, keep_stderr: bool = False) -> None:
+        self.process = WorkerProcess(pipe, keep_stderr)
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
@@ -36,6 +52,12 @@ class Member:
         """Whether it has yet to show that a worker can start and load a task."""
         loading = bool(self.jobs) and not self.tried and self.process.slot[STEP] in (IDLE, LOADING)
         return loading or not self.ready
+
+    def ask(self) -> Asked:
+        """Ask what it does; it is ready, and at work."""
+        at = tuple(self.process.slot)
+        on_item = at[TICKET] == self.jobs[0].ticket and at[INDEX] >= 0
+        return Asked(at[INDEX] if on_item else None, at, self.process.ask_stack())
 
     def queue(self, parts: list[bytes]) -> None:
         """Put bytes in line for this worker."""

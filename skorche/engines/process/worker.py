@@ -1,6 +1,6 @@
 """What runs in a worker process: read a chunk, run the stage's kernel over it in slices, write the results.
 
-    parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe, this process's only link
+    parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe
 
 A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
 memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
@@ -16,13 +16,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from mmap import mmap
 from threading import Thread
 from typing import Any, NamedTuple
 
 from skorche.engines.process.memory import resident_bytes
+from skorche.engines.process.stacks import answer_here, answer_in
+from skorche.engines.process.voice import Voice
 from skorche.engines.process.wire import (
     BEGUN,
     END,
@@ -58,18 +60,35 @@ FINE_SLICE = 1000
 take as long as the item. When the worker dies there, the slice is done again one by one."""
 
 
-def main(channel: int, slot: int, lifeline: int, stderr: int, parent: int) -> None:
-    """Serve until the parent ends the pipe, or dies. `stderr`: the real one, while what is printed is kept, or -1."""
+class Files(NamedTuple):
+    """The descriptors a worker inherits. `stderr`: the real one, while what is printed is kept, or -1."""
+
+    channel: int
+    slot: int
+    lifeline: int
+    pipe: int
+    stderr: int
+
+
+def main(files: Files, parent: int, levels: dict[str, int], disabled: int) -> None:
+    """Serve until the parent ends the pipe, or dies. What is logged and printed goes into a pipe of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    for file in (channel, slot, lifeline):
+    for file in files[:4]:
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
-    _hang_on(lifeline)
+    _hang_on(files.lifeline)
+    answer_in(files.slot)
     Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
-    with mmap(slot, SHARED_BYTES) as shared, memoryview(shared) as view:
-        os.close(slot)
-        with view[:SLOT_BYTES].cast("q") as numbers, view[SLOT_BYTES:] as spool, suppress(ConnectionError):
-            _Worker(channel, numbers, spool, stderr).serve()  # until the parent is gone, or wants no more
+    with (
+        mmap(files.slot, SHARED_BYTES) as shared,
+        memoryview(shared) as view,
+        view[:SLOT_BYTES].cast("q") as numbers,
+        view[SLOT_BYTES:] as spool,
+        suppress(ConnectionError),
+    ):
+        voice = Voice(files.pipe, numbers)
+        _Worker(files, numbers, spool, voice, lambda: voice.take_over(levels, disabled)).serve()
+        voice.end()  # the parent is gone, or wants no more
     # The pipe stays open: its end tells the parent that this process has ended, which then need not wait for it.
 
 
@@ -87,6 +106,7 @@ def _hang_on(lifeline: int) -> None:
 
 def _watch_parent(parent: int) -> None:
     """The same, where the lifeline does not do it: end this process and its children when the parent has died."""
+    answer_here()
     while os.getppid() == parent:
         time.sleep(0.5)
     try:
@@ -126,8 +146,13 @@ class _Job(NamedTuple):
 
 
 class _Worker:
-    def __init__(self, channel: int, slot: memoryview, spool: memoryview, stderr: int) -> None:
-        self._channel, self._slot, self._spool, self._stderr = channel, slot, spool, stderr
+    def __init__(
+        self, files: Files, slot: memoryview, spool: memoryview, voice: Voice, take_over: Callable[[], None]
+    ) -> None:
+        self._channel, self._stderr = files.channel, files.stderr
+        self._slot, self._spool, self._voice, self._take_over = slot, spool, voice, take_over
+        if self._stderr < 0:
+            take_over()
         self._stages: dict[int, _Stage] = {}
 
     def serve(self) -> None:
@@ -139,6 +164,7 @@ class _Worker:
             else:
                 stage = self._work(message.ticket, message.body)
             self._slot[STEP] = IDLE
+            self._voice.rest()
             del message  # an idle worker must not keep items alive
             if stage is not None and self._retires(stage):
                 return
@@ -162,6 +188,7 @@ class _Worker:
         os.close(self._stderr)
         self._stderr = -1
         os.write(2, kept)
+        self._take_over()
 
     def _retires(self, stage: _Stage) -> bool:
         """Whether this process has done enough. With its last item it has said so already."""
@@ -201,6 +228,7 @@ class _Worker:
         if job.work.careful:
             items, outcome = self._unpack(items, indices, stage.kernel)
         if outcome is None:
+            self._voice.at = (job.work.stage, items, indices)
             began = time.perf_counter()
             fine = len(items) <= FINE_SLICE
             self._slot[INDEX], self._slot[STEP] = ANY, job.work.entry

@@ -1,0 +1,222 @@
+"""What a worker says: log records and printed lines, on their way to the parent through a pipe that all workers share.
+
+    worker: logging, sys.stdout, sys.stderr ──pieces──▶ pipe ──▶ parent: `listener.py`
+
+A worker never waits to speak. What the pipe has no room for is dropped, and missed, since messages are numbered. A
+message goes in pieces that the system writes whole or not at all, so those of several workers, of their threads, of
+children they fork and of workers that die are never mixed up. It leaves the process with the call that made it, so it
+survives the process. An item that says nothing pays nothing: not even `logging` is imported for it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from reprlib import Repr
+from struct import Struct
+from threading import get_ident, local
+from types import ModuleType
+from typing import Any, NamedTuple, TextIO
+
+INDEX, STEP, TICKET = 0, 1, 2
+"""Where in its slot a worker says which item, step and chunk it is on."""
+
+HEADER = Struct("<IIHHH")
+"""Process id, number of the message, number of the piece, number of pieces, length."""
+MOST_PIECES = 32
+LONGEST_TEXT = 16_000
+"""Characters of one message; a longer text is printed in several, of a longer log record the middle is left out."""
+
+SHORT = Repr()
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 40
+
+RECORD, OUT, ERR, LAST = "record", "out", "err", "last"
+
+
+class Said(NamedTuple):
+    """A message: its kind, the stage, step and item that the worker was on (-1, -1, "": none), and what was said."""
+
+    kind: str
+    stage: int
+    step: int
+    item: str
+    content: Any  # Any: a text, or the parts of a log record, all plain values
+
+
+class Voice:
+    """The worker's end. While it works on items, `at` holds the stage, the items and their indices in the slot."""
+
+    def __init__(self, pipe: int, slot: Sequence[int]) -> None:
+        self._pipe, self._slot = pipe, slot
+        self._piece = os.fpathconf(pipe, "PC_PIPE_BUF") - HEADER.size
+        self._numbers = count()
+        os.register_at_fork(after_in_child=self._begin_anew)
+        self._own = local()
+        self.at: tuple[int, Sequence[Any], Sequence[int]] | None = None
+        self.has_open_lines = False
+        self._streams: list[_Stream] = []
+        self._has_spoken = False
+
+    def take_over(self, levels: dict[str, int], disabled: int) -> None:
+        """From now on what this process prints or logs goes to the parent; `levels` are those of the loggers there."""
+        self._streams = [_Stream(self, OUT, sys.stdout), _Stream(self, ERR, sys.stderr)]
+        sys.stdout, sys.stderr = self._streams
+        _when_imported("logging", lambda: _take_logging(self, levels, disabled))
+
+    def _begin_anew(self) -> None:
+        self._numbers = count()
+
+    def rest(self) -> None:
+        """A chunk is done: unfinished lines leave, and no item is held on to."""
+        if self.has_open_lines:
+            self.has_open_lines = False
+            for stream in self._streams:
+                stream.flush_lines()
+        self.at = None
+
+    def say(self, kind: str, content: object) -> None:
+        """Send a message, or drop it."""
+        self._send(pickle.dumps(tuple(Said(kind, *self._where(), content)), 5))
+
+    def end(self) -> None:
+        """Nothing more will be said; tells the parent how much there was."""
+        self.rest()
+        if self._has_spoken:
+            self.say(LAST, None)
+
+    def _send(self, data: bytes) -> None:
+        self._has_spoken = True
+        number, pid = next(self._numbers) & 0xFFFFFFFF, os.getpid()
+        pieces = range(0, len(data), self._piece)
+        if len(pieces) > MOST_PIECES:
+            return
+        with suppress(OSError):  # there is no room, or no parent any more; nobody may wait or fail for that
+            for index, start in enumerate(pieces):
+                piece = data[start : start + self._piece]
+                os.write(self._pipe, HEADER.pack(pid, number, index, len(pieces), len(piece)) + piece)
+
+    def _where(self) -> tuple[int, int, str]:
+        at = self.at
+        if at is None:
+            return -1, -1, ""
+        stage, items, indices = at
+        index, step = self._slot[INDEX], self._slot[STEP]
+        position = 0 if len(items) == 1 else indices.index(index) if index in indices else -1
+        if position < 0:
+            return stage, step, ""
+        return stage, step, self._told((self._slot[TICKET], indices[position]), items[position])
+
+    def _told(self, which: tuple[int, int], item: object) -> str:
+        """The item in short; made once, however much is said. A `repr` that speaks itself finds none."""
+        own = self._own.__dict__
+        if own.get("which") != which:
+            own |= {"which": which, "text": ""}
+            own["text"] = _shorten(item)
+        text: str = own["text"]
+        return text
+
+
+def _shorten(item: object) -> str:
+    try:
+        return SHORT.repr(item)
+    except Exception:  # noqa: BLE001  (a broken __repr__ must not hide what was to be said)
+        return f"<{type(item).__name__}>"
+
+
+class _Stream:
+    """Stands for a text stream. Whole lines leave at once; the start of a line does with `flush`, or at a chunk's end.
+
+    Bytes written to its `buffer`, or to the file itself, go the way they always went. Each thread has lines of its own.
+    """
+
+    def __init__(self, voice: Voice, kind: str, plain: TextIO) -> None:
+        self._voice, self._kind, self._plain = voice, kind, plain
+        self._lines: dict[int, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+    def isatty(self) -> bool:
+        """No terminal: others write between the lines."""
+        return False
+
+    def write(self, text: str) -> int:
+        """Take a text in."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        me = get_ident()
+        waiting = self._lines.pop(me, "") + text
+        whole, newline, rest = waiting.rpartition("\n")
+        if len(rest) > LONGEST_TEXT:
+            whole, newline, rest = waiting, "", ""
+        if rest:
+            self._lines[me] = rest
+            self._voice.has_open_lines = True
+        self._say(whole + newline)
+        return len(text)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """Take several texts in."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Let go what is held, here and behind `buffer`."""
+        self._say(self._lines.pop(get_ident(), ""))
+        if self._plain is not None:
+            self._plain.flush()
+
+    def flush_lines(self) -> None:
+        """Let go what all threads have begun."""
+        for thread in list(self._lines):
+            self._say(self._lines.pop(thread, ""))
+
+    def _say(self, text: str) -> None:
+        for start in range(0, len(text), LONGEST_TEXT):
+            self._voice.say(self._kind, text[start : start + LONGEST_TEXT])
+
+
+def _take_logging(voice: Voice, levels: dict[str, int], disabled: int) -> None:
+    from skorche.engines.process.records import take_logging  # it imports logging, which is there now
+
+    take_logging(partial(voice.say, RECORD), levels, disabled)
+
+
+def _when_imported(name: str, then: Callable[[], None]) -> None:
+    """Call `then` as soon as a module has been imported, by whomever."""
+    if name in sys.modules:
+        then()
+    else:
+        sys.meta_path.insert(0, _Awaiting(name, then))
+
+
+class _Awaiting:
+    """Among the finders of modules: finds none, but is asked about each."""
+
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self._name, self._then = name, then
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        """The module's spec as the other finders give it, with a loader that tells when it is done."""
+        if name != self._name:
+            return None
+        sys.meta_path.remove(self)
+        found = (finder.find_spec(name, None) for finder in sys.meta_path)
+        spec = next((one for one in found if one is not None), None)
+        if spec is not None and spec.loader is not None:
+            self._follow(spec.loader)
+        return spec
+
+    def _follow(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            self._then()
+
+        loader.exec_module = exec_module
