@@ -28,16 +28,17 @@ class Watchdog:
         self._patience = math.inf if policy.stall_timeout is None else policy.stall_timeout
         self._raises = policy.on_stall == "raise"
         self._asked: float | None = None
+        self._is_open = False
         self._seen: dict[int, object] = {}
 
     @property
     def due(self) -> float:
-        """When it will have been too long; never for a stall that has been asked about."""
-        return math.inf if self._asked == self.moved else self.moved + self._patience
+        """When it will have been too long; never for a stall that has been asked about, or before the answer is in."""
+        return math.inf if self._is_open or self._asked == self.moved else self.moved + self._patience
 
     def ask(self, flights: Iterable[Flight], now: float) -> Diagnose:
         """What is to be found out: the oldest chunks first."""
-        self._asked = self.moved
+        self._asked, self._is_open = self.moved, True
         oldest = sorted(flights, key=lambda flight: flight.since)
         shown = tuple(
             Wait(one.ticket, one.stage.plan.number, one.stage.plan.edge, one.chunk.items, now - one.since)
@@ -47,6 +48,7 @@ class Watchdog:
 
     def judge(self, answer: Diagnosed, flights: Mapping[int, Flight], now: float) -> StallError | str | None:
         """The error to fail with, the text to warn with, or None since work has gone on inside a worker."""
+        self._is_open = False
         if self._asked != self.moved:  # something has come back meanwhile: it stood still, but does no more
             return answer.text
         if self._has_gone_on(answer, flights):

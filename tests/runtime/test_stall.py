@@ -112,6 +112,16 @@ def test_a_second_stall_is_told_too():
     ]
 
 
+def test_one_diagnosis_is_made_at_a_time():
+    hand = hand_with_one_item_out()
+    hand.tell(now=11.0)
+    hand.tell(hand.done(only_flight(hand)), now=12.0)
+    hand.feed(-8, now=12.0)
+
+    assert of_kind(Diagnose, hand.tell(now=22.0)) == []
+    assert of_kind(Diagnose, hand.tell(NOTHING_KNOWN, now=23.0)) != []
+
+
 def test_a_run_that_only_waits_for_input_is_not_stalled():
     hand = hand_with_one_item_out()
     hand.tell(hand.done(only_flight(hand)), now=2.0)
