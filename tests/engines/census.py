@@ -6,6 +6,7 @@ Excepted are the resource trackers of loky and multiprocessing, by identity: eac
 import gc
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -28,7 +29,7 @@ _OWN_FOLDER = "SKORCHE_TEST_TEMPORARY"
 
 @dataclass(frozen=True)
 class Census:
-    """What there is now. `bare` are threads that Python's `threading` does not know; `pids` are everybody's."""
+    """What there is now. `bare`: the system's numbers of threads not started by `threading`; `pids`: everybody's."""
 
     threads: frozenset[threading.Thread]
     bare: frozenset[int]
@@ -43,7 +44,7 @@ class Census:
         threads = frozenset(threading.enumerate())
         return cls(
             threads,
-            frozenset(sys._current_frames()) - {thread.ident for thread in threads},
+            frozenset(map(int, _names_in("/proc/self/task"))) - {thread.native_id for thread in threads},
             frozenset(_listed_processes()),
             frozenset(_open_files()),
             frozenset(_names_in(SHARED_MEMORY)),
@@ -59,7 +60,7 @@ class Census:
         """What was not there earlier, as text."""
         return [
             *(_describe_thread(thread) for thread in self.threads - earlier.threads),
-            *(_describe_bare(ident) for ident in self.bare - earlier.bare),
+            *(_describe_bare(number) for number in _lasting(self.bare - earlier.bare)),
             *(_describe_process(pid) for pid in sorted(self.pids - earlier.pids) if _is_family(pid)),
             *(f"file {number}: {target}" for number, target in sorted(self.files - earlier.files)),
             *(f"shared memory {name}" for name in sorted(self.shared - earlier.shared) if not _is_used_by_others(name)),
@@ -151,18 +152,37 @@ def _names_in(folder: str) -> list[str]:
 
 
 def _is_used_by_others(name: str) -> bool:
-    """Whether a process that was not started here has this shared memory mapped: then it is theirs."""
-    path = f"{SHARED_MEMORY}/{name}\n".encode()
+    """Whether it is gone meanwhile, or a process that was not started here has it mapped: then it is theirs.
+
+    By its number, since a semaphore is mapped under the name it had before its own.
+    """
+    try:
+        number = os.stat(f"{SHARED_MEMORY}/{name}").st_ino
+    except OSError:
+        return True
+    mapped = re.compile(rf"^\S+ \S+ \S+ \S+ {number} +{SHARED_MEMORY}/".encode(), flags=re.MULTILINE)
     strangers = (pid for pid in _listed_processes() if pid != os.getpid() and not _is_family(pid))
-    return any(path in _read(f"/proc/{pid}/maps") for pid in strangers)
+    return any(mapped.search(_read(f"/proc/{pid}/maps")) for pid in strangers)
 
 
 def _describe_thread(thread: threading.Thread) -> str:
     return f"thread {thread.name}{_stack_of(thread.ident)}"
 
 
-def _describe_bare(ident: int) -> str:
-    return f"thread {ident}, which was not started by threading{_stack_of(ident)}"
+def _lasting(numbers: frozenset[int]) -> list[int]:
+    """Those of these threads that stay: the system forgets a thread a moment after it was joined."""
+    holds_within(0.1, lambda: not any(map(_is_thread, numbers)))
+    return [number for number in sorted(numbers) if _is_thread(number)]
+
+
+def _is_thread(number: int) -> bool:
+    return os.path.exists(f"/proc/self/task/{number}")
+
+
+def _describe_bare(number: int) -> str:
+    known = {thread.ident for thread in threading.enumerate()}
+    stacks = "".join(_stack_of(ident) for ident in sys._current_frames() if ident not in known)
+    return f"thread {number}, which was not started by threading{stacks}"
 
 
 def _stack_of(ident: int | None) -> str:

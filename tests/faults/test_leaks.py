@@ -1,10 +1,13 @@
 """The look that each test gets before and after: it sees every kind of leak, and says what it is, and where from."""
 
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from engines.census import FAMILY, SHARED_MEMORY, Census
 from engines.programs import ROOT, run_program
+from engines.waiting import wait_file, wait_until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -80,3 +83,34 @@ def test_every_leak_is_looked_for(said: dict[str, str]) -> None:
 
     assert silent == ["nothing"]
     assert len(said) == 13
+
+
+STRANGER = """
+import multiprocessing, os, sys, time
+lock = multiprocessing.get_context("spawn").Lock()
+open(sys.argv[1], "x").close()
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+"""
+LEAVE_A_STRANGER = f"""
+import os, subprocess, sys
+del os.environ[{FAMILY[0]!r}]
+subprocess.Popen([sys.executable, "-c", {STRANGER!r}, *sys.argv[1:]], start_new_session=True, stdout=-3, stderr=-3)
+"""
+
+
+def test_shared_memory_of_programs_that_were_not_started_here_is_theirs(tmp_path: Path) -> None:
+    before, begun, stop = Census.now(), tmp_path / "begun", tmp_path / "stop"
+
+    run_program("-c", LEAVE_A_STRANGER, begun, stop)
+    wait_file(begun)
+    try:
+        during = Census.now()
+        theirs = {name for name in during.shared - before.shared if name.startswith("sem.mp-")}
+        left = during.left_since(before)
+    finally:
+        stop.touch()
+
+    assert theirs
+    assert left == []
+    wait_until(lambda: not theirs & set(os.listdir(SHARED_MEMORY)))

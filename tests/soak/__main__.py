@@ -9,10 +9,12 @@ import argparse
 import faulthandler
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from leaks import mark_family
 
@@ -22,6 +24,16 @@ from .oracle import check
 from .trial import Trial
 
 HARD_LIMIT = 180.0
+
+
+UNCAUGHT: list[str] = []
+"""What ended a thread, or was raised where nobody could catch it."""
+
+
+def _note_error(uncaught: Any) -> None:
+    """Both of Python's hooks give an error and its traceback."""
+    told = traceback.format_exception(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
+    UNCAUGHT.append("".join(told))
 
 
 def main() -> int:
@@ -34,6 +46,8 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     mark_family()
+    threading.excepthook = _note_error
+    sys.unraisablehook = _note_error
     figures: Counter[str] = Counter()
     end = time.monotonic() + 60 * arguments.minutes
     while figures["runs"] < arguments.runs and time.monotonic() < end:
@@ -51,10 +65,12 @@ def soak_once(seed: int) -> Counter[str]:
         with tempfile.TemporaryDirectory(prefix="skorche-soak-") as folder:
             trial.run(Path(folder))
             check(trial)
+        assert not UNCAUGHT, UNCAUGHT
     except Exception:  # noqa: BLE001  (told, counted, and the exit code says so)
         print(f"FAILED ({len(trial.graph.nodes)} nodes, {trial.stop}):\n{traceback.format_exc()}", flush=True)
         return figures_of(trial) + Counter({"failed runs": 1})
     finally:
+        UNCAUGHT.clear()
         faulthandler.cancel_dump_traceback_later()
     figures = figures_of(trial)
     print(", ".join(f"{count} {name}" for name, count in figures.items() if name != "runs"), flush=True)

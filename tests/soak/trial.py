@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +19,6 @@ from .drawing import draw_graph
 from .work import RELEASED, Work
 
 PATIENCE = 120.0
-YOUTH_SECONDS = 0.5
 STOPS = ("none", "none", "none", "cancel", "raise", "source")
 
 
@@ -36,7 +36,7 @@ class Trial:
     kill_seconds: float | None
     random: Random
     kills: int = 0
-    since: dict[int, float] = field(default_factory=dict)
+    marks: Path = Path()
     report: Any = None
     error: BaseException | None = None
     ends: dict[int, list[Any]] = field(default_factory=dict)
@@ -70,7 +70,8 @@ class Trial:
         self.effects = read_log(folder / "log")
 
     def _build(self, folder: Path) -> Builder:
-        (folder / "marks").mkdir()
+        self.marks = folder / "marks"
+        self.marks.mkdir()
         builder = _RealBuilder(self, folder)
         for node in self.graph.nodes:
             builder.add(node)
@@ -84,14 +85,13 @@ class Trial:
         return Repeating(self.kill_seconds, self._kill_one, self.random)
 
     def _kill_one(self) -> bool:
-        """Kill a worker. One that starts is spared most of the time: when three in a row do not, the run gives up."""
-        now = time.monotonic()
+        """Kill a worker. One that only starts is nearly always spared: when three in a row do not, the run gives up."""
         workers = [pid for pid in find_family() if "skorche.engines.process.worker" in command_of(pid)]
-        self.since = {pid: self.since.get(pid, now) for pid in workers}
-        victims = [pid for pid in workers if now - self.since[pid] > YOUTH_SECONDS or self.random.random() < 0.03]
+        victims = [pid for pid in workers if (self.marks / f"pid-{pid}").exists() or self.random.random() < 0.01]
         if victims:
-            os.kill(self.random.choice(victims), signal.SIGKILL)
-            self.kills += 1
+            with suppress(ProcessLookupError):  # it has just died by itself
+                os.kill(self.random.choice(victims), signal.SIGKILL)
+                self.kills += 1
         return True
 
     def _cancelling(self, run: Any) -> "Repeating":

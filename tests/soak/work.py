@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from functools import cache
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -17,6 +18,12 @@ RELEASED = threading.Event()
 PACES = (0.0, 0.0002, 0.001, 0.004)
 
 
+@cache
+def _say_who_works(marks: str) -> None:
+    """This process has started, and works."""
+    open(f"{marks}/pid-{os.getpid()}", "x").close()
+
+
 class Work(NamedTuple):
     """A task. Each call first leaves a line in the log; `marks` is a folder for the troubles it has met."""
 
@@ -26,6 +33,7 @@ class Work(NamedTuple):
 
     def __call__(self, item: Any) -> Any:
         label = label_of(item)
+        _say_who_works(self.marks)
         self._note(label)
         self._befall(label)
         time.sleep(PACES[crc32(self.node.name.encode()) % len(PACES)])
