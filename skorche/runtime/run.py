@@ -60,8 +60,9 @@ class Run(Generic[R]):
         if self._report is None and self._coordinator.ended.is_set():
             assert self._coordinator.record is not None
             self._report = self._make_report(self._coordinator.record)
+        if self._report is not None:
+            self.told = True
             SIGNALS.settle()
-        self.told = self._report is not None
         return self._report
 
     @property
