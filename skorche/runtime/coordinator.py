@@ -135,7 +135,7 @@ class Coordinator:
         for observer in self._observers[:]:
             try:
                 tell(observer)
-            except Exception:
+            except Exception:  # noqa: BLE001  (whatever it raises, it is told and left out)
                 say("an observer of the run failed; it is told nothing more", level=logging.ERROR, with_error=True)
                 self._observers.remove(observer)
 

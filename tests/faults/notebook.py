@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 MARKER = Path(sys.argv[1])
 
 CELLS = [
-    f"""
+    """
 import os, signal, skorche, time
 from pathlib import Path
 
