@@ -52,10 +52,13 @@ TASKS = [
     abs,
 ]
 
-for one in TASKS:
-    with skorche.Pipeline() as pipeline:
+with skorche.Pipeline() as pipeline:
+    outs = []
+    for one in TASKS:
         plain = one if isinstance(one, skorche.Task) else skorche.task(one)
-        out = skorche.map(plain.options(engine=sys.argv[1], max_workers=2), skorche.Queue(fixed_inputs=[1, 2, 3]))
-        pids = skorche.map(skorche.task(engine=sys.argv[1])(lambda _: os.getpid()), skorche.Queue(fixed_inputs=[0]))
-    pipeline.run(progress=False).wait()
-    print(*out.flush(), os.getpid() not in pids.flush())
+        outs.append(skorche.map(plain.options(engine=sys.argv[1]), skorche.Queue(fixed_inputs=[1, 2, 3])))
+    pids = skorche.map(skorche.task(engine=sys.argv[1])(lambda _: os.getpid()), skorche.Queue(fixed_inputs=[0]))
+    outs.append(skorche.map(lambda pid: pid != os.getpid(), pids))
+pipeline.run(progress=False).wait()
+for out in outs:
+    print(*out.flush())
