@@ -34,8 +34,7 @@ from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.turns import Turns
-
-LOG = logging.getLogger("skorche")
+from skorche.runtime.voice import say
 
 FEW_CHUNKS = 8
 """While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""
@@ -138,8 +137,8 @@ class Coordinator:
         for observer in self._observers[:]:
             try:
                 tell(observer)
-            except Exception:
-                LOG.exception("an observer of the run failed; it is told nothing more")
+            except Exception:  # noqa: BLE001  (whatever it raises, it is told and left out)
+                say("an observer of the run failed; it is told nothing more", level=logging.ERROR, with_error=True)
                 self._observers.remove(observer)
 
     def counts(self) -> dict[str, int]:
@@ -281,7 +280,7 @@ class Coordinator:
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
-                LOG.warning("%s: %s", self._plan.name, command.text)
+                say("%s: %s", self._plan.name, command.text)
             elif isinstance(command, Diagnose):
                 self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)
                 self._diagnosis.start()

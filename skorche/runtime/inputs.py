@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -10,8 +9,7 @@ from typing import Any, Protocol
 
 from skorche.port import Inbox
 from skorche.runtime.source import Reader
-
-LOG = logging.getLogger("skorche")
+from skorche.runtime.voice import say
 
 SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
@@ -104,4 +102,4 @@ class ReadInput:
         self._reader.stop()
         patience = min(SOURCE_PATIENCE, self._patient_until - time.monotonic())
         if not self._reader.join(max(LAST_PATIENCE, patience)):
-            LOG.warning("the source %s did not come back from its iterable; its thread is left behind", self._name)
+            say("the source %s did not come back from its iterable; its thread is left behind", self._name)

@@ -48,11 +48,17 @@ class Run(Generic[R]):
         self.told = False
         self._starter = current_thread()
         EXIT.admit(self)
-        with SIGNALS:
-            SIGNALS.watch()
-            coordinator.start(daemon=not EXIT.begun)  # EXIT waits for it, and knows when not to
-            SIGNALS.runs.add(self)
-            EXIT.add(self)
+        try:
+            with SIGNALS:
+                SIGNALS.watch()
+                coordinator.start(daemon=not EXIT.begun)  # EXIT waits for it, and knows when not to
+                SIGNALS.runs.add(self)
+                EXIT.add(self)
+        except (KeyboardInterrupt, SystemExit):
+            self._see_out()
+            raise
+        finally:
+            SIGNALS.settle()  # it may not have started
 
     @property
     def report(self) -> R | None:
@@ -60,8 +66,9 @@ class Run(Generic[R]):
         if self._report is None and self._coordinator.ended.is_set():
             assert self._coordinator.record is not None
             self._report = self._make_report(self._coordinator.record)
+        if self._report is not None:
+            self.told = True
             SIGNALS.settle()
-        self.told = self._report is not None
         return self._report
 
     @property
@@ -94,7 +101,8 @@ class Run(Generic[R]):
             SIGNALS.settle()
         report = self.report
         if report is None:
-            raise TimeoutError(f"the run goes on after {timeout} seconds")
+            after = f"after {timeout} seconds" if timeout is not None else "with a task that nothing can stop"
+            raise TimeoutError(f"the run goes on {after}")
         return report
 
     def _wait(self, timeout: float | None = None) -> None:
@@ -109,6 +117,13 @@ class Run(Generic[R]):
                 self.interrupt(error)
                 self._wait()
             raise
+
+    def _see_out(self) -> None:
+        """Wait for the end of an interrupted run, if it has begun; signals that come meanwhile are not raised."""
+        with SIGNALS:
+            if self in SIGNALS.runs:
+                self._wait()
+            SIGNALS.absorb()
 
     def _limit(self, until: float) -> float:
         return until if self.interruption is None else self._give_up_at
@@ -157,13 +172,13 @@ class Run(Generic[R]):
             self.shutdown()
             return
         SIGNALS.watch()
-        with SIGNALS:
-            if isinstance(error, (KeyboardInterrupt, SystemExit)) and self.interruption is None:
-                self.interrupt(error)
-            self.cancel()
-            self._wait()
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                SIGNALS.absorb()
+        self.cancel()
+        if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self.join()
+            return
+        if self.interruption is None:
+            self.interrupt(error)
+        self._see_out()
         SIGNALS.settle()
         self.told = True
 

@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM: the program ends soon, as Python does, with one traceback, and leaves nobody behind."""
 
+import itertools
 import os
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -223,7 +225,7 @@ def fail(number: int) -> int:
 def test_handlers_stand_while_a_run_is_open_and_those_before_come_back(function: object) -> None:
     before = handlers()
     gate = threading.Event()
-    pipeline, _ = mapping(lambda number: gate.wait() and function(number), [1])  # type: ignore[operator]
+    pipeline, _ = mapping(lambda number: gate.wait() and function(number), [1])
 
     run = pipeline.run(progress=False)
     during = handlers()
@@ -261,6 +263,33 @@ def test_a_handler_that_the_user_puts_in_while_a_run_is_open_stays() -> None:
         assert handlers() == [signal.default_int_handler, own]
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def interrupted_executor(number: int) -> ThreadPoolExecutor:
+    """Made while its run starts, where the signal comes."""
+    signal.raise_signal(number)
+    return ThreadPoolExecutor(1)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_while_a_run_starts_is_raised_when_it_has_ended_again(number: int, kind: type[BaseException]) -> None:
+    before, threads = handlers(), threading.active_count()
+    pipeline, _ = mapping(abs, itertools.count())
+
+    with pytest.raises(kind):
+        pipeline.run(progress=False, engine=lambda: interrupted_executor(number))
+
+    assert (handlers(), threading.active_count()) == (before, threads)
+
+
+def test_a_run_that_cannot_start_puts_handlers_back() -> None:
+    before = handlers()
+    pipeline, _ = mapping(abs, [1])
+
+    with pytest.raises(ZeroDivisionError):
+        pipeline.run(engine=lambda: 1 / 0)
+
+    assert handlers() == before
 
 
 def test_a_run_in_a_thread_touches_no_handler() -> None:
