@@ -13,20 +13,6 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 NOT_LOCAL = "Does not concern a local run"
 CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
 
-AWAITED = {
-    "tests/faults/test_breakers.py",
-    "tests/faults/test_crash_matrix.py",
-    "tests/faults/test_exit.py",
-    "tests/faults/test_interrupt.py",
-    "tests/faults/test_orphans.py",
-    "tests/faults/test_process_hangs.py",
-    "tests/faults/test_recycling.py",
-    "tests/faults/test_surroundings.py",
-    "tests/faults/test_watchdog.py",
-    "tests/faults/test_worker_output.py",
-}
-"""Written in branches of their own: to be emptied when those are taken in."""
-
 
 def rows() -> list[tuple[str, str, str, str]]:
     return ROW.findall(PAGE.read_text())
@@ -43,11 +29,9 @@ def test_a_fault_names_its_tests_or_says_that_it_cannot_happen(number: str, happ
 
 @pytest.mark.parametrize(("file", "test"), sorted(set(TEST.findall(PAGE.read_text())) - {("tests/leaks.py", "")}))
 def test_a_test_that_is_named_exists(file: str, test: str):
-    if file in AWAITED and not test:
-        return
     tree = ast.parse((ROOT / file).read_text())
 
-    assert not test or test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def test_no_clock_that_can_be_set_is_read():
