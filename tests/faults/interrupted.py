@@ -1,7 +1,7 @@
 """Programs that signals are sent to. `python -m faults.interrupted PLACE ENGINE [SECONDS]`, with a PLACE from below.
 
 Each says "ready" when the items are at work and its main thread is in that place, and "stopping" when a signal has
-stopped its run.
+stopped its run and the main thread waits for the end of that.
 """
 
 import asyncio
@@ -188,7 +188,8 @@ def tell(run: Any, place: Callable[..., None]) -> None:
     wait_until(lambda: where in names_in(main))
     wait_until(lambda: has_begun(run))
     print("ready", flush=True)
-    wait_until(lambda: run.interruption is not None or not run.running, seconds=60)
+    # Not before the main thread waits for the run: a second signal would be raised while Python tells of the first.
+    wait_until(lambda: not run.running or (run.interruption is not None and "wait_ended" in names_in(main)), seconds=60)
     print("stopping", flush=True)
 
 
