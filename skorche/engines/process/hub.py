@@ -249,6 +249,8 @@ class Hub:
                 return idle
             if self._may_hire():
                 return self._hire()
+            if not self._is_full:
+                return None  # there will be one more as soon as others have shown that they can start
         if stage.timeout is not None or job.careful:
             return None
         return next((one for one in busy if len(one.jobs) == 1 and not one.jobs[0].careful and not one.dismissed), None)
@@ -265,7 +267,11 @@ class Hub:
             most = MOST_FAILED_STARTS if failed else MOST_FAILED_STARTS - 1
             if failed + sum([member.is_starting for member in self._members]) >= most:
                 return False
-        return sum([not member.dismissed for member in self._members]) < self._most
+        return not self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        return sum([not member.dismissed for member in self._members]) >= self._most
 
     def _hire(self) -> Member:
         try:
