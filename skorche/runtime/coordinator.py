@@ -31,10 +31,10 @@ from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
 from skorche.runtime.ledger import End
+from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.turns import Turns
-from skorche.runtime.voice import say
 
 FEW_CHUNKS = 8
 """While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""

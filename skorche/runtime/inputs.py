@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from skorche.port import Inbox
+from skorche.runtime.log import say
 from skorche.runtime.source import Reader
-from skorche.runtime.voice import say
 
 SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
