@@ -174,6 +174,7 @@ def test_a_host_whose_threads_hold_locks_while_workers_start() -> None:
         while not stopped.is_set():
             if lock.acquire(timeout=0.001):
                 log.warning("held by %s", number)
+                stopped.wait(0.001)  # with the lock in hand, but without the interpreter's
                 lock.release()
 
     threads = [threading.Thread(target=hold, args=(number,)) for number in range(20)]
