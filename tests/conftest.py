@@ -5,6 +5,7 @@
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -23,6 +24,12 @@ COMMON = settings(
 settings.register_profile("ci", COMMON, max_examples=500)
 settings.register_profile("fuzz", COMMON, max_examples=int(os.environ.get("EXAMPLES", "20000")))
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """A shell that starts something in the background has it ignore Ctrl-C, and so would all programs of the tests."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
