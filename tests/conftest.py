@@ -27,9 +27,10 @@ settings.load_profile("ci")
 
 
 def pytest_configure() -> None:
-    """A shell that starts something in the background has it ignore Ctrl-C, and so would all programs of the tests."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """What a shell has its background jobs ignore would be ignored by all programs that tests start."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
