@@ -39,7 +39,7 @@ LARGEST_PULL = 1 << 16
 
 
 class Scheduler:
-    """Moves the items of one run. Call `begin` once, then `handle` with every batch of events, until `finished`."""
+    """Moves the items of one run. Call `handle`, first with no event, then with those that come, until `finished`."""
 
     def __init__(
         self, plan: Plan, capabilities: Sequence[Capabilities], policy: Policy | None = None, seed: int | None = None
@@ -58,12 +58,8 @@ class Scheduler:
         self._killing = False
         self._watchdog = Watchdog(policy or Policy())
 
-    def begin(self, now: float) -> list[Command]:
-        """The first commands."""
-        return self.handle((), now)
-
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
-        """Take events in, give the commands that follow."""
+        """Take events in (none: a timer is due), give the commands that follow."""
         for event in events:
             self._take(event, now)
         if self.recovery.timers:

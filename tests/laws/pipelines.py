@@ -16,7 +16,7 @@ BRANCHES = ("left", "middle", "right")
 class Thing:
     """An item known by its label only. It cannot be compared, hashed, iterated, or asked for its truth."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # how Python spells that it cannot be hashed
 
     def __init__(self, label: Label) -> None:
         self.label = label
