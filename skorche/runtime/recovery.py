@@ -80,7 +80,7 @@ class Recovery:
         if isinstance(place, Group) and len(place) == len(items):
             places: list[Place] = [Group(place[:half]), Group(place[half:])]
         else:  # -1 elements: neither half stands for a member, also where the list was made from a batch of two
-            self._books.ledger.multiply(place, 2)
+            self._books.ledger.multiply([place], 2)
             places = [element(place, 0, -1), element(place, 1, -1)]
         self._books.tallies[node].divided += 1
         if origin is not None:
