@@ -173,6 +173,14 @@ class SplitError(SkorcheError):
         return type(self), (self.node, self.value, self.allowed)
 
 
+class PairingError(SkorcheError):
+    """An item that came to a `zip` can have no partners."""
+
+
+class LengthError(SkorcheError, ValueError):
+    """The inputs of a `zip` with `strict=True` have different lengths."""
+
+
 class TaskError(SkorcheError):
     """A task or source raised what is no `Exception`, such as `SystemExit`, or ends iterations; that is the cause."""
 

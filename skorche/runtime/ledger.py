@@ -12,7 +12,7 @@ from enum import IntEnum
 from itertools import chain, repeat
 from typing import cast
 
-from skorche.place import Group, Place, Places, roots
+from skorche.place import Abreast, Group, Place, Places, roots
 
 
 class End(IntEnum):
@@ -28,6 +28,8 @@ def _simple(places: Places) -> int | None:
     """How many source items these are, if that can be told at a glance: all numbers, or all batches of numbers."""
     if type(places) is range:
         return len(places)
+    if type(places) is Abreast:
+        return len(places) * len(places.runs)
     kinds = set(map(type, places))
     if kinds <= {int}:
         return len(places)
