@@ -48,7 +48,8 @@ class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
-    `isolate=True` broke in two, and elements that failed by themselves (each adds an item).
+    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `shed_workers`: so many of
+    its workers it had to do without from some time on, since one was killed each time, probably because memory ran out.
     """
 
     received: int = 0
@@ -64,6 +65,7 @@ class NodeTally(NamedTuple):
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+    shed_workers: int = 0
 
 
 class RunFinished(NamedTuple):

@@ -68,6 +68,18 @@ class Recycled(NamedTuple):
     workers: int
 
 
+class Starved(NamedTuple):
+    """A worker at work for this stage was killed, probably because memory ran out. Its chunk comes back by itself."""
+
+    stage: int
+
+
+class Noticed(NamedTuple):
+    """Something that people should be told, and that does not end the run."""
+
+    text: str
+
+
 class Broken(NamedTuple):
     """The engine cannot go on at all; the run fails with this error. It then gives all tickets back as `Lost`."""
 
@@ -86,7 +98,7 @@ class Sight(NamedTuple):
     stack: str = ""
 
 
-EngineEvent = Done | Lost | Started | Recycled | Broken
+EngineEvent = Done | Lost | Started | Recycled | Starved | Noticed | Broken
 Emit = Callable[[EngineEvent], None]
 
 

@@ -24,15 +24,16 @@ from threading import Thread, get_ident
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
 from skorche.engines.process.blame import Verdict, explain_crash, judge
-from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker
+from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker, cannot_hire, cannot_load
 from skorche.engines.process.job import Job
+from skorche.engines.process.launch import Ending
 from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.memory import count_memory_kills
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Done, Emit, Lost, Recycled, Started
+from skorche.runtime.engine import Broken, Done, Emit, Lost, Recycled, Started, Starved
 
 END_SECONDS = 5.0
 PULSE_SECONDS = 0.5
@@ -148,7 +149,7 @@ class Hub:
             member.ready = self._has_started = True
             self._hire_first()
         elif message.kind == wire.REFUSED:
-            self._refuse(message)
+            raise cannot_load(_task_of(self._stages[message.ticket]), load_error(message.body))
         elif message.kind == wire.BEGUN:
             self._emit(Started(message.ticket))
         elif message.kind == wire.UNREADABLE:
@@ -191,17 +192,6 @@ class Hub:
         """Do what is left of a job once more, item by item."""
         job.careful = True
         self._return(job)
-
-    def _refuse(self, message: wire.Frame) -> None:
-        stage = self._stages[message.ticket]
-        cause = load_error(message.body)
-        if isinstance(cause, WorkerStartError):
-            raise cause
-        raise WorkerStartError(
-            f"a worker process cannot load {_task_of(stage)!r}: {text_of(cause)}",
-            "the function, or a module it needs, cannot be imported there.",
-            "check that its module can be imported from sys.path without side effects that fail.",
-        ) from cause
 
     def _fail(self, error: BaseException) -> None:
         """The engine cannot go on: say so, and give every ticket back."""
@@ -277,11 +267,7 @@ class Hub:
         try:
             member = Member(self._listener.pipe, keep_stderr=self._breaker.failed_starts > 0)
         except OSError as error:
-            raise WorkerStartError(
-                f"a worker process cannot be started: {text_of(error)}",
-                "the operating system, or sys.executable, does not allow it.",
-                "see whether processes, memory or open files have run out, and what sys.executable is.",
-            ) from error
+            raise cannot_hire(error) from error
         self._members.append(member)
         self._selector.register(member.process.channel, selectors.EVENT_READ, member)
         return member
@@ -330,26 +316,28 @@ class Hub:
         self._members.remove(member)
         member.save_spooled()
         slot = list(member.process.slot)
-        code, said = member.process.bury()
+        ending = member.process.bury()
         job = member.jobs.popleft() if member.jobs else None
         for waiting in reversed(member.jobs):
             self._return(waiting)
         if job is not None and member.ready and slot[STEP] != LOADING:
-            self._blame(job, slot, code)
+            if ending.code == -signal.SIGKILL and not (ending.hung_up or member.dismissed):
+                self._emit(Starved(job.stage.number))
+            self._blame(job, slot, ending)
         else:
             if job is not None:
                 self._return(job)
             if not member.dismissed:
-                self._count_start(member, slot, code, said)
+                self._count_start(member, slot, ending)
 
-    def _blame(self, job: Job, slot: list[int], code: int) -> None:
+    def _blame(self, job: Job, slot: list[int], ending: Ending) -> None:
         """A worker has died with a job that it had begun."""
         if job.frames and self._breaker.deaths:
             self._breaker.finish(job.stage.number)
         job.outcome.rerun += len(job.absorb())
         verdict = judge(job.ticket, job.left, slot)
         stopped = job.stopped
-        crash = _given_up() if stopped else self._explain(job, verdict, slot, code)
+        crash = _given_up() if stopped else self._explain(job, verdict, slot, ending)
         suspect = None if verdict.suspect is None else (job.stage.number, job.chunk.places[verdict.suspect])
         if verdict.unclear and not stopped:
             job.outcome.rerun += verdict.rerun
@@ -359,17 +347,18 @@ class Hub:
         if not stopped:
             self._breaker.count_crash(crash, suspect)
 
-    def _explain(self, job: Job, verdict: Verdict, slot: list[int], code: int) -> WorkerCrash:
+    def _explain(self, job: Job, verdict: Verdict, slot: list[int], ending: Ending) -> WorkerCrash:
         item = () if verdict.suspect is None else (job.chunk.items[verdict.suspect],)
-        kills = count_memory_kills() - self._memory_kills if code == -signal.SIGKILL else 0
-        return explain_crash(code, _task_of(job.stage), slot, item, kills)
+        kills = count_memory_kills() - self._memory_kills if ending.code == -signal.SIGKILL else 0
+        return explain_crash(ending.code, _task_of(job.stage), slot, item, kills, hung_up=ending.hung_up)
 
-    def _count_start(self, member: Member, slot: list[int], code: int, said: str) -> None:
+    def _count_start(self, member: Member, slot: list[int], ending: Ending) -> None:
         """A worker has died before its first item, or idle: then it could start."""
         if not member.ready:
-            self._breaker.count_start(code, said)
+            self._breaker.count_start(ending.code, ending.said)
         elif slot[STEP] == LOADING:
-            self._breaker.count_load(slot[TICKET], _task_of(self._stages[slot[TICKET]]), code, said)
+            task = _task_of(self._stages[slot[TICKET]])
+            self._breaker.count_load(slot[TICKET], task, ending.code, ending.said)
 
     def _return(self, job: Job) -> None:
         """It waits for another worker, first in line."""

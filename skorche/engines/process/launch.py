@@ -16,7 +16,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from mmap import mmap
-from typing import IO
+from typing import IO, NamedTuple
 
 from skorche.engines.process.records import current_levels
 from skorche.engines.process.stacks import Question, ask
@@ -29,6 +29,14 @@ _BOOT = (
 MOST_SAID_BYTES = 2000
 BURIAL_SECONDS = 1.0
 """A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
+
+
+class Ending(NamedTuple):
+    """How a process ended: its exit code, what it said, and whether it had hung up on us before, and we killed it."""
+
+    code: int
+    said: str
+    hung_up: bool
 
 
 class WorkerProcess:
@@ -98,13 +106,16 @@ class WorkerProcess:
             self.channel.shutdown(socket.SHUT_RDWR)  # closing is not enough where a fork of this process has it too
         self.channel.close()
 
-    def finish(self, timeout: float) -> int:
-        """End the pipe, wait, and give the exit code; kill when it takes longer than `timeout` seconds."""
+    def finish(self, timeout: float) -> Ending:
+        """End the pipe, and wait for the end; kill when it takes longer than `timeout` seconds."""
+        said = self.said
         self.hang_up()
         try:
-            if not self._wait_ended(timeout):
+            ended = self._wait_ended(timeout)
+            if not ended:
                 self.kill()
-            return self._process.wait()
+            code = self._process.wait()
+            return Ending(code, said, not ended and code == -signal.SIGKILL)
         finally:
             self._release()
             os.close(self._lifeline)
@@ -124,12 +135,11 @@ class WorkerProcess:
         finally:
             os.close(ending)
 
-    def bury(self) -> tuple[int, str]:
-        """Give the exit code of a process that has died, and what it said; end the children it leaves."""
-        said = self.said
-        code = self.finish(BURIAL_SECONDS)
+    def bury(self) -> Ending:
+        """Tell how a process ended that has died; end the children it leaves."""
+        ending = self.finish(BURIAL_SECONDS)
         self.kill()
-        return code, said
+        return ending
 
     def _release(self) -> None:
         if self._stderr is not None:
