@@ -200,6 +200,11 @@ def encode(outcome: Outcome, kernel: Kernel) -> bytes:
         return dumps((outcome.ports, _plain(outcome.counts), troubles, outcome.expansions, outcome.dropped))
 
 
+def largest_result(outcome: Outcome) -> int:
+    """How many bytes the largest of the results takes, all of which can be pickled."""
+    return max([len(dumps(item)) for items, _ in outcome.ports for item in items], default=0)
+
+
 def _plain(counts: Sequence[StepCount | None]) -> list[tuple[float, ...] | None]:
     """Counts without their class, which would have to be looked up at the other side each time."""
     return [count and tuple(count) for count in counts]

@@ -160,6 +160,21 @@ def want_too_much(number: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def make_bytes(size: int) -> bytes:
+    """So many bytes."""
+    return bytes(size)
+
+
+def limit_room(data: bytes) -> int:
+    """The size of the data. From the first item on, this process may have no more than 50 MB besides what it has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + (50 << 20), hard))
+    return len(data)
+
+
 class Starve(NamedTuple):
     """A task: works a while, and tells when. On one item it tells so in a file, and ends as when memory has run out."""
 

@@ -25,7 +25,7 @@ from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
 from skorche.engines.process.blame import Verdict, explain_crash, judge
 from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker, cannot_hire, cannot_load
-from skorche.engines.process.job import Job
+from skorche.engines.process.job import Job, explain_size
 from skorche.engines.process.launch import Ending
 from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
@@ -33,7 +33,7 @@ from skorche.engines.process.memory import count_memory_kills
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Done, Emit, Lost, Recycled, Started, Starved
+from skorche.runtime.engine import Broken, Done, Emit, Lost, Noticed, Recycled, Started, Starved
 
 END_SECONDS = 5.0
 PULSE_SECONDS = 0.5
@@ -49,6 +49,7 @@ class Hub:
         self._out: dict[int, Job] = {}
         self._queued: dict[int, deque[Job]] = {stage.number: deque() for stage in stages}
         self._members: list[Member] = []
+        self._told_size: set[int] = set()
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -111,7 +112,7 @@ class Hub:
 
     def _turn(self) -> None:
         """Wait until something can be done, and do it."""
-        for key, _ in self._selector.select(PULSE_SECONDS):
+        for key, _ in self._selector.select(PULSE_SECONDS if self._inbox.empty() else 0):
             if key.fileobj is self._bell:
                 self._bell.recv(4096)
             else:
@@ -156,6 +157,8 @@ class Hub:
             self._again(member.jobs.popleft())
         elif message.kind == wire.RETIRED:
             self._retire(member, message)
+        elif message.kind == wire.LARGE:
+            self._tell_size(member.jobs[0].stage, message.first, result=True)
         else:
             self._take(member, message)
             if message.kind == wire.END:
@@ -277,6 +280,8 @@ class Hub:
         if not job.left:  # none of its items could be pickled
             self._give_back(job.done())
             return
+        if job.largest > wire.LARGE_BYTES:
+            self._tell_size(job.stage, job.largest, result=False)
         number = job.stage.number
         if number not in member.stages:
             member.stages.add(number)
@@ -287,6 +292,12 @@ class Hub:
         member.jobs.append(job)
         member.write()
         self._watch(member)
+
+    def _tell_size(self, stage: StagePlan, size: int, *, result: bool) -> None:
+        """An item or a result is large, which is told once per stage."""
+        if stage.number not in self._told_size:
+            self._told_size.add(stage.number)
+            self._emit(Noticed(explain_size(_task_of(stage), size, result=result)))
 
     def ask(self, ticket: int) -> Asked | None:
         """Ask the worker that is on this ticket what it does."""

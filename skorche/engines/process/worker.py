@@ -29,6 +29,8 @@ from skorche.engines.process.wire import (
     BEGUN,
     END,
     HEADER,
+    LARGE,
+    LARGE_BYTES,
     PART,
     READY,
     REFUSED,
@@ -38,8 +40,9 @@ from skorche.engines.process.wire import (
     Frame,
     Work,
     frame,
+    read_work,
 )
-from skorche.engines.transfer import dump_error, encode, loads
+from skorche.engines.transfer import dump_error, encode, largest_result, loads
 from skorche.errors import TransferError, WorkerStartError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 
@@ -123,6 +126,7 @@ class _Stage:
         self._slice = 1
         self.items_left = most_items or sys.maxsize
         self.most_bytes = most_bytes
+        self.told_size = False
 
     @property
     def is_bloated(self) -> bool:
@@ -162,7 +166,7 @@ class _Worker:
             if message.kind == STAGE:
                 self._load_stage(message)
             else:
-                stage = self._work(message.ticket, message.body)
+                stage = self._work(message)
             self._slot[STEP] = IDLE
             self._voice.rest()
             del message  # an idle worker must not keep items alive
@@ -197,16 +201,17 @@ class _Worker:
             return True
         return not stage.items_left
 
-    def _work(self, ticket: int, body: bytes) -> _Stage | None:
+    def _work(self, message: Frame) -> _Stage | None:
         """Work on a chunk; gives its stage."""
-        work, payload = loads(body)
+        ticket = message.ticket
+        work, packed = read_work(message)
         stage = self._stages.get(work.stage)
         if stage is None:
             return None  # it was refused, which ends the run
         if work.timed:
             self._send(frame(BEGUN, ticket, b""))
         try:
-            items: Sequence[Any] = payload if work.careful else loads(payload)
+            items: Sequence[Any] = packed if work.sizes is not None else loads(packed[0])
         except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
             self._send(frame(UNREADABLE, ticket, dump_error(error)))
             return stage
@@ -221,11 +226,11 @@ class _Worker:
     def _slice(self, job: _Job, start: int) -> int:
         """Work on the next slice and send its results; gives where the one after it starts."""
         stage = self._stages[job.work.stage]
-        stop = min(len(job.items), start + stage.slice(job.work.single or job.work.careful))
+        stop = min(len(job.items), start + stage.slice(job.work.single))
         indices, items = job.indices[start:stop], job.items[start:stop]
         self._slot[LAST] = indices[-1]
         outcome = None
-        if job.work.careful:
+        if job.work.sizes is not None:
             items, outcome = self._unpack(items, indices, stage.kernel)
         if outcome is None:
             self._voice.at = (job.work.stage, items, indices)
@@ -239,9 +244,16 @@ class _Worker:
         stage.items_left -= stop - start
         kind = RETIRED if not stage.items_left else END if stop == len(job.items) else PART
         body = encode(outcome, stage.kernel)
+        if len(body) > LARGE_BYTES and not stage.told_size:
+            self._tell_size(job.ticket, stage, len(body) if stop == start + 1 else largest_result(outcome))
         self._leave(frame(kind, job.ticket, body, indices[0], indices[-1]), kind != PART)
         self._slot[STEP] = IDLE
         return stop
+
+    def _tell_size(self, ticket: int, stage: _Stage, size: int) -> None:
+        if size > LARGE_BYTES:
+            stage.told_size = True
+            self._send(frame(LARGE, ticket, b"", size))
 
     def _leave(self, parts: list[bytes], is_last: bool) -> None:
         """The results of a slice leave the worker: into the spool, or with all that is in it to the parent."""
@@ -254,7 +266,7 @@ class _Worker:
         self._send([bytes(self._spool[:start]), *parts] if start else parts)
         self._slot[SPOOLED] = 0
 
-    def _unpack(self, items: Sequence[bytes], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
+    def _unpack(self, items: Sequence[memoryview], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
         """The one item of a careful slice; an outcome that says why, if it cannot be unpickled."""
         self._slot[INDEX] = indices[0]
         self._slot[STEP] = READING
