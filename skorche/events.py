@@ -13,28 +13,31 @@ class Failure:
 
     `error` is the exception itself (or a `RemoteError` for one that cannot leave its process), `traceback` its text
     as it was printed where it was raised. A `queue_errors` carries these as ordinary items. Under `isolate=True` the
-    item is a list of one.
+    item is a list of one. `output` is what the task printed and logged on the item in its last attempt, or the end of
+    it, in a run with `capture="item"` on worker processes; "" otherwise.
     """
 
-    __slots__ = ("attempts", "error", "item", "node", "traceback")
+    __slots__ = ("attempts", "error", "item", "node", "output", "traceback")
 
     node: str
     item: Any  # Any: whatever the user's sources gave; a Failure is not generic because a report mixes them
     error: BaseException
     traceback: str
     attempts: int
+    output: str
 
-    def __init__(self, node: str, item: Any, error: BaseException, traceback: str = "", attempts: int = 1) -> None:
-        for name, value in zip(
-            ("node", "item", "error", "traceback", "attempts"), (node, item, error, traceback, attempts), strict=True
-        ):
+    def __init__(
+        self, node: str, item: Any, error: BaseException, traceback: str = "", attempts: int = 1, output: str = ""
+    ) -> None:
+        names = ("node", "item", "error", "traceback", "attempts", "output")
+        for name, value in zip(names, (node, item, error, traceback, attempts, output), strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Failure cannot be changed: {name}")
 
     def __reduce__(self) -> tuple[type[Failure], tuple[object, ...]]:
-        return Failure, (self.node, self.item, self.error, self.traceback, self.attempts)
+        return Failure, (self.node, self.item, self.error, self.traceback, self.attempts, self.output)
 
     def __repr__(self) -> str:
         return f"<Failure: {self}>"

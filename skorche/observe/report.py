@@ -73,6 +73,7 @@ class Report:
                 "error": text_of(failure.error),
                 "traceback": failure.traceback,
                 "attempts": failure.attempts,
+                "output": failure.output,
             }
             for failure in self.failures
         ]

@@ -44,7 +44,8 @@ class Lost(NamedTuple):
     """A worker died, or was stopped, with this chunk.
 
     `finished` is what had left the worker; `suspect` is the index of the item it was on (None: it was on none), with
-    `cause`; `left` are the indices that come back, of which `rerun` had run before.
+    `cause`, and with the `output` that was kept of it; `left` are the indices that come back, of which `rerun` had run
+    before.
     """
 
     ticket: int
@@ -54,6 +55,7 @@ class Lost(NamedTuple):
     finished: Outcome | None = None
     rerun: int = 0
     abandoned_thread: bool = False
+    output: str = ""
 
 
 class Started(NamedTuple):

@@ -141,11 +141,11 @@ class Scheduler:
                 left.append(event.suspect)
             else:
                 cause = explain_timeout(flight) if flight.timed_out else event.cause
-                outcome.troubles.append(self._suspicion(flight, event.suspect, cause))
+                outcome.troubles.append(self._suspicion(flight, event.suspect, cause, event.output))
         self._land(flight, outcome, left, now)
 
-    def _suspicion(self, flight: Flight, index: int, cause: BaseException) -> Trouble:
-        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "")
+    def _suspicion(self, flight: Flight, index: int, cause: BaseException, output: str = "") -> Trouble:
+        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "", output)
 
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""

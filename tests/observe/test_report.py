@@ -164,7 +164,14 @@ def test_a_report_goes_through_json_unchanged():
         "rerun": 0,
         "abandoned_threads": 0,
         "failures": [
-            {"node": "inc", "item": "0", "error": "ValueError: no 0", "traceback": "Traceback ...", "attempts": 1}
+            {
+                "node": "inc",
+                "item": "0",
+                "error": "ValueError: no 0",
+                "traceback": "Traceback ...",
+                "attempts": 1,
+                "output": "",
+            }
         ],
         "nodes": {
             "inc": {

@@ -79,6 +79,11 @@ def told_ending(code: int) -> str:
         return f"signal {-code}"
 
 
+def given_up() -> WorkerCrash:
+    """The worker was stopped by us."""
+    return WorkerCrash("the item was given up.")
+
+
 def explain_crash(
     code: int, task: str, slot: Sequence[int], item: tuple[Any, ...], memory_kills: int, *, hung_up: bool = False
 ) -> WorkerCrash:

@@ -23,7 +23,7 @@ from threading import Thread, get_ident
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
-from skorche.engines.process.blame import Verdict, explain_crash, judge
+from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge
 from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker, cannot_hire, cannot_load
 from skorche.engines.process.job import Job, explain_size
 from skorche.engines.process.launch import Ending
@@ -53,7 +53,7 @@ class Hub:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
-        self._listener = Listener({stage.number: stage.names for stage in stages})
+        self._listener = Listener({stage.number: stage.names for stage in stages}, stages[0].capture)
         self._closing = self._broken = False
         self._breaker = Breaker(most)
         self._first_workers = 0
@@ -150,7 +150,7 @@ class Hub:
             member.ready = self._has_started = True
             self._hire_first()
         elif message.kind == wire.REFUSED:
-            raise cannot_load(_task_of(self._stages[message.ticket]), load_error(message.body))
+            raise cannot_load(self._stages[message.ticket].names[0], load_error(message.body))
         elif message.kind == wire.BEGUN:
             self._emit(Started(message.ticket))
         elif message.kind == wire.UNREADABLE:
@@ -268,7 +268,7 @@ class Hub:
 
     def _hire(self) -> Member:
         try:
-            member = Member(self._listener.pipe, keep_stderr=self._breaker.failed_starts > 0)
+            member = Member(self._listener.mouth, keep_stderr=self._breaker.failed_starts > 0)
         except OSError as error:
             raise cannot_hire(error) from error
         self._members.append(member)
@@ -297,7 +297,7 @@ class Hub:
         """An item or a result is large, which is told once per stage."""
         if stage.number not in self._told_size:
             self._told_size.add(stage.number)
-            self._emit(Noticed(explain_size(_task_of(stage), size, result=result)))
+            self._emit(Noticed(explain_size(stage.names[0], size, result=result)))
 
     def ask(self, ticket: int) -> Asked | None:
         """Ask the worker that is on this ticket what it does."""
@@ -312,7 +312,7 @@ class Hub:
             for job in queue:
                 if job.ticket == ticket:
                     queue.remove(job)
-                    self._give_back(job.lost(_given_up(), None, 0))
+                    self._give_back(job.lost(given_up(), None, 0))
                     return
         for member in self._members:
             for job in member.jobs:
@@ -348,33 +348,33 @@ class Hub:
         job.outcome.rerun += len(job.absorb())
         verdict = judge(job.ticket, job.left, slot)
         stopped = job.stopped
-        crash = _given_up() if stopped else self._explain(job, verdict, slot, ending)
+        crash = given_up() if stopped else self._explain(job, verdict, slot, ending)
         suspect = None if verdict.suspect is None else (job.stage.number, job.chunk.places[verdict.suspect])
         if verdict.unclear and not stopped:
             job.outcome.rerun += verdict.rerun
             self._again(job)
         else:
-            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun))
+            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun, ending.words.get(verdict.suspect, "")))
         if not stopped:
             self._breaker.count_crash(crash, suspect)
 
     def _explain(self, job: Job, verdict: Verdict, slot: list[int], ending: Ending) -> WorkerCrash:
         item = () if verdict.suspect is None else (job.chunk.items[verdict.suspect],)
         kills = count_memory_kills() - self._memory_kills if ending.code == -signal.SIGKILL else 0
-        return explain_crash(ending.code, _task_of(job.stage), slot, item, kills, hung_up=ending.hung_up)
+        return explain_crash(ending.code, job.stage.names[0], slot, item, kills, hung_up=ending.hung_up)
 
     def _count_start(self, member: Member, slot: list[int], ending: Ending) -> None:
         """A worker has died before its first item, or idle: then it could start."""
         if not member.ready:
             self._breaker.count_start(ending.code, ending.said)
         elif slot[STEP] == LOADING:
-            task = _task_of(self._stages[slot[TICKET]])
+            task = self._stages[slot[TICKET]].names[0]
             self._breaker.count_load(slot[TICKET], task, ending.code, ending.said)
 
     def _return(self, job: Job) -> None:
         """It waits for another worker, first in line."""
         if job.stopped:
-            self._give_back(job.lost(_given_up(), None, 0))
+            self._give_back(job.lost(given_up(), None, 0))
         else:
             self._queued[job.stage.number].appendleft(job)
 
@@ -389,11 +389,3 @@ class Hub:
         for member in self._members:
             member.process.finish(max(0.0, end - time.monotonic()))
         self._members.clear()
-
-
-def _task_of(stage: StagePlan) -> str:
-    return stage.edge.rpartition(" into ")[2]
-
-
-def _given_up() -> WorkerCrash:
-    return WorkerCrash("the item was given up.")

@@ -111,10 +111,10 @@ class Job:
         """All of it has come back."""
         return Done(self.ticket, self.outcome)
 
-    def lost(self, cause: BaseException, suspect: int | None, rerun: int) -> Lost:
-        """The worker died; `rerun` of what is left had run before."""
+    def lost(self, cause: BaseException, suspect: int | None, rerun: int, output: str = "") -> Lost:
+        """The worker died; `rerun` of what is left had run before, and `output` was kept of the suspect."""
         left = [index for index in self.left if index != suspect]
-        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun)
+        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun, output=output)
 
 
 def explain_size(task: str, size: int, *, result: bool) -> str:
