@@ -9,10 +9,10 @@ from functools import partial, update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from skorche.compile.plan import Plan, StagePlan, make_plan
+from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, Capture, EngineChoice, Graph, OnError, OnStall, Recycling
+from skorche.graph import SCOPE, EngineChoice, Graph, OnError, OnStall, Recycling
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.batch import batch

@@ -27,7 +27,6 @@ CO_COROUTINE = 0x80
 
 OnError = Literal["raise", "collect"]
 OnStall = Literal["warn", "raise"]
-Capture = Literal["stream", "item", "off"]
 AnyQueue = Queue[Any]
 EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
 

@@ -13,9 +13,11 @@ from skorche.compile.fuse import IN_PROCESS, Members, fuse
 from skorche.compile.pairs import Branch, find_pairs, is_fed_only
 from skorche.compile.validate import validate
 from skorche.errors import GraphError
-from skorche.graph import Capture, Graph, Node, OnError, Pairing, Recycling
+from skorche.graph import Graph, Node, OnError, Pairing, Recycling
 from skorche.kernel import Kernel, Regrouping, Step
 from skorche.queue import Queue
+
+Capture = Literal["stream", "item", "off"]
 
 
 class Destination(NamedTuple):

@@ -31,7 +31,7 @@ from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery, explain_timeout
 from skorche.runtime.resolve import Resolver
-from skorche.runtime.stage import Again, Flight, Stage, explain_shedding
+from skorche.runtime.stage import Again, Flight, Stage, shed_worker
 from skorche.runtime.watchdog import Watchdog
 
 LARGEST_PULL = 1 << 16
@@ -110,7 +110,7 @@ class Scheduler:
         elif isinstance(event, Recycled):
             self.recycled += event.workers
         elif isinstance(event, Starved):
-            self._starved(self.parts.stages[event.stage])
+            shed_worker(self.parts.stages[event.stage], self.books)
         elif isinstance(event, Noticed):
             self.books.commands.append(Warn(event.text))
         elif isinstance(event, Diagnosed):
@@ -213,14 +213,6 @@ class Scheduler:
             for port, part in enumerate(slot.parts):
                 if part:
                     stage.targets[port].accept([item for _, item, _ in part], [place for _, _, place in part])
-
-    def _starved(self, stage: Stage) -> None:
-        """Memory does not suffice for all its workers: it goes on with one fewer, which is told the first time."""
-        tally = self.books.tallies[stage.plan.nodes[0]]
-        if stage.shed():
-            tally.shed_workers += 1
-            if tally.shed_workers == 1:
-                self.books.commands.append(Warn(explain_shedding(stage)))
 
     # -- what comes from sources and users --------------------------------------------------------------------------
 

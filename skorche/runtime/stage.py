@@ -16,8 +16,9 @@ from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
 from skorche.place import Place
 from skorche.runtime.chunk import Chunk
+from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
-from skorche.runtime.flow import Edge, Target
+from skorche.runtime.flow import Books, Edge, Target
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
 
@@ -194,7 +195,16 @@ class Stage:
         self.slots = 2 * workers if ahead else workers
 
 
-def explain_shedding(stage: Stage) -> str:
+def shed_worker(stage: Stage, books: Books) -> None:
+    """Memory does not suffice for all workers of a stage: it goes on with one fewer, which is told the first time."""
+    tally = books.tallies[stage.plan.nodes[0]]
+    if stage.shed():
+        tally.shed_workers += 1
+        if tally.shed_workers == 1:
+            books.commands.append(Warn(_explain_shedding(stage)))
+
+
+def _explain_shedding(stage: Stage) -> str:
     """What to tell when a stage has begun to shed workers."""
     workers = "1 worker" if stage.workers == 1 else f"{stage.workers} workers"
     return (

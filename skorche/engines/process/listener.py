@@ -20,9 +20,9 @@ from contextlib import suppress
 from threading import Thread
 from typing import NamedTuple, ParamSpec
 
+from skorche.compile.plan import Capture
 from skorche.engines.process.records import handle
 from skorche.engines.process.voice import ERR, HEADER, LAST, OUT, RECORD, Said
-from skorche.graph import Capture
 
 P = ParamSpec("P")
 

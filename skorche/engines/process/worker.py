@@ -49,7 +49,7 @@ from skorche.errors import TransferError, WorkerStartError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 
 if TYPE_CHECKING:
-    from skorche.graph import Capture  # which a worker does without
+    from skorche.compile.plan import Capture  # which a worker does without
 
 SLICE_SECONDS = 0.001
 GROWTH = 4
