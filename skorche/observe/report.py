@@ -73,6 +73,7 @@ class Report:
                 "error": text_of(failure.error),
                 "traceback": failure.traceback,
                 "attempts": failure.attempts,
+                "output": failure.output,
             }
             for failure in self.failures
         ]
@@ -81,7 +82,8 @@ class Report:
         return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), self._table(), *self._failure_lines(), *self.guarantees]).rstrip()
+        remarks = [*self._failure_lines(), *self._shed_lines(), *self.guarantees]
+        return "\n".join([self._headline(), self._table(), *remarks]).rstrip()
 
     def _headline(self) -> str:
         parts = [f"{self.admitted} admitted", f"{self.delivered} delivered"]
@@ -112,6 +114,11 @@ class Report:
         written = StringIO()
         Console(width=1000, no_color=True, force_terminal=False, highlight=False, file=written).print(table)
         return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+
+    def _shed_lines(self) -> list[str]:
+        why = "so many were killed, probably because memory ran out"
+        shed = [(name, tally.shed_workers) for name, tally in self.nodes.items() if tally.shed_workers]
+        return [f"{name} went on with {count} worker{'s' * (count > 1)} fewer: {why}" for name, count in shed]
 
     def _failure_lines(self) -> list[str]:
         shown = self.failures[:SHOWN_FAILURES]
