@@ -128,6 +128,30 @@ print(out.flush(), len(failure.item) >> 20, type(failure.error).__name__, type(f
 """
 
 
+NARROW_FOR_RESULTS = """
+import resource, skorche
+from faults.fatal import make_bytes_in_any_case
+
+with open("/proc/self/statm") as file:
+    taken = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (300 << 20), resource.RLIM_INFINITY))
+sizes = [1, 2, 400 << 20, 3]
+with skorche.Pipeline("narrow") as pipeline:
+    task = skorche.task(engine="process", max_workers=1, idempotent=False)(make_bytes_in_any_case)
+    out = skorche.map(task, skorche.Queue(fixed_inputs=sizes))
+report = pipeline.run(on_error="collect", progress=False).wait()
+(failure,) = report.failures
+print([len(one) for one in out.flush()], failure.item >> 20, failure.error.exit_code, failure.error.why)
+"""
+
+
+def test_a_result_that_memory_has_no_room_for_here_fails_alone() -> None:
+    done = run_program("-c", NARROW_FOR_RESULTS)
+
+    assert done.stdout.startswith("[1, 2, 3] 400 -9 it was killed"), done.stderr
+    assert "probably because memory ran out" in done.stdout
+
+
 def test_an_item_that_memory_has_no_room_for_twice_fails_alone() -> None:
     done = run_program("-c", NARROW)
 

@@ -334,6 +334,7 @@ class Hub:
         if job is not None and member.ready and slot[STEP] != LOADING:
             if ending.code == -signal.SIGKILL and not (ending.hung_up or member.dismissed):
                 self._emit(Starved(job.stage.number))
+                self._hire_first()  # so that nobody waits for one to start, now that there are no others at work
             self._blame(job, slot, ending)
         else:
             if job is not None:

@@ -80,7 +80,14 @@ class Member:
             outgoing.clear()  # it is dead, which reading will tell
 
     def read(self) -> bool:
-        """Read what is there; whether the pipe is still open."""
+        """Read what is there; whether the pipe is still open. A worker is killed for whose result there is no room."""
+        try:
+            return self._read()
+        except MemoryError:
+            self.process.kill()
+            return False
+
+    def _read(self) -> bool:
         while True:
             try:
                 data = self.process.channel.recv(READ_BYTES)
@@ -112,8 +119,13 @@ class Member:
             end = start + size + length
             if len(buffer) < end:
                 break
-            found.append(wire.Frame(kind, ticket, first, last, bytes(memoryview(buffer)[start + size : end])))
-            start = end
+            body: bytes | memoryview = memoryview(buffer)[start + size : end]
+            if length > READ_BYTES:  # it is not copied, but keeps the buffer; what follows gets one of its own
+                buffer, start = bytearray(memoryview(buffer)[end:]), 0
+                self.incoming = buffer
+            else:
+                body, start = bytes(body), end
+            found.append(wire.Frame(kind, ticket, first, last, body))  # type: ignore[arg-type]  # as good to loads()
         if start:
             del buffer[:start]
         return found

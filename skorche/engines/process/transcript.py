@@ -38,8 +38,9 @@ class Transcript:
 
     def clear(self) -> None:
         """Forget what was said."""
-        self._others.clear()
-        self._slot[SAID_BYTES] = 0
+        with self._lock:
+            self._others.clear()
+            self._slot[SAID_BYTES] = 0
 
     def add(self, index: int, text: str) -> None:
         """Something was said on the item of this index."""

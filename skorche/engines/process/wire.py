@@ -1,7 +1,7 @@
 """What crosses the pipe: frames of bytes. Both sides use the same code.
 
 A frame is a header (length, kind, ticket, first index, last index) and a body, which its sender pickled (see
-`engines.transfer`) before it wrote the first byte. Large bodies are never put together in memory.
+`engines.transfer`) before it wrote the first byte. The items of a `WORK` go as they were pickled, not copied together.
 """
 
 from __future__ import annotations
