@@ -130,7 +130,7 @@ class Stage:
 
         The rest is shared out as workers come back ("factoring": Hummel, Schonberg and Flynn, CACM 35(8), 1992).
         """
-        workers = self.workers
+        workers = self.plan.workers  # a chunk should not grow where workers die of what is in it
         return items if workers == 1 else -(-items // (2 * workers))
 
     def shed(self) -> bool:

@@ -161,12 +161,14 @@ def test_a_stage_that_sheds_a_worker_has_a_chunk_fewer_out_and_none_ahead():
     assert measured(starved, 1e-6, count=100).slots == 2
 
 
-def test_a_stage_shares_out_what_waits_among_the_workers_it_has_left():
-    starved = measured(stage(max_workers=3), 1e-6, count=100)
-    starved.shed()
+def test_chunks_do_not_grow_where_workers_are_shed():
+    starved = measured(stage(max_workers=2), 1e-6, count=100)
     starved.edge.open = False
+    before = starved.size(40)
 
-    assert starved.size(40) == 10
+    starved.shed()
+
+    assert (before, starved.size(40)) == (10, 10)
 
 
 def test_a_stage_keeps_its_last_worker():
