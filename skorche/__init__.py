@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from skorche.errors import (
         AlreadyRunning,
+        BatchError,
         EngineError,
         GraphError,
         InternalError,
@@ -53,6 +54,7 @@ __version__ = "0.1.0"
 __all__ = [
     "QUEUE_SENTINEL",
     "AlreadyRunning",
+    "BatchError",
     "EngineError",
     "Failure",
     "GraphError",
@@ -95,7 +97,7 @@ __all__ = [
 _HOME = {
     "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
-        "AlreadyRunning EngineError GraphError InternalError QueueClosed RemoteError RunCancelled "
+        "AlreadyRunning BatchError EngineError GraphError InternalError QueueClosed RemoteError RunCancelled "
         "SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures TransferError WorkerCrash "
         "WorkerStartError"
     ),

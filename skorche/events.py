@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from skorche.errors import shorten, text_of
@@ -48,7 +49,9 @@ class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
-    `isolate=True` broke in two, and elements that failed by themselves (each adds an item).
+    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `closed` tells how many
+    lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key needed the place), "early"
+    (`fill_batch=False`) or "end" (of the input).
     """
 
     received: int = 0
@@ -64,6 +67,7 @@ class NodeTally(NamedTuple):
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+    closed: Mapping[str, int] = MappingProxyType({})
 
 
 class RunFinished(NamedTuple):

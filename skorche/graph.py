@@ -250,9 +250,9 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
 class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
 
-    `work` makes the per-item step, `regrouping` the memory; exactly one of them is not None. `rides` tells where the
-    step may run: "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process)
-    or "anywhere" (behind any stage).
+    `work` makes the per-item step, `regrouping` the memory; in a node that has both, the step's results go into the
+    memory. `rides` tells where the step may run: "alone" (a stage of its own), "lane" (behind a stage that runs one
+    call at a time in this process) or "anywhere" (behind any stage).
     """
 
     label: str

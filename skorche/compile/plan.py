@@ -6,7 +6,7 @@ engine was given as an object).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal, NamedTuple
 
 from skorche.compile.fuse import IN_PROCESS, Members, fuse
@@ -170,7 +170,7 @@ class _Planner:
         consumer = self.graph.consumers.get(id(queue))
         if consumer is None:
             return Destination("end", self.end_number[id(queue)])
-        if consumer.regrouping is not None:
+        if consumer.work is None:
             return Destination("gather", self.gather_number[consumer.name])
         return Destination("stage", self.head_number[consumer.name])
 
@@ -225,19 +225,26 @@ class _Planner:
         ports: list[Destination] = []
         steps: list[Step] = []
         for node in members.nodes:
-            branches: list[int] = []
-            for queue in node.outputs:
-                if id(queue) not in step_of:
-                    ports.append(self._destination(queue))
-                branches.append(step_of.get(id(queue), ~(len(ports) - 1)))
             assert node.work is not None
-            steps.append(Step(node.work(), tuple(branches)))
+            steps.append(Step(node.work(), tuple(self._branches(node, step_of, ports))))
         return Kernel(tuple(steps), len(ports)), tuple(ports)
+
+    def _branches(self, node: Node, step_of: dict[int, int], ports: list[Destination]) -> Iterator[int]:
+        """Where the outputs of a step lead; adds the ports it needs. A memory of the node's own stands before them."""
+        if node.regrouping is not None:
+            ports.append(Destination("gather", self.gather_number[node.name]))
+            yield ~(len(ports) - 1)
+            return
+        for queue in node.outputs:
+            if id(queue) not in step_of:
+                ports.append(self._destination(queue))
+            yield step_of.get(id(queue), ~(len(ports) - 1))
 
     def _gather(self, node: Node) -> GatherPlan:
         assert node.regrouping is not None
         number = self.node_number[node.name]
-        return GatherPlan(number, node.regrouping, self._destination(node.outputs[0]), len(node.inputs))
+        feeders = len(node.inputs) if node.work is None else 1
+        return GatherPlan(number, node.regrouping, self._destination(node.outputs[0]), feeders)
 
 
 def _queue_name(queue: Queue[Any]) -> str:

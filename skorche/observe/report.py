@@ -77,7 +77,7 @@ class Report:
             for failure in self.failures
         ]
         plain = {name: getattr(self, name) for name in self.__slots__}
-        nodes = {name: tally._asdict() for name, tally in self.nodes.items()}
+        nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
         return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
 
     def __str__(self) -> str:
