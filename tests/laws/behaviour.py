@@ -31,7 +31,8 @@ class Trouble(NamedTuple):
 class Node:
     """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
 
-    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`.
+    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A batch goes by one
+    of so many `keys` and by weight where these and `max_weight` are not 0; by size unless that is 0.
     """
 
     op: str
@@ -54,6 +55,9 @@ class Node:
     fuse: bool = False
     size: int = 1
     fill: bool = True
+    keys: int = 0
+    max_keys: int = 0
+    max_weight: int = 0
     loose: bool = False
 
     def __repr__(self) -> str:
@@ -104,6 +108,16 @@ def make(node: Node, label: Label) -> Label:
     if node.makes == "grow":
         return [*label, ("made", node.name, "none")]
     return {"wrap": ("made", node.name, label), "same": label, "none": "none"}[node.makes]
+
+
+def key(node: Node, label: Label) -> int:
+    """Which key of a batch an item has."""
+    return draw(node, label, node.keys)
+
+
+def weight(node: Node, label: Label) -> int:
+    """How heavy an item is: at the most, heavier than a list of the batch may be."""
+    return draw(node, ["weight", label], node.max_weight + 2)
 
 
 def branch(node: Node, label: Label) -> int:

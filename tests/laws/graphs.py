@@ -107,9 +107,30 @@ class _Drawing:
         self.put("filter", [queue], [queue[1:]], **self.predicate())
 
     def add_batch(self, queue: Open) -> None:
-        fill, size = self.flag(), self.draw(st.integers(1, 5))
-        loose = not (fill and queue.in_order)
-        self.put("batch", [queue], [("loose" if loose else "lists", queue.in_order)], size=size, fill=fill, loose=loose)
+        traits: dict[str, Any] = {"size": self.draw(st.integers(1, 5)), "fill": self.flag()}
+        if self.flag():
+            traits |= self.closing()
+        keyed = "keys" in traits
+        loose = not (traits["fill"] and queue.in_order and traits.get("timeout") is None)
+        self.put(
+            "batch", [queue], [("loose" if loose else "lists", queue.in_order and not keyed)], loose=loose, **traits
+        )
+
+    def closing(self) -> dict[str, Any]:
+        """What closes the lists of a batch besides their size, and what troubles the functions that tell it."""
+        traits: dict[str, Any] = {}
+        if self.flag():
+            traits |= {"keys": self.draw(st.integers(1, 4)), "max_keys": self.draw(st.integers(1, 4))}
+        if self.flag():
+            traits["max_weight"] = self.draw(st.integers(1, 6))
+        if traits and self.flag(4):
+            trouble = Trouble(self.pick(["raise", "exit"]), NEVER)
+            traits |= {"troubles": (trouble,), "rarity": self.draw(st.integers(2, 4))}
+        if self.flag(3):
+            traits["timeout"] = self.pick([1e-4, 0.01, 10.0])
+        if traits and self.flag():
+            traits["size"] = 0
+        return traits
 
     def add_unbatch(self, queue: Open) -> None:
         self.put("unbatch", [queue], [("item", queue.in_order)], loose=queue.kind == "loose")

@@ -43,6 +43,9 @@ def run(graph: Graph, seed: int, faults: Faults = NO_FAULTS) -> tuple[Built, Sim
     return built, simulate(built.pipeline, seed=seed, faults=faults, clock=built.clock, on_error="collect")
 
 
+WHY = ("size", "weight", "key", "end")
+
+
 def members(labels: list[Label]) -> list[Label]:
     """The members of all lists."""
     return [one for label in labels for one in label]
@@ -119,9 +122,12 @@ def check_nodes(graph: Graph, simulation: Simulation, meant: Meaning) -> None:
         if not node.loose:
             wanted |= {name: count[name] for name in ("received", "emitted")}
         if node.loose and node.op == "batch":
-            wanted |= {"received": count["received"], "members": count["received"]}
-        if node.op == "batch" and node.fill:
+            wanted |= {"received": count["received"], "members": count["received"] - count["failed"]}
+        if node.op == "batch" and node.fill and not (node.keys or node.max_weight or node.timeout):
             wanted["emitted"] = -(-count["received"] // node.size)
+        if node.op == "batch":
+            assert sum(tally.closed.values()) == tally.emitted
+            assert node.loose or tally.closed == {why: count[why] for why in WHY if count[why]}
         if node.op == "unbatch":
             wanted |= {"emitted": count["emitted"], "members": count["emitted"]}
         assert {name: getattr(tally, name) for name in wanted} == wanted
