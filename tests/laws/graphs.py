@@ -163,6 +163,30 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     )
 
 
+@st.composite
+def batched(draw: Any) -> Graph:
+    """Items in order, of many kinds, into a batch by key and weight, and out of it again."""
+    labels = tuple(draw(st.lists(st.one_of(st.integers(0, 99), st.sampled_from(WEIRD)), max_size=40)))
+    trouble = draw(st.sampled_from([(), (), (Trouble("raise", NEVER),), (Trouble("exit", NEVER),)]))
+    keys, weight = draw(st.sampled_from([(4, 0), (0, 5), (4, 5), (2, 3)]))
+    batch = Node(
+        "batch",
+        "n0",
+        (0,),
+        (1,),
+        size=draw(st.integers(0, 4)),
+        keys=keys,
+        max_keys=draw(st.integers(1, 3)),
+        max_weight=weight,
+        troubles=trouble,
+        rarity=draw(st.integers(2, 4)),
+    )
+    if draw(st.booleans()):
+        return Graph((labels,), (batch,), {1: "lists"}, frozenset(() if keys else (1,)), {})
+    unbatch = Node("unbatch", "n1", (1,), (2,))
+    return Graph((labels,), (batch, unbatch), {2: "item"}, frozenset(), {1: draw(st.integers(1, 3))})
+
+
 def with_engine(graph: Graph, engine: str, retries: int) -> Graph:
     """The same graph with all tasks on one engine, and so many more retries."""
     nodes = (replace(node, engine=engine, retries=node.retries + retries) for node in graph.nodes)

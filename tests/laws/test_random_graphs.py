@@ -9,7 +9,7 @@ from skorche.testing import Faults, Simulation, simulate
 
 from .behaviour import NEVER, Graph, Label, Node, Trouble
 from .effort import share
-from .graphs import graphs
+from .graphs import batched, graphs
 from .pipelines import Built, build, label_of
 from .reference import Meaning, interpret
 
@@ -59,6 +59,16 @@ def told(labels: list[Label]) -> list[str]:
 @given(graph=graphs(), seed=SEEDS, faults=DEATHS)
 @example(graph=EARLY_LISTS, seed=1, faults=NO_FAULTS)
 def test_a_run_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
+    check_run(graph, seed, faults)
+
+
+@given(graph=batched(), seed=SEEDS)
+def test_lists_close_for_the_reasons_that_were_given(graph: Graph, seed: int) -> None:
+    check_run(graph, seed, NO_FAULTS)
+
+
+def check_run(graph: Graph, seed: int, faults: Faults) -> None:
+    """A run of the graph, in all that is known of it."""
     meant = interpret(graph)
 
     built, simulation = run(graph, seed, faults)
