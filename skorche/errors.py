@@ -178,6 +178,14 @@ class BatchError(SkorcheError):
     """A batch's `key` gave what cannot be looked up, or its `weight` what is no number from 0 up."""
 
 
+class PairingError(SkorcheError):
+    """An item that came to a `zip` can have no partners."""
+
+
+class LengthError(SkorcheError, ValueError):
+    """The inputs of a `zip` with `strict=True` have different lengths."""
+
+
 class TaskError(SkorcheError):
     """A task or source raised what is no `Exception`, such as `SystemExit`, or ends iterations; that is the cause."""
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from skorche.errors import GraphError, shorten
 from skorche.graph import declare, name_of
 from skorche.ops.keyed import Asking, KeyedBatching
-from skorche.place import Group, Place, Places, ascending, group
+from skorche.place import Group, Place, Places, ascending, group, members
 from skorche.queue import Queue
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def batch(
         traits = {"regrouping": memory, "rides": "lane", "work": partial(Asking, name, key, weight)}
     elif timeout is not None:
         traits = {"regrouping": partial(TimedBatching, size, not fill_batch, timeout)}
-    (made,) = declare(name, name, (queue_in,), [queue_out], **traits)
+    (made,) = declare(name, name, (queue_in,), [queue_out], places="gathered", **traits)
     return made
 
 
@@ -180,6 +180,10 @@ class Batching:
     def held(self) -> int:
         """Items of the batch under construction."""
         return len(self._items)
+
+    def held_within(self, depth: int) -> int:
+        """The items in them, if they are batches themselves."""
+        return len(list(members(self._places, depth)))
 
     def feed(self, items: list[Any], places: Places) -> tuple[list[Any], list[Place]]:
         """Take items in; give the lists that are full, with the places of their members."""

@@ -16,7 +16,7 @@ from weakref import ReferenceType, ref
 
 from skorche.errors import BatchError, shorten
 from skorche.kernel import Paths, Record, portable
-from skorche.place import Group, Place, Places, group
+from skorche.place import Group, Place, Places, group, members
 
 FORGETFUL = 100
 """Keys of which nothing is left that are remembered all the same, at least."""
@@ -110,6 +110,10 @@ class KeyedBatching:
         self._open.clear()
         self.held = 0
         return places
+
+    def held_within(self, depth: int) -> int:
+        """The items in them, if they are batches themselves."""
+        return sum(len(list(members(one.places, depth))) for one in self._open.values())
 
     def outputs(self, inputs: int) -> int:
         """Lists that are likely to come out when so many more items come in."""

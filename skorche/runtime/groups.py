@@ -32,12 +32,16 @@ class Grouper(Gather):
     @property
     def room(self) -> int:
         """Items that may still come without overfilling the target, as far as can be told."""
-        return self._grouping.inputs(max(0, self.target.room - self._ready.count)) - self._held
+        return self._grouping.inputs(max(0, self._room_behind - self._ready.count)) - self._held
+
+    @property
+    def _room_behind(self) -> int:
+        return min([target.room for target in self.targets])
 
     @property
     def idle(self) -> bool:
         """Whether the reader behind has nothing to do."""
-        return not self._ready.count and self.target.idle
+        return not self._ready.count and super().idle
 
     def _reserve(self) -> None:
         """No room is held behind."""
@@ -60,15 +64,16 @@ class Grouper(Gather):
             self._put(*grouping.expire())
         if ending and grouping.held:
             self._put(*grouping.close("end"))
-        elif grouping.eager and grouping.held and self.idle and self.target.room > 0:
+        elif grouping.eager and grouping.held and self.idle and self._room_behind > 0:
             self._put(*grouping.close("early"))
-        count = min(self._ready.count, self.target.room)
+        count = min(self._ready.count, self._room_behind)
         if count > 0:
             self._send(*self._ready.take(count))
         last = ending and not self._ready.count
         if last:
             self.open = False
-            self.target.close()
+            for target in self.targets:
+                target.close()
         return count > 0 or last
 
     def _put(self, groups: list[Any], places: Places) -> None:

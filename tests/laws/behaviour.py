@@ -5,6 +5,7 @@
     "raises", "array", "sentinel" ...  a `Thing` that is hard to compare, or looks like something else
     ("made", "n3", label)              a `Thing` that task n3 made of an item
     ("failure", "n3", label)           what an error queue carries
+    ("row", label, label)              a tuple
     [label, ...]                       a list
 
 So the pipeline under test and the reference interpreter share one definition of what a task does, and nothing else.
@@ -32,7 +33,8 @@ class Node:
     """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
 
     `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A batch goes by one
-    of so many `keys` and by weight where these and `max_weight` are not 0; by size unless that is 0.
+    of so many `keys` and by weight where these and `max_weight` are not 0; by size unless that is 0. A zip `fills` gaps
+    with None, or drops the rest; it pairs by place, or is `numbered`.
     """
 
     op: str
@@ -59,6 +61,8 @@ class Node:
     max_keys: int = 0
     max_weight: int = 0
     loose: bool = False
+    fills: bool = False
+    numbered: bool = False
 
     def __repr__(self) -> str:
         told = [f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default]
@@ -99,6 +103,13 @@ def fails(node: Node, label: Label) -> bool:
     return found is not None and found.times > node.retries
 
 
+def elements(label: Label) -> list[Label] | None:
+    """What an unbatch finds in an item; None if it is nothing that can be iterated."""
+    if isinstance(label, tuple) and label[0] == "row":
+        return list(label[1:])
+    return label if isinstance(label, list) else None
+
+
 def make(node: Node, label: Label) -> Label:
     """What the task of this node makes of an item."""
     if node.makes == "fan":
@@ -110,12 +121,12 @@ def make(node: Node, label: Label) -> Label:
     return {"wrap": ("made", node.name, label), "same": label, "none": "none"}[node.makes]
 
 
-def key(node: Node, label: Label) -> int:
+def key_of(node: Node, label: Label) -> int:
     """Which key of a batch an item has."""
     return draw(node, label, node.keys)
 
 
-def weight(node: Node, label: Label) -> int:
+def weight_of(node: Node, label: Label) -> int:
     """How heavy an item is: at the most, heavier than a list of the batch may be."""
     return draw(node, ["weight", label], node.max_weight + 2)
 

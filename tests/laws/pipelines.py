@@ -8,7 +8,7 @@ from typing import Any
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Graph, Label, Node, branch, key, make, trouble, weight
+from .behaviour import Graph, Label, Node, branch, key_of, make, trouble, weight_of
 
 BRANCHES = ("left", "middle", "right")
 KEYS = (None, "key", 3, ("a", "pair"))
@@ -44,6 +44,8 @@ def build_item(label: Label) -> Any:
         return label
     if isinstance(label, list):
         return [build_item(one) for one in label]
+    if isinstance(label, tuple) and label[0] == "row":
+        return tuple(build_item(one) for one in label[1:])
     if isinstance(label, str) and label in ODD:
         return ODD[label]
     return Thing(label)
@@ -59,6 +61,8 @@ def label_of(item: Any) -> Label:
         return [label_of(one) for one in item]
     if isinstance(item, skorche.Failure):
         return ("failure", item.node, label_of(item.item))
+    if isinstance(item, tuple):
+        return ("row", *map(label_of, item))
     return item.label if isinstance(item, Thing) else LABEL_OF[id(item)]
 
 
@@ -193,9 +197,16 @@ class Builder:
                 return Thing("unhashable")  # nor is it a number
             if found is not None:
                 raise ValueError(f"{node.name} does not like this")
-            return KEYS[key(node, label)] if keyed else float(weight(node, label))
+            return KEYS[key_of(node, label)] if keyed else float(weight_of(node, label))
 
         return say
+
+    def add_tee(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.tee(inputs[0], n=len(made), queue_out=made)
+
+    def add_zip(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        missing = {"missing": None} if node.fills else {}
+        self.pipeline.zip(inputs, queue_out=made[0], **missing)
 
     def predicate(self, node: Node) -> Callable[[Any], Any]:
         def choose(item: Any) -> Any:
