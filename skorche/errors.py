@@ -41,6 +41,8 @@ def shorten(value: object, longest: int = LONGEST_REPR) -> str:
     >>> len(shorten("x" * 10_000))
     200
     """
+    if type(value) in (str, bytes, bytearray) and len(value) > 2 * longest:  # type: ignore[arg-type]  # it has a length
+        value = value[:longest] + value[-longest:]  # type: ignore[index]  # what is between would be cut out again
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001  # a broken __repr__ must not hide the error that is being told
@@ -61,6 +63,7 @@ def glance(value: object, longest: int) -> str:
 
     looker = Repr()
     looker.maxstring = looker.maxother = looker.maxlong = longest
+    looker.repr_bytes = looker.repr_bytearray = looker.repr_str  # type: ignore[attr-defined]  # else all of it is told
     try:
         return looker.repr(value)
     except Exception as error:  # noqa: BLE001  # as above

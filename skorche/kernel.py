@@ -34,13 +34,14 @@ class Mark(Protocol):
 
 
 class Trouble(NamedTuple):
-    """An item that failed in a step, with the text of its traceback as it was there."""
+    """An item that failed in a step, with the text of its traceback as it was there, and what its task had said."""
 
     step: int
     path: Path
     item: Item
     error: BaseException
     traceback: str
+    output: str = ""
 
 
 class StepCount(NamedTuple):

@@ -17,6 +17,8 @@ from skorche.graph import Graph, Node, OnError, Pairing, Recycling
 from skorche.kernel import Kernel, Regrouping, Step
 from skorche.queue import Queue
 
+Capture = Literal["stream", "item", "off"]
+
 
 class Destination(NamedTuple):
     """Where a port leads: a stage, an operator with memory, a zip (to which of its inputs), or an end, by number."""
@@ -56,6 +58,7 @@ class StagePlan(NamedTuple):
     maxsize: int | None
     recycling: Recycling = Recycling()
     names: tuple[str, ...] = ()
+    capture: Capture = "stream"
 
 
 class GatherPlan(NamedTuple):
@@ -168,6 +171,7 @@ def make_plan(
     engine: Any = None,
     engines: Collection[str] = frozenset({"thread"}),
     recycling: Recycling | None = None,
+    capture: Capture = "stream",
 ) -> Plan:
     """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own.
 
@@ -177,15 +181,15 @@ def make_plan(
     findings = validate(graph, engines, engine)
     if findings:
         raise GraphError.of(findings)
-    return _Planner(graph, engine, recycling or Recycling()).plan()
+    return _Planner(graph, engine, recycling or Recycling(), capture).plan()
 
 
 class _Planner:
     """Numbers everything, then translates. Lives for one plan."""
 
-    def __init__(self, graph: Graph, engine: Any, recycling: Recycling) -> None:
+    def __init__(self, graph: Graph, engine: Any, recycling: Recycling, capture: Capture) -> None:
         self.graph = graph
-        self.run_engine, self.run_recycling = engine, recycling
+        self.run_engine, self.run_recycling, self.capture = engine, recycling, capture
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
         self.stages = fuse(graph, self._engine_of)
         self.gathers = [node for node in graph.nodes if node.regrouping is not None]
@@ -260,6 +264,7 @@ class _Planner:
             queue.maxsize if id(queue) in self.graph.producers else None,
             self._recycling(head, members.engine),
             tuple(node.name for node in members.nodes),
+            self.capture,
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:

@@ -74,6 +74,7 @@ class Report:
                 "error": text_of(failure.error),
                 "traceback": failure.traceback,
                 "attempts": failure.attempts,
+                "output": failure.output,
             }
             for failure in self.failures
         ]
@@ -82,8 +83,8 @@ class Report:
         return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
 
     def __str__(self) -> str:
-        parts = [self._headline(), self._table(), *self._closed_lines(), *self._failure_lines(), *self.guarantees]
-        return "\n".join(parts).rstrip()
+        remarks = [*self._closed_lines(), *self._failure_lines(), *self._shed_lines(), *self.guarantees]
+        return "\n".join([self._headline(), self._table(), *remarks]).rstrip()
 
     def _headline(self) -> str:
         parts = [f"{self.admitted} admitted", f"{self.delivered} delivered"]
@@ -122,6 +123,11 @@ class Report:
             f"{name} closed its lists: " + ", ".join(f"{closed[why]} {why}" for why in REASONS if why in closed)
             for name, closed in told
         ]
+
+    def _shed_lines(self) -> list[str]:
+        why = "so many were killed, probably because memory ran out"
+        shed = [(name, tally.shed_workers) for name, tally in self.nodes.items() if tally.shed_workers]
+        return [f"{name} went on with {count} worker{'s' * (count > 1)} fewer: {why}" for name, count in shed]
 
     def _failure_lines(self) -> list[str]:
         shown = self.failures[:SHOWN_FAILURES]

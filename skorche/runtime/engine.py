@@ -44,7 +44,8 @@ class Lost(NamedTuple):
     """A worker died, or was stopped, with this chunk.
 
     `finished` is what had left the worker; `suspect` is the index of the item it was on (None: it was on none), with
-    `cause`; `left` are the indices that come back, of which `rerun` had run before.
+    `cause`, and with the `output` that was kept of it; `left` are the indices that come back, of which `rerun` had run
+    before.
     """
 
     ticket: int
@@ -54,6 +55,7 @@ class Lost(NamedTuple):
     finished: Outcome | None = None
     rerun: int = 0
     abandoned_thread: bool = False
+    output: str = ""
 
 
 class Started(NamedTuple):
@@ -66,6 +68,18 @@ class Recycled(NamedTuple):
     """So many workers ended themselves in good order, to be replaced."""
 
     workers: int
+
+
+class Starved(NamedTuple):
+    """A worker at work for this stage was killed, probably because memory ran out. Its chunk comes back by itself."""
+
+    stage: int
+
+
+class Noticed(NamedTuple):
+    """Something that people should be told, and that does not end the run."""
+
+    text: str
 
 
 class Broken(NamedTuple):
@@ -86,7 +100,7 @@ class Sight(NamedTuple):
     stack: str = ""
 
 
-EngineEvent = Done | Lost | Started | Recycled | Broken
+EngineEvent = Done | Lost | Started | Recycled | Starved | Noticed | Broken
 Emit = Callable[[EngineEvent], None]
 
 

@@ -19,19 +19,19 @@ from collections.abc import Sequence
 from random import Random
 
 from skorche.compile.plan import Plan
-from skorche.errors import InternalError, TaskTimeout
+from skorche.errors import InternalError
 from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
-from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Noticed, Recycled, Started, Starved
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
-from skorche.runtime.recovery import Policy, Recovery
+from skorche.runtime.recovery import Policy, Recovery, explain_timeout
 from skorche.runtime.resolve import Resolver
-from skorche.runtime.stage import Again, Flight, Stage
+from skorche.runtime.stage import Again, Flight, Stage, shed_worker
 from skorche.runtime.watchdog import Watchdog
 
 LARGEST_PULL = 1 << 16
@@ -112,6 +112,10 @@ class Scheduler:
                 heapq.heappush(self._deadlines, (now + event.grace, -1))
         elif isinstance(event, Recycled):
             self.recycled += event.workers
+        elif isinstance(event, Starved):
+            shed_worker(self.parts.stages[event.stage], self.books)
+        elif isinstance(event, Noticed):
+            self.books.commands.append(Warn(event.text))
         elif isinstance(event, Diagnosed):
             self._diagnosed(event, now)
 
@@ -124,7 +128,7 @@ class Scheduler:
         outcome, limit = event.outcome, flight.stage.plan.timeout
         if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
             outcome = Outcome.empty(flight.stage.plan.kernel)
-            outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
+            outcome.troubles.append(self._suspicion(flight, 0, explain_timeout(flight)))
         self._land(flight, outcome, (), now)
 
     def _lost(self, event: Lost, now: float) -> None:
@@ -139,22 +143,12 @@ class Scheduler:
             if self._killing and not flight.timed_out:
                 left.append(event.suspect)
             else:
-                cause = self._timeout_error(flight) if flight.timed_out else event.cause
-                outcome.troubles.append(self._suspicion(flight, event.suspect, cause))
+                cause = explain_timeout(flight) if flight.timed_out else event.cause
+                outcome.troubles.append(self._suspicion(flight, event.suspect, cause, event.output))
         self._land(flight, outcome, left, now)
 
-    def _suspicion(self, flight: Flight, index: int, cause: BaseException) -> Trouble:
-        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "")
-
-    def _timeout_error(self, flight: Flight) -> TaskTimeout:
-        stage = flight.stage.plan
-        return TaskTimeout(
-            f"task {self.plan.nodes[stage.nodes[0]].name!r} took longer than its timeout of {stage.timeout:g} s.",
-            "the item was given up; a process is stopped, a thread cannot be and goes on in the background."
-            if flight.stage.capabilities.kill
-            else "this engine cannot stop an item, so its late result was dropped.",
-            "raise timeout=, or look into what the task waits for.",
-        )
+    def _suspicion(self, flight: Flight, index: int, cause: BaseException, output: str = "") -> Trouble:
+        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "", output)
 
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
@@ -368,7 +362,7 @@ class Scheduler:
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""
-        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
+        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.workers))
         entry = stage.due[0].entry
         group: list[Again] = []
         while stage.due and len(group) < share and stage.due[0].entry == entry:

@@ -16,8 +16,9 @@ from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
 from skorche.place import Place
 from skorche.runtime.chunk import Chunk
+from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
-from skorche.runtime.flow import Edge, Target
+from skorche.runtime.flow import Books, Edge, Target
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
 
@@ -59,7 +60,8 @@ class Flight:
 class Stage:
     """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
 
-    `slots` chunks may be out at a time: one per worker, and as many again waiting in the engine, while these are short.
+    It has `workers` to use. `slots` chunks may be out at a time: one per worker, and as many again waiting in the
+    engine, while these are short.
     """
 
     plan: StagePlan
@@ -73,6 +75,7 @@ class Stage:
     delayed: int = 0
     due: deque[Again] = field(default_factory=deque)
     cost: float | None = None
+    workers: int = 0
     slots: int = 0
     ways: list[Gaps] = field(default_factory=list)
     _largest: int = 0
@@ -84,7 +87,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
-        self.slots = self.plan.workers
+        self.slots = self.workers = self.plan.workers
 
     @property
     def unfinished(self) -> bool:
@@ -100,7 +103,7 @@ class Stage:
 
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
-        idle = self.plan.workers - self.in_flight
+        idle = self.workers - self.in_flight
         size = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             room = target.room
@@ -115,7 +118,7 @@ class Stage:
         most = min(self._ideal, self._largest * GROWTH)
         if not self.edge.open:
             return min(most, self._share(waiting))
-        if 2 * idle > self.plan.workers:
+        if 2 * idle > self.workers:
             return min(most, -(-waiting // idle))
         size = min(most, waiting)
         if idle <= 0 and 3 * size < 2 * most:
@@ -127,8 +130,19 @@ class Stage:
 
         The rest is shared out as workers come back ("factoring": Hummel, Schonberg and Flynn, CACM 35(8), 1992).
         """
-        workers = self.plan.workers
+        workers = self.workers
         return items if workers == 1 else -(-items // (2 * workers))
+
+    def shed(self) -> bool:
+        """Use one worker fewer from now on; whether there is one to do without.
+
+        No chunk waits ahead in the engine any more: that has not heard of it, and would give the chunk to a worker.
+        """
+        if self.workers == 1:
+            return False
+        self.workers -= 1
+        self.slots = self.workers
+        return True
 
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
@@ -167,7 +181,7 @@ class Stage:
         """From the measured cost: how much the edge holds, how large chunks are, how many may be out."""
         assert self.cost is not None
         self._settled = self.cost
-        workers, can = self.plan.workers, self.capabilities
+        workers, can = self.workers, self.capabilities
         limit = min(can.edge_items, int(EDGE_SECONDS * workers / self.cost))
         ideal = round(can.chunk_seconds / self.cost)
         if can.chunk_bytes and self._bytes:
@@ -177,4 +191,24 @@ class Stage:
         self.edge.limit = limit = limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
         self._ideal = max(1, min(ideal, self._share(limit)))
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
-        self.slots = 2 * workers if can.ahead and short and self.plan.timeout is None else workers
+        ahead = can.ahead and short and self.plan.timeout is None and workers == self.plan.workers
+        self.slots = 2 * workers if ahead else workers
+
+
+def shed_worker(stage: Stage, books: Books) -> None:
+    """Memory does not suffice for all workers of a stage: it goes on with one fewer, which is told the first time."""
+    tally = books.tallies[stage.plan.nodes[0]]
+    if stage.shed():
+        tally.shed_workers += 1
+        if tally.shed_workers == 1:
+            books.commands.append(Warn(_explain_shedding(stage)))
+
+
+def _explain_shedding(stage: Stage) -> str:
+    """What to tell when a stage has begun to shed workers."""
+    workers = "1 worker" if stage.workers == 1 else f"{stage.workers} workers"
+    return (
+        f"task {stage.plan.names[0]!r} goes on with {workers} at a time, not {stage.plan.workers}: one was killed from "
+        "outside, probably because memory ran out. Each such death takes one more, down to the last; give it fewer "
+        "workers (max_workers=), or smaller items."
+    )

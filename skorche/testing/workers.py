@@ -18,7 +18,7 @@ from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
 from skorche.kernel import Kernel, Outcome, StepCount
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Started, Starved
 from skorche.testing.clock import Agenda
 
 CAPABILITIES = {
@@ -28,6 +28,8 @@ CAPABILITIES = {
 }
 ITEM_SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1.0)
 ITEM_BYTES = (0, 10, 10_000, 600_000)
+STARVED = 0.3
+"""The share of deaths that look as if memory had run out."""
 
 
 class WorkerDied(BaseException):
@@ -178,6 +180,8 @@ class SimulatedEngine:
         finished = join_outcomes(line.plan.kernel, job.slices[:arrived]) if arrived else None
         again = [index for index in range(start, len(job.chunk.items)) if index != suspect]
         rerun = sum(index < (stop if suspect is None else suspect) for index in again)
+        if not killed and self._agenda.random.random() < STARVED:
+            self._emit(Starved(line.plan.number))
         cause = TaskTimeout("the item was given up.") if killed else WorkerCrash("the worker died.", exit_code=-9)
         self._emit(Lost(job.ticket, cause, suspect, again, finished, rerun, killed and line.kind == "thread"))
         self._serve(line)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
+from skorche.engines.process.listener import Mouth
 from skorche.engines.process.stacks import Question
 from skorche.engines.process.worker import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.runtime.engine import Sight
@@ -37,8 +38,8 @@ class Member:
     `tried`: it has come as far as an item. `dismissed`: it is about to end, and gets no more jobs.
     """
 
-    def __init__(self, pipe: int, keep_stderr: bool = False) -> None:
-        self.process = WorkerProcess(pipe, keep_stderr)
+    def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
+        self.process = WorkerProcess(mouth, keep_stderr)
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
