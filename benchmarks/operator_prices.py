@@ -19,6 +19,7 @@ from benchmarks.harness.turns import median_of, seconds_of, take_turns
 REPEATS = 5
 COUNT = 500_000
 MEMBERS = 10
+HEAVY = 45
 
 Ends = Sequence[skorche.Queue[Any]]
 
@@ -106,6 +107,34 @@ def loop_batch() -> list[list[list[int]]]:
 BATCHES = loop_batch()[0]
 
 
+def loop_batch_by_key() -> list[list[list[int]]]:
+    """The same, with a list for each last digit."""
+    batches = []
+    open_lists: dict[int, list[int]] = {}
+    for number in range(COUNT):
+        batch = open_lists.setdefault(last_digit(number), [])
+        batch.append(number)
+        if len(batch) == MEMBERS:
+            batches.append(open_lists.pop(last_digit(number)))
+    return [batches]
+
+
+def loop_batch_by_weight() -> list[list[list[int]]]:
+    """The same, with numbers as heavy as their last digit."""
+    batches: list[list[int]] = [[]]
+    total = 0
+    for number in range(COUNT):
+        if total + last_digit(number) > HEAVY:
+            batches.append([])
+            total = 0
+        batches[-1].append(number)
+        total += last_digit(number)
+        if total == HEAVY:
+            batches.append([])
+            total = 0
+    return [[batch for batch in batches if batch]]
+
+
 def loop_unbatch() -> list[list[int]]:
     """`unbatch` the plain way."""
     results = []
@@ -176,6 +205,21 @@ def declare_batch() -> Ends:
     return [skorche.batch(numbers(), batch_size=MEMBERS)]
 
 
+def declare_batch_in_time() -> Ends:
+    """Lists of ten, which would leave within an hour."""
+    return [skorche.batch(numbers(), batch_size=MEMBERS, timeout=3600)]
+
+
+def declare_batch_by_key() -> Ends:
+    """Lists of ten with the same last digit."""
+    return [skorche.batch(numbers(), batch_size=MEMBERS, key=last_digit)]
+
+
+def declare_batch_by_weight() -> Ends:
+    """Lists of numbers whose last digits add up to no more than so much."""
+    return [skorche.batch(numbers(), weight=last_digit, max_weight=HEAVY)]
+
+
 def declare_unbatch() -> Ends:
     """The members of lists of ten."""
     return [skorche.unbatch(skorche.Queue(fixed_inputs=BATCHES))]
@@ -233,6 +277,9 @@ OPERATORS = (
     Operator("filter", declare_filter, loop_filter),
     Operator("map, filter fused", declare_map_filter, loop_map_filter),
     Operator("batch of ten", declare_batch, loop_batch),
+    Operator("batch of ten, in time", declare_batch_in_time, loop_batch),
+    Operator("batch of ten, by key", declare_batch_by_key, loop_batch_by_key),
+    Operator("batch by weight", declare_batch_by_weight, loop_batch_by_weight),
     Operator("unbatch of ten", declare_unbatch, loop_unbatch),
     Operator("merge of two", declare_merge, loop_merge),
     Operator("tee in two", declare_tee, loop_tee),

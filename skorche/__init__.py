@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from skorche.errors import (
         AlreadyRunning,
+        BatchError,
         EngineError,
         GraphError,
         InternalError,
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "QUEUE_SENTINEL",
     "AlreadyRunning",
+    "BatchError",
     "EngineError",
     "Failure",
     "GraphError",
@@ -103,7 +105,7 @@ __all__ = [
 _HOME = {
     "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
-        "AlreadyRunning EngineError GraphError InternalError LengthError PairingError QueueClosed "
+        "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
         "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
         "TransferError WorkerCrash WorkerStartError"
     ),

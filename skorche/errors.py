@@ -7,6 +7,7 @@ The tree:
     ├── QueueClosed         `put` after `close`, or into a run that stopped
     ├── AlreadyRunning      a pipeline was started while it runs
     ├── SplitError          a predicate gave a value that has no branch    (fails the item)
+    ├── BatchError          a key cannot be used, or a weight is no weight (fails the item)
     ├── TaskError           a task raised what is not an `Exception`       (fails the item; a source's: the run)
     ├── TaskTimeout         an item took longer than its task's `timeout`  (fails the item, also a TimeoutError)
     ├── WorkerCrash         the process working on an item died            (fails the item)
@@ -174,6 +175,10 @@ class SplitError(SkorcheError):
 
     def __reduce__(self) -> tuple[type[SplitError], tuple[object, ...]]:
         return type(self), (self.node, self.value, self.allowed)
+
+
+class BatchError(SkorcheError):
+    """A batch's `key` gave what cannot be looked up, or its `weight` what is no number from 0 up."""
 
 
 class PairingError(SkorcheError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from skorche.errors import shorten, text_of
@@ -53,6 +54,8 @@ class NodeTally(NamedTuple):
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
     `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `shed_workers`: so many of
     its workers it had to do without from some time on, since one was killed each time, probably because memory ran out.
+    `closed` tells how many lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key had
+    need of the place), "early" (`fill_batch=False`) or "end" (of the input).
     """
 
     received: int = 0
@@ -69,6 +72,7 @@ class NodeTally(NamedTuple):
     p90: float | None = None
     p99: float | None = None
     shed_workers: int = 0
+    closed: Mapping[str, int] = MappingProxyType({})
 
 
 class RunFinished(NamedTuple):

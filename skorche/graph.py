@@ -258,11 +258,11 @@ class Pairing(NamedTuple):
 class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
 
-    `work` makes the per-item step, `regrouping` the memory, `pairing` puts items of several inputs together; exactly
-    one of them is not None. `rides` tells where the step may run: "alone" (a stage of its own), "lane" (behind a stage
-    that runs one call at a time in this process) or "anywhere" (behind any stage). `places` tells what becomes of the
-    items' places: they are kept, gathered into groups, spread from groups again, or there is one new item ("one") or
-    any number of them ("new").
+    `work` makes the per-item step, `regrouping` the memory, `pairing` puts items of several inputs together. Only a
+    step and a memory may come together: what the step gives goes into the memory. `rides` tells where the step may run:
+    "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process) or "anywhere"
+    (behind any stage). `places` tells what becomes of the items' places: they are kept, gathered into groups, spread
+    from groups again, or there is one new item ("one") or any number of them ("new").
     """
 
     label: str

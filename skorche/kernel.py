@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain
 from time import perf_counter, thread_time
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from skorche.errors import ordinary, text_of
 from skorche.place import join
@@ -293,13 +293,15 @@ class Regrouping(Protocol):
     """Items taken in and not yet given out."""
     eager: bool
     """Whether a group that is not full may leave as soon as its reader has nothing else to do."""
+    closed: dict[str, int]
+    """How many groups were given out for which reason; empty for an operator that makes none."""
 
     def feed(self, items: list[Item], places: Any) -> tuple[list[Item], Any]:
         """Take items and places in, give what is complete."""
         ...
 
-    def close(self) -> tuple[list[Item], Any]:
-        """Give what is held: the input has ended."""
+    def close(self, reason: Literal["end", "early"]) -> tuple[list[Item], Any]:
+        """Give all that is held, since the input has ended, or a group that is not full."""
         ...
 
     def drop(self) -> Any:
@@ -320,6 +322,20 @@ class Regrouping(Protocol):
 
     def members(self, items: Iterable[Item]) -> int:
         """How many of the items that came in these outputs hold."""
+        ...
+
+
+@runtime_checkable
+class Grouping(Regrouping, Protocol):
+    """A regrouping whose groups may be complete at any time; `inputs` and `outputs` are but what can be expected."""
+
+    now: float
+    """The time, in seconds. It is told before anything else is asked."""
+    due: float
+    """When the next group is complete by the clock; infinity if none will be."""
+
+    def expire(self) -> tuple[list[Item], Any]:
+        """Give the groups whose time has come."""
         ...
 
 

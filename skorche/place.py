@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
-from typing import Union, cast, overload
+from operator import lt
+from typing import Any, Union, cast, overload
 
 SOURCE_STRIDE = 1 << 48
 """Numbers of one source: the second source's items start here, so that they sort after the first's."""
@@ -131,6 +132,24 @@ def join(parts: Sequence[Places]) -> Places:
     if len(runs) == len(parts) and all(left.stop == right.start for left, right in pairwise(runs)):
         return range(runs[0].start, runs[-1].stop)
     return list(chain.from_iterable(parts))
+
+
+def group(items: list[Any], places: list[Place]) -> tuple[list[Any], Group]:
+    """Members and their places, in input order: a batch.
+
+    >>> group(["b", "a"], [2, 1])
+    (['a', 'b'], (1, 2))
+    """
+    if ascending(places):
+        return items, Group(places)
+    order = sorted(range(len(items)), key=lambda index: order_key(places[index]))
+    return [items[index] for index in order], Group([places[index] for index in order])
+
+
+def ascending(places: list[Place]) -> bool:
+    """Whether these are numbers in order, as they are when nothing before has mixed them up."""
+    numbers = cast("list[int]", places)
+    return set(map(type, places)) == {int} and all(map(lt, numbers, numbers[1:]))
 
 
 def sort_by_place(items: list[object], places: Places) -> list[object]:

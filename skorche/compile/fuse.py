@@ -38,7 +38,7 @@ class Members:
 
 
 def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
-    """The stages, in order of declaration of their heads. Nodes with memory are not in any."""
+    """The stages, in order of declaration of their heads. Memories are not in any: behind one a stage begins."""
     stages: list[Members] = []
     stage_of: dict[str, Members] = {}
     for node in _upstream_first(graph):
@@ -50,7 +50,8 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
             stage = Members(engine=engine_of(node))
             stages.append(stage)
         stage.nodes.append(node)
-        stage_of[node.name] = stage
+        if node.regrouping is None:
+            stage_of[node.name] = stage
     return stages
 
 

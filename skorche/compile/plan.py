@@ -6,7 +6,7 @@ engine was given as an object).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal, NamedTuple
 
 from skorche.compile.fuse import IN_PROCESS, Members, fuse
@@ -221,7 +221,7 @@ class _Planner:
         consumer = self.graph.consumers.get(id(queue))
         if consumer is None:
             return Destination("end", self.end_number[id(queue)])
-        if consumer.regrouping is not None:
+        if consumer.work is None and consumer.regrouping is not None:
             return Destination("gather", self.gather_number[consumer.name])
         if consumer.pairing is not None:
             lane = next(lane for lane, one in enumerate(consumer.inputs) if one is queue)
@@ -280,20 +280,27 @@ class _Planner:
         ports: list[Destination] = []
         steps: list[Step] = []
         for node in members.nodes:
-            branches: list[int] = []
-            for queue in node.outputs:
-                if id(queue) not in step_of:
-                    ports.append(self._destination(queue))
-                branches.append(step_of.get(id(queue), ~(len(ports) - 1)))
             assert node.work is not None
-            steps.append(Step(node.work(), tuple(branches)))
+            steps.append(Step(node.work(), tuple(self._branches(node, step_of, ports))))
         return Kernel(tuple(steps), len(ports)), tuple(ports)
+
+    def _branches(self, node: Node, step_of: dict[int, int], ports: list[Destination]) -> Iterator[int]:
+        """Where the outputs of a step lead; adds the ports it needs. A memory of the node's own stands before them."""
+        if node.regrouping is not None:
+            ports.append(Destination("gather", self.gather_number[node.name]))
+            yield ~(len(ports) - 1)
+            return
+        for queue in node.outputs:
+            if id(queue) not in step_of:
+                ports.append(self._destination(queue))
+            yield step_of.get(id(queue), ~(len(ports) - 1))
 
     def _gather(self, node: Node) -> GatherPlan:
         assert node.regrouping is not None
         number = self.node_number[node.name]
         outputs = tuple(self._destination(queue) for queue in node.outputs)
-        return GatherPlan(number, node.regrouping, outputs, len(node.inputs))
+        feeders = len(node.inputs) if node.work is None else 1
+        return GatherPlan(number, node.regrouping, outputs, feeders)
 
     def _zip(self, node: Node) -> ZipPlan:
         assert node.pairing is not None
@@ -326,9 +333,10 @@ class _Planner:
     def _ports_on(self, members: Members, depths: dict[int, int]) -> dict[int, int]:
         """Which ports of a stage, those of its errors last, lead on to where these queues do."""
         inside = {id(node.inputs[0]) for node in members.nodes[1:]}
-        queues = [queue for node in members.nodes for queue in node.outputs if id(queue) not in inside]
-        queues += [node.errors for node in members.nodes if node.errors is not None]
-        return {port: depths[id(queue)] for port, queue in enumerate(queues) if id(queue) in depths}
+        queues = [(node, queue) for node in members.nodes for queue in node.outputs if id(queue) not in inside]
+        queues += [(node, node.errors) for node in members.nodes if node.errors is not None]
+        at = [(id(queue), id(queue) if node.regrouping is None else id(node.inputs[0])) for node, queue in queues]
+        return {port: depths[inner] for port, (outer, inner) in enumerate(at) if outer in depths}
 
 
 def _queue_name(queue: Queue[Any]) -> str:

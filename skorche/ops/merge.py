@@ -37,11 +37,14 @@ class Passing:
     held = 0
     eager = False
 
+    def __init__(self) -> None:
+        self.closed: dict[str, int] = {}
+
     def feed(self, items: list[Any], places: Places) -> tuple[list[Any], Places]:
         """Items pass as they come."""
         return items, places
 
-    def close(self) -> tuple[list[Any], Places]:
+    def close(self, reason: str) -> tuple[list[Any], Places]:
         """Nothing is held."""
         return [], []
 

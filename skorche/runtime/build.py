@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skorche.compile.plan import Destination, Plan, StagePlan, ZipPlan
+from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
+from skorche.kernel import Grouping
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Gather, Limit, Outlet, Target
+from skorche.runtime.groups import Grouper
 from skorche.runtime.order import Window
 from skorche.runtime.stage import Stage
-from skorche.runtime.tally import Tally
+from skorche.runtime.tally import SteppedTally, Tally
 from skorche.runtime.zipping import Span, Way, Zip
 
 
@@ -70,14 +73,22 @@ class Parts:
     outlets: list[Outlet]
     feeds: list[Feed]
     zips: list[Zip]
+    groupers: list[Grouper]
+
+    @property
+    def due(self) -> float:
+        """When the next group is complete by the clock; infinity if none will be."""
+        return min([grouper.due for grouper in self.groupers], default=math.inf)
 
 
 def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     """The parts of a plan; `capabilities` are those of each stage's engine."""
-    books = Books(plan, [Tally(node.name) for node in plan.nodes])
+    stepped = {gather.node for gather in plan.gathers} & {node for stage in plan.stages for node in stage.nodes}
+    kinds = [SteppedTally if number in stepped else Tally for number in range(len(plan.nodes))]
+    books = Books(plan, [kind(node.name) for kind, node in zip(kinds, plan.nodes, strict=True)])
     edges = [Edge(books, stage.nodes[0], _first_limit(stage)) for stage in plan.stages]
     outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
-    gathers = [Gather(books, gather.node, gather.make(), gather.feeders) for gather in plan.gathers]
+    gathers = [_gather(books, gather, gather.node in stepped) for gather in plan.gathers]
 
     zips = [Zip(books, one) for one in plan.zips]
 
@@ -104,10 +115,18 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
         stages.append(Stage(stage, can, edge, targets, error_target, edge.limit, window))
     _widen(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
-    parts = Parts(books, stages, gathers, outlets, feeds, zips)
+    groupers = [one for one in gathers if isinstance(one, Grouper)]
+    parts = Parts(books, stages, gathers, outlets, feeds, zips, groupers)
     for one in zips:
         _connect_zip(parts, one)
     return parts
+
+
+def _gather(books: Books, planned: GatherPlan, stepped: bool) -> Gather:
+    memory = planned.make()
+    if isinstance(memory, Grouping):
+        return Grouper(books, planned.node, memory, planned.feeders, stepped)
+    return Gather(books, planned.node, memory, planned.feeders)
 
 
 def _connect_zip(parts: Parts, one: Zip) -> None:

@@ -62,6 +62,7 @@ class Scheduler:
 
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
         """Take events in (none: a timer is due), give the commands that follow."""
+        self.books.now = now
         for event in events:
             self._take(event, now)
         if self.recovery.timers:
@@ -82,6 +83,8 @@ class Scheduler:
             limit = self._deadlines[0][0]
         if self.flights and (stall := self._watchdog.due) < math.inf:
             limit = stall if limit is None or stall < limit else limit
+        if self.parts.groupers and (due := self.parts.due) < math.inf:
+            limit = due if limit is None or due < limit else limit
         return limit
 
     def _take(self, event: Event, now: float) -> None:

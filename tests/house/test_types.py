@@ -58,6 +58,8 @@ skorche.chain(tasks, Queue(fixed_inputs=["a"]))
 batches = skorche.batch(sizes, batch_size=10)
 assert_type(batches, Queue[list[int]])
 assert_type(skorche.map(total, skorche.batch(Queue(fixed_inputs=[1]))), Queue[int])
+letters = skorche.batch(Queue(fixed_inputs=["a"]), timeout=2, key=str.lower, weight=size, max_weight=3)
+assert_type(letters, Queue[list[str]])
 assert_type(skorche.unbatch(batches), Queue[int])
 assert_type(skorche.unbatch(Queue(fixed_inputs=[(1, 2)])), Queue[int])
 assert_type(skorche.unbatch(Queue(fixed_inputs=["ab"])), Queue[str])
@@ -109,6 +111,8 @@ DOES_NOT_FIT = {
     "a chain whose tasks do not fit each other": "skorche.chain((size, size), words)",
     "a predicate of words on a queue of bytes": "skorche.filter(is_long, chunks)",
     "a split by a predicate of words on a queue of bytes": "skorche.split(is_long, chunks)",
+    "a batch of bytes by a key of words": "skorche.batch(chunks, key=is_long)",
+    "a batch by a weight that is no number": "skorche.batch(words, weight=str.lower, max_weight=3)",
     "an unbatch of what cannot be iterated": "skorche.unbatch(numbers)",
     "a merge of words and bytes taken for words": "merged: Queue[str] = skorche.merge((words, chunks))",
     "an item of another type": "words.put(3)",

@@ -32,8 +32,9 @@ class Trouble(NamedTuple):
 class Node:
     """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
 
-    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A zip `fills`
-    gaps with None, or drops the rest; it pairs by place, or is `numbered`.
+    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A batch goes by one
+    of so many `keys` and by weight where these and `max_weight` are not 0; by size unless that is 0. A zip `fills` gaps
+    with None, or drops the rest; it pairs by place, or is `numbered`.
     """
 
     op: str
@@ -56,6 +57,9 @@ class Node:
     fuse: bool = False
     size: int = 1
     fill: bool = True
+    keys: int = 0
+    max_keys: int = 0
+    max_weight: int = 0
     loose: bool = False
     fills: bool = False
     numbered: bool = False
@@ -115,6 +119,16 @@ def make(node: Node, label: Label) -> Label:
     if node.makes == "grow":
         return [*label, ("made", node.name, "none")]
     return {"wrap": ("made", node.name, label), "same": label, "none": "none"}[node.makes]
+
+
+def key_of(node: Node, label: Label) -> int:
+    """Which key of a batch an item has."""
+    return draw(node, label, node.keys)
+
+
+def weight_of(node: Node, label: Label) -> int:
+    """How heavy an item is: at the most, heavier than a list of the batch may be."""
+    return draw(node, ["weight", label], node.max_weight + 2)
 
 
 def branch(node: Node, label: Label) -> int:

@@ -115,9 +115,30 @@ class _Drawing:
         self.put("filter", [queue], [queue[1:]], **self.predicate())
 
     def add_batch(self, queue: Open) -> None:
-        fill, size = self.flag(), self.draw(st.integers(1, 5))
-        loose = not (fill and queue.in_order)
-        self.put("batch", [queue], [("loose" if loose else "lists", queue.in_order)], size=size, fill=fill, loose=loose)
+        traits: dict[str, Any] = {"size": self.draw(st.integers(1, 5)), "fill": self.flag()}
+        if self.flag():
+            traits |= self.closing()
+        keyed = "keys" in traits
+        loose = not (traits["fill"] and queue.in_order and traits.get("timeout") is None)
+        self.put(
+            "batch", [queue], [("loose" if loose else "lists", queue.in_order and not keyed)], loose=loose, **traits
+        )
+
+    def closing(self) -> dict[str, Any]:
+        """What closes the lists of a batch besides their size, and what troubles the functions that tell it."""
+        traits: dict[str, Any] = {}
+        if self.flag():
+            traits |= {"keys": self.draw(st.integers(1, 4)), "max_keys": self.draw(st.integers(1, 4))}
+        if self.flag():
+            traits["max_weight"] = self.draw(st.integers(1, 6))
+        if traits and self.flag(4):
+            trouble = Trouble(self.pick(["raise", "exit"]), NEVER)
+            traits |= {"troubles": (trouble,), "rarity": self.draw(st.integers(2, 4))}
+        if self.flag(3):
+            traits["timeout"] = self.pick([1e-4, 0.01, 10.0])
+        if traits and self.flag():
+            traits["size"] = 0
+        return traits
 
     def add_unbatch(self, queue: Open) -> None:
         self.put("unbatch", [queue], [("item", queue.in_order)], loose=queue.kind == "loose")
@@ -213,6 +234,30 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
         frozenset(queue.number for queue in made if queue.in_order),
         {number: draw(st.integers(1, 3)) for number in bounded},
     )
+
+
+@st.composite
+def batched(draw: Any) -> Graph:
+    """Items in order, of many kinds, into a batch by key and weight, and out of it again."""
+    labels = tuple(draw(st.lists(st.one_of(st.integers(0, 99), st.sampled_from(WEIRD)), max_size=40)))
+    trouble = draw(st.sampled_from([(), (), (Trouble("raise", NEVER),), (Trouble("exit", NEVER),)]))
+    keys, weight = draw(st.sampled_from([(4, 0), (0, 5), (4, 5), (2, 3)]))
+    batch = Node(
+        "batch",
+        "n0",
+        (0,),
+        (1,),
+        size=draw(st.integers(0, 4)),
+        keys=keys,
+        max_keys=draw(st.integers(1, 3)),
+        max_weight=weight,
+        troubles=trouble,
+        rarity=draw(st.integers(2, 4)),
+    )
+    if draw(st.booleans()):
+        return Graph((labels,), (batch,), {1: "lists"}, frozenset(() if keys else (1,)), {})
+    unbatch = Node("unbatch", "n1", (1,), (2,))
+    return Graph((labels,), (batch, unbatch), {2: "item"}, frozenset(), {1: draw(st.integers(1, 3))})
 
 
 def with_engine(graph: Graph, engine: str, retries: int) -> Graph:

@@ -8,9 +8,10 @@ from typing import Any
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Graph, Label, Node, branch, make, trouble
+from .behaviour import Graph, Label, Node, branch, key_of, make, trouble, weight_of
 
 BRANCHES = ("left", "middle", "right")
+KEYS = (None, "key", 3, ("a", "pair"))
 
 
 class Thing:
@@ -169,13 +170,36 @@ class Builder:
         self.pipeline.filter(self.predicate(node), inputs[0], fuse=node.fuse, queue_out=made[0])
 
     def add_batch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
-        self.pipeline.batch(inputs[0], batch_size=node.size, fill_batch=node.fill, queue_out=made[0])
+        closing: dict[str, Any] = {"fill_batch": node.fill, "timeout": node.timeout}
+        if node.size:
+            closing["batch_size"] = node.size
+        if node.keys:
+            closing |= {"key": self.said(node, first=True), "max_keys": node.max_keys}
+        if node.max_weight:
+            closing |= {"weight": self.said(node, first=not node.keys), "max_weight": node.max_weight}
+        self.pipeline.batch(inputs[0], queue_out=made[0], **closing)
 
     def add_unbatch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.unbatch(inputs[0], queue_out=made[0])
 
     def add_merge(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.merge(inputs, queue_out=made[0])
+
+    def said(self, node: Node, *, first: bool) -> Callable[[Any], Any]:
+        """The key or the weight of an item. A batch's troubles befall the one function, or the other."""
+        troubled = first == (not (node.keys and node.max_weight and node.size % 2))
+        keyed = bool(node.keys) and first
+
+        def say(item: Any) -> Any:
+            label = label_of(item)
+            found = trouble(node, label) if troubled else None
+            if found is not None and found.kind == "exit":
+                return Thing("unhashable")  # nor is it a number
+            if found is not None:
+                raise ValueError(f"{node.name} does not like this")
+            return KEYS[key_of(node, label)] if keyed else float(weight_of(node, label))
+
+        return say
 
     def add_tee(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.tee(inputs[0], n=len(made), queue_out=made)

@@ -1,10 +1,11 @@
 """What a graph means: one node after the other, no scheduler, nothing imported from skorche."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .behaviour import Graph, Label, Node, branch, elements, fails, make
+from .behaviour import Graph, Label, Node, branch, elements, fails, key_of, make, weight_of
 
 
 class Place(NamedTuple):
@@ -56,7 +57,9 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
         if node.op == "zip":
             pair(node, run, count)
             continue
-        for place, label in batches(node, items) if node.op == "batch" else items:
+        if node.op == "batch":
+            items = batches(node, [item for item in items if not refused(node, *item, run, count)], count)
+        for place, label in items:
             for where, made in divided(node, place, label):
                 visit(node, where, made, run, count)
     for queue in graph.ends:
@@ -121,13 +124,50 @@ def fail(node: Node, place: Place, label: Label, run: Meaning, count: Counter[st
         run.queues[node.outputs[-1]].append((place, ("failure", node.name, label)))
 
 
-def batches(node: Node, items: list[tuple[Place, Label]]) -> list[tuple[Place, Label]]:
+def refused(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> bool:
+    """Whether a batch gets no proper key or weight for the item, which fails then."""
+    if not fails(node, label):
+        return False
+    fail(node, place, label, run, count)
+    return True
+
+
+def batches(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -> list[tuple[Place, Label]]:
     """Lists of members and their places; each member on its own where nobody can know who meets whom."""
-    size = 1 if node.loose else node.size
-    groups = [items[start : start + size] for start in range(0, len(items), size)]
+    groups = [[item] for item in items] if node.loose else list(grouped(node, items, count))
     places = [tuple(place for place, _ in group) for group in groups]
     wholes = [Place(parts[0].key, frozenset().union(*(part.roots for part in parts)), parts) for parts in places]
     return [(whole, [label for _, label in group]) for whole, group in zip(wholes, groups, strict=True)]
+
+
+def grouped(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -> Iterator[list[tuple[Place, Label]]]:
+    """The lists of a batch to which items come in order. Counts why each was closed."""
+    lists: list[tuple[int, list[tuple[Place, Label]]]] = []
+    for item in items:
+        own, heavy = key_of(node, item[1]) if node.keys else 0, node.max_weight
+        mine = [members for name, members in lists if name == own]
+        if heavy and mine and total(node, [*mine[0], item]) > heavy:
+            count["weight"] += 1
+            lists.remove((own, mine[0]))
+            yield mine.pop()
+        members = mine[0] if mine else []
+        members.append(item)
+        if not mine:
+            lists.append((own, members))
+        if len(members) == node.size or (heavy and total(node, members) >= heavy):
+            count["size" if len(members) == node.size else "weight"] += 1
+            lists.remove((own, members))
+            yield members
+        if node.keys and len(lists) > node.max_keys:
+            count["key"] += 1
+            yield lists.pop(0)[1]
+    count["end"] += len(lists)
+    yield from [members for _, members in lists]
+
+
+def total(node: Node, members: list[tuple[Place, Label]]) -> int:
+    """What they weigh together."""
+    return sum(weight_of(node, label) for _, label in members)
 
 
 def divided(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]:

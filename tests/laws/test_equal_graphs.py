@@ -77,6 +77,33 @@ def test_the_members_of_a_batch_stand_in_input_order(count: int, size: int, fill
 
 
 @share(0.2)
+@given(
+    count=st.integers(0, 40),
+    keys=st.integers(1, 4),
+    closing=st.sampled_from([{}, {"timeout": 1e-3}, {"weight": float, "max_weight": 60}, {"batch_size": 3}]),
+    bound=st.sampled_from([None, 1, 3]),
+    workers=st.integers(1, 3),
+    seed=SEEDS,
+)
+def test_what_a_batch_by_key_has_gathered_finds_its_partners_again(
+    count: int, keys: int, closing: dict[str, Any], bound: int | None, workers: int, seed: int
+) -> None:
+    with skorche.Pipeline() as pipeline:
+        one, other = skorche.tee(source(tuple(range(count))))
+        lists = skorche.Queue(maxsize=bound)
+        skorche.batch(
+            one, key=lambda number: 1 // (number % 7) or number % keys, max_keys=2, queue_out=lists, **closing
+        )
+        task = skorche.task(max_workers=workers)(lambda numbers: numbers)
+        result = skorche.zip((skorche.unbatch(skorche.map(task, lists)), other))
+
+    simulation = simulate(pipeline, seed=seed, on_error="collect")
+
+    assert simulation.flush(result) == [(number, number) for number in range(count) if number % 7]
+    assert [failure.item for failure in simulation.report.failures] == list(range(0, count, 7))
+
+
+@share(0.2)
 @given(labels=SOURCE, seed=SEEDS)
 def test_a_chain_is_its_maps_one_after_the_other(labels: tuple[Label, ...], seed: int) -> None:
     tasks = [task_function(FIRST), task_function(SECOND)]
