@@ -50,7 +50,8 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
             stage = Members(engine=engine_of(node))
             stages.append(stage)
         stage.nodes.append(node)
-        stage_of[node.name] = stage
+        if not node.takes_in:  # what it gives, it gives when the stage has ended
+            stage_of[node.name] = stage
     return stages
 
 

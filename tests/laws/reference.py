@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .behaviour import Graph, Label, Node, branch, elements, fails, make
+from .behaviour import Graph, Label, Node, branch, elements, fails, given_before_trouble, make, total
 
 
 class Place(NamedTuple):
@@ -28,6 +28,7 @@ class Meaning:
     failures: list[tuple[str, Label]] = field(default_factory=list)
     lost: frozenset[tuple[str, str]] = frozenset()
     ends: dict[tuple[int, ...], str] = field(default_factory=dict)
+    totals: dict[str, list[Label]] = field(default_factory=dict)
 
     def end(self, place: Place, how: str) -> None:
         order = ["filtered", "delivered", "failed"]
@@ -59,6 +60,8 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
         for place, label in batches(node, items) if node.op == "batch" else items:
             for where, made in divided(node, place, label):
                 visit(node, where, made, run, count)
+        if node.op == "reduce":
+            give_total(node, Place((-1, graph.nodes.index(node)), frozenset()), run, count)
     for queue in graph.ends:
         for place, _ in run.queues[queue]:
             run.end(place, "delivered")
@@ -67,30 +70,62 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
 
 def visit(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> None:
     """Take one item through one node."""
-    made, port = [(place, label)], 0
-    if fails(node, label) or (node.name, repr(label)) in run.lost or (node.op == "unbatch" and elements(label) is None):
+    if has_failed(node, label, run):
+        if node.flows:
+            early = made_of(node, place, label)[: given_before_trouble(node, label)]
+            count["emitted"] += len(early)
+            run.queues[node.outputs[0]] += early
         return fail(node, place, label, run, count)
-    if node.op == "map":
-        made = [(place, make(node, label))]
-    if node.op == "unbatch":
-        parts = elements(label) or []
-        made = [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
-    if node.op in ("split", "filter"):
-        port = branch(node, label)
-    if node.op == "split" and port == node.branches:
-        return fail(node, place, label, run, count)
-    if node.op == "filter" and port:
+    if node.op in ("sink", "reduce"):
+        run.totals.setdefault(node.name, []).append(label)
+        return run.end(place, "delivered")
+    made, ports = made_of(node, place, label), [0]
+    if node.op == "split":
+        ports = [branch(node, label)]
+    if node.op == "tee":
+        ports = list(range(len(node.outputs)))
+    if node.op == "filter" and branch(node, label):
         made = []
         count["filtered"] += 1
     if not made:
         run.end(place, "filtered")
-    if node.op == "tee":
-        count["emitted"] += len(node.outputs)
-        for queue in node.outputs:
-            run.queues[queue].append((place, label))
-        return None
-    count["emitted"] += len(made)
-    return run.queues[node.outputs[0 if node.op == "filter" else port]].extend(made)
+    for port in ports:
+        count["emitted"] += len(made)
+        run.queues[node.outputs[port]] += made
+    return None
+
+
+def made_of(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]:
+    """What a node makes of an item."""
+    if node.op == "map":
+        return [(place, make(node, label))]
+    if node.op == "flat_map":  # of a generator nobody knows beforehand how many there will be
+        parts = make(node, label)
+        return [(place.element(index, -1 if node.lazy else len(parts)), one) for index, one in enumerate(parts)]
+    if node.op == "unbatch":
+        parts = elements(label) or []
+        return [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
+    return [(place, label)]
+
+
+def has_failed(node: Node, label: Label, run: Meaning) -> bool:
+    """Whether the item fails at this node."""
+    if node.op == "unbatch" and elements(label) is None:
+        return True
+    if node.op == "split" and branch(node, label) == node.branches:
+        return True
+    return fails(node, label) or (node.name, repr(label)) in run.lost
+
+
+def give_total(node: Node, place: Place, run: Meaning, count: Counter[str]) -> None:
+    """What a `reduce` gives in the end: one item, whose place comes before all others."""
+    labels = run.totals.get(node.name, [])
+    if node.initial:
+        labels = [("sum", 0), *labels]
+    if labels:
+        count["emitted"] += 1
+        made = labels[0] if len(labels) == 1 else total(node, *labels)
+        run.queues[node.outputs[0]].append((place, made))
 
 
 def pair(node: Node, run: Meaning, count: Counter[str]) -> None:
