@@ -6,7 +6,7 @@ and the predicates are as trivial as can be. Told, not judged: the bounds stand 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,25 @@ def is_even(number: int) -> bool:
 def last_digit(number: int) -> int:
     """One of ten."""
     return number % 10
+
+
+def count_up(start: int) -> Iterator[int]:
+    """Ten numbers, one by one."""
+    yield from range(start, start + MEMBERS)
+
+
+def list_up(start: int) -> list[int]:
+    """Ten numbers in a list."""
+    return list(range(start, start + MEMBERS))
+
+
+def add(total: int, number: int) -> int:
+    """The sum of both."""
+    return total + number
+
+
+def ignore(number: int) -> None:
+    """Do nothing."""
 
 
 def numbers(start: int = 0, count: int = COUNT) -> skorche.Queue[int]:
@@ -153,6 +172,39 @@ def loop_merge() -> list[list[int]]:
     return [results]
 
 
+def loop_flat_map() -> list[list[int]]:
+    """`flat_map` over generators the plain way."""
+    results = []
+    for start in range(0, COUNT, MEMBERS):
+        for number in count_up(start):
+            results.append(number)
+    return [results]
+
+
+def loop_flat_map_lists() -> list[list[int]]:
+    """`flat_map` over lists the plain way."""
+    results = []
+    for start in range(0, COUNT, MEMBERS):
+        for number in list_up(start):
+            results.append(number)
+    return [results]
+
+
+def loop_reduce() -> list[list[int]]:
+    """`reduce` the plain way."""
+    total = 0
+    for number in range(COUNT):
+        total = add(total, number)
+    return [[total]]
+
+
+def loop_sink() -> list[list[int]]:
+    """`sink` the plain way."""
+    for number in range(COUNT):
+        ignore(number)
+    return []
+
+
 def loop_tee() -> list[list[int]]:
     """`tee` the plain way."""
     left, right = [], []
@@ -230,6 +282,27 @@ def declare_merge() -> Ends:
     return [skorche.merge((numbers(0, COUNT // 2), numbers(COUNT // 2, COUNT // 2)))]
 
 
+def declare_flat_map() -> Ends:
+    """Generators of ten elements."""
+    return [skorche.flat_map(count_up, skorche.Queue(fixed_inputs=range(0, COUNT, MEMBERS)))]
+
+
+def declare_flat_map_lists() -> Ends:
+    """Lists of ten elements."""
+    return [skorche.flat_map(list_up, skorche.Queue(fixed_inputs=range(0, COUNT, MEMBERS)))]
+
+
+def declare_reduce() -> Ends:
+    """A sum."""
+    return [skorche.reduce(add, numbers(), initial=0)]
+
+
+def declare_sink() -> Ends:
+    """A task that does nothing."""
+    skorche.sink(ignore, numbers())
+    return []
+
+
 def declare_tee() -> Ends:
     """Two branches."""
     return skorche.tee(numbers())
@@ -282,6 +355,10 @@ OPERATORS = (
     Operator("batch by weight", declare_batch_by_weight, loop_batch_by_weight),
     Operator("unbatch of ten", declare_unbatch, loop_unbatch),
     Operator("merge of two", declare_merge, loop_merge),
+    Operator("flat_map, generators of ten", declare_flat_map, loop_flat_map),
+    Operator("flat_map, lists of ten", declare_flat_map_lists, loop_flat_map_lists),
+    Operator("reduce", declare_reduce, loop_reduce),
+    Operator("sink", declare_sink, loop_sink),
     Operator("tee in two", declare_tee, loop_tee),
     Operator("zip of two sources", declare_zip, loop_zip),
     Operator("zip of a tee", declare_tee_zip, loop_zip),

@@ -43,8 +43,11 @@ if TYPE_CHECKING:
     from skorche.ops.batch import batch
     from skorche.ops.chain import chain
     from skorche.ops.filter import filter
+    from skorche.ops.flat_map import flat_map
     from skorche.ops.map import map
     from skorche.ops.merge import merge
+    from skorche.ops.reduce import reduce
+    from skorche.ops.sink import sink
     from skorche.ops.split import split
     from skorche.ops.tee import tee
     from skorche.ops.unbatch import unbatch
@@ -86,14 +89,17 @@ __all__ = [
     "batch",
     "chain",
     "filter",
+    "flat_map",
     "init",
     "last_report",
     "map",
     "merge",
     "push_to_queue",
+    "reduce",
     "render_pipeline",
     "run",
     "shutdown",
+    "sink",
     "split",
     "task",
     "tee",
@@ -115,8 +121,11 @@ _HOME = {
     "skorche.ops.batch": "batch",
     "skorche.ops.chain": "chain",
     "skorche.ops.filter": "filter",
+    "skorche.ops.flat_map": "flat_map",
     "skorche.ops.map": "map",
     "skorche.ops.merge": "merge",
+    "skorche.ops.reduce": "reduce",
+    "skorche.ops.sink": "sink",
     "skorche.ops.split": "split",
     "skorche.ops.tee": "tee",
     "skorche.ops.unbatch": "unbatch",

@@ -18,8 +18,11 @@ from skorche.observe.report import Report
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
 from skorche.ops.filter import filter
+from skorche.ops.flat_map import flat_map
 from skorche.ops.map import map
 from skorche.ops.merge import merge
+from skorche.ops.reduce import reduce
+from skorche.ops.sink import sink
 from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
@@ -75,6 +78,9 @@ class Pipeline:
     batch = _method(batch)
     unbatch = _method(unbatch)
     merge = _method(merge)
+    flat_map = _method(flat_map)
+    reduce = _method(reduce)
+    sink = _method(sink)
     tee = _method(tee)
     zip = _method(zip)
 

@@ -100,7 +100,7 @@ def _plain(name: object) -> str:
     return name[:LONGEST_REPR] if isinstance(name, str) else shorten(name)
 
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class Location(NamedTuple):
@@ -116,7 +116,7 @@ class Location(NamedTuple):
     def of_caller(cls) -> Location:
         """Where skorche was called from: the nearest frame outside of the package."""
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
 

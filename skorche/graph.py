@@ -263,6 +263,9 @@ class Node(NamedTuple):
     "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process) or "anywhere"
     (behind any stage). `places` tells what becomes of the items' places: they are kept, gathered into groups, spread
     from groups again, or there is one new item ("one") or any number of them ("new").
+
+    `flows`: an item may be worked on a part at a time. `takes_in`: items end here, as delivered. `folds`: moreover, the
+    work keeps a value (`plan.Fold`), so it runs in this process, one call at a time; the last goes to the output.
     """
 
     label: str
@@ -278,6 +281,9 @@ class Node(NamedTuple):
     pairing: Pairing | None = None
     places: Literal["kept", "gathered", "spread", "one", "new"] = "kept"
     edge_labels: tuple[str, ...] = ()
+    flows: bool = False
+    takes_in: bool = False
+    folds: bool = False
 
     @property
     def title(self) -> str:

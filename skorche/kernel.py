@@ -19,7 +19,8 @@ from time import perf_counter, thread_time
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from skorche.errors import ordinary, text_of
+from skorche.errors import HERE, ordinary, text_of
+from skorche.expansion import Part, Portion, Rest
 from skorche.place import join
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
@@ -63,7 +64,7 @@ class StepCount(NamedTuple):
 class Outcome:
     """What became of a chunk: items and paths per port, counts per step (None: not reached), troubles."""
 
-    __slots__ = ("bytes_in", "bytes_out", "counts", "dropped", "expansions", "ports", "rerun", "troubles")
+    __slots__ = ("bytes_in", "bytes_out", "counts", "dropped", "expansions", "parts", "ports", "rerun", "troubles")
 
     def __init__(
         self,
@@ -72,9 +73,11 @@ class Outcome:
         troubles: list[Trouble],
         expansions: list[tuple[Path, int]],
         dropped: list[Path],
+        parts: list[Part] | None = None,
     ) -> None:
         self.ports, self.counts = ports, counts
         self.troubles, self.expansions, self.dropped = troubles, expansions, dropped
+        self.parts: list[Part] = [] if parts is None else parts
         self.bytes_in = self.bytes_out = self.rerun = 0
 
     @classmethod
@@ -93,6 +96,7 @@ class Outcome:
             self.troubles += other.troubles
             self.expansions += other.expansions
             self.dropped += other.dropped
+            self.parts += other.parts
             self.bytes_in += other.bytes_in
             self.bytes_out += other.bytes_out
             self.rerun += other.rerun
@@ -100,7 +104,7 @@ class Outcome:
     @property
     def eventful(self) -> bool:
         """Whether there is more to it than items that went through once."""
-        return bool(self.troubles or self.expansions or self.dropped or self.rerun)
+        return bool(self.troubles or self.expansions or self.dropped or self.parts or self.rerun)
 
     @property
     def seconds(self) -> float:
@@ -129,20 +133,26 @@ def _added(counts: Sequence[StepCount | None]) -> StepCount | None:
 
 
 class Record:
-    """What a running step writes down: failures, expansions, and what it dropped. One per kernel run."""
+    """What a running step writes down. One per kernel run, of which a `portion` may be all that is wanted at once."""
 
-    __slots__ = ("dropped", "expansions", "filtered", "mark", "members", "passed", "step", "troubles")
+    # fmt: off
+    __slots__ = (
+        "dropped", "expansions", "filtered", "mark", "members", "parts", "passed", "portion", "step", "troubles",
+    )
+    # fmt: on
 
-    def __init__(self, mark: Mark | None) -> None:
-        self.mark = mark
+    def __init__(self, mark: Mark | None, portion: Portion | None) -> None:
+        self.mark, self.portion = mark, portion
         self.step = 0
         self.filtered = self.members = self.passed = 0
         self.troubles: list[Trouble] = []
         self.expansions: list[tuple[Path, int]] = []
         self.dropped: list[Path] = []
+        self.parts: list[Part] = []
 
     def fail(self, path: Path, item: Item, error: BaseException) -> None:
         """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
+        item = item.item if type(item) is Rest else item
         self.troubles.append(Trouble(self.step, path, item, ordinary(error), describe(error)))
 
     def give_up(
@@ -154,6 +164,7 @@ class Record:
         self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
         self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
         self.dropped[:] = [path for path in self.dropped if path not in ours]
+        self.parts[:] = [part for part in self.parts if part.path not in ours]
         for path, item in zip(paths, items, strict=True):
             self.fail(path, item, error)
         return [([], ())] * branches
@@ -175,7 +186,7 @@ class Record:
                 if len(results) + len(failed) < len(items):  # map took a StopIteration of the function for the end
                     failed.append((len(results) + len(failed), StopIteration()))
             except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item: DESIGN 3.2)
-                failed.append((len(results) + len(failed), _trimmed(error)))
+                failed.append((len(results) + len(failed), trimmed(error)))
         if not failed:
             return results, items, paths
         for position, cause in failed:
@@ -192,7 +203,7 @@ class Record:
             return partial(results.extend, map(function, items))
         mark, append = self.mark, results.append
         mark[0], mark[1] = -1, self.step
-        indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is list else paths
+        indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is not range else paths
         marked = zip(indices, items, strict=True)
 
         def advance() -> None:
@@ -202,10 +213,10 @@ class Record:
         return advance
 
 
-def _trimmed(error: BaseException) -> BaseException:
-    """The error with its traceback starting in the user's code, not in the kernel."""
+def trimmed(error: BaseException) -> BaseException:
+    """The error with its traceback starting in the user's code, not in ours."""
     traceback = _traceback_of(error)
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(HERE):
         traceback = traceback.tb_next
     return BaseException.with_traceback(error, traceback)
 
@@ -252,12 +263,18 @@ class Kernel(NamedTuple):
     ports: int
 
     def run(
-        self, items: Sequence[Item], paths: Paths | None = None, entry: int = 0, mark: Mark | None = None
+        self,
+        items: Sequence[Item],
+        paths: Paths | None = None,
+        entry: int = 0,
+        mark: Mark | None = None,
+        portion: Portion | None = None,
     ) -> Outcome:
         """Run the items through the steps, beginning at step `entry`; `mark` says which item it is on."""
-        record = Record(mark)
+        record = Record(mark, portion)
         ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
-        outcome = Outcome(ports, [None] * len(self.steps), record.troubles, record.expansions, record.dropped)
+        counts: list[StepCount | None] = [None] * len(self.steps)
+        outcome = Outcome(ports, counts, record.troubles, record.expansions, record.dropped, record.parts)
         self._visit(entry, items, range(len(items)) if paths is None else paths, record, outcome)
         return outcome
 

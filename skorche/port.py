@@ -16,7 +16,7 @@ from threading import Condition, Lock, RLock
 from typing import Generic, NoReturn, TypeVar, cast
 
 from skorche.errors import AlreadyRunning, QueueClosed
-from skorche.place import Places, run_of, sort_by_place
+from skorche.place import Places, join, run_of, sort_by_place
 
 T = TypeVar("T")
 
@@ -247,4 +247,4 @@ def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
         if all(left.stop <= right.start for (left, _), (right, _) in pairwise(runs)):
             return list(chain.from_iterable([items for _, items in runs]))
     items = list(chain.from_iterable([items for items, _ in pieces]))
-    return sort_by_place(items, list(chain.from_iterable([places for _, places in pieces])))
+    return sort_by_place(items, join([places for _, places in pieces]))

@@ -50,7 +50,7 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
             stage = Members(engine=engine_of(node))
             stages.append(stage)
         stage.nodes.append(node)
-        if node.regrouping is None:
+        if node.regrouping is None and not node.takes_in:  # what these give comes when a group or the stage has ended
             stage_of[node.name] = stage
     return stages
 

@@ -7,7 +7,7 @@ engine was given as an object).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from skorche.compile.fuse import IN_PROCESS, Members, fuse
 from skorche.compile.pairs import Branch, find_pairs, is_fed_only
@@ -21,9 +21,9 @@ Capture = Literal["stream", "item", "off"]
 
 
 class Destination(NamedTuple):
-    """Where a port leads: a stage, an operator with memory, a zip (to which of its inputs), or an end, by number."""
+    """Where a port leads: a stage, an operator with memory, a zip (to which input), an end, or a drain, by number."""
 
-    kind: Literal["stage", "gather", "zip", "end"]
+    kind: Literal["stage", "gather", "zip", "end", "drain"]
     number: int
     lane: int = 0
 
@@ -59,6 +59,8 @@ class StagePlan(NamedTuple):
     recycling: Recycling = Recycling()
     names: tuple[str, ...] = ()
     capture: Capture = "stream"
+    flows: bool = False
+    folds: bool = False
 
 
 class GatherPlan(NamedTuple):
@@ -68,6 +70,20 @@ class GatherPlan(NamedTuple):
     make: Callable[[], Regrouping]
     outputs: tuple[Destination, ...]
     feeders: int
+
+
+class Fold(Protocol):
+    """A step that goes on from a value, which `kept` holds, or nothing; it is told when a chunk's results have come."""
+
+    kept: list[Any]
+
+
+class DrainPlan(NamedTuple):
+    """Where items end inside a node. With a `fold`, the value it has come to goes to the `output` at the end."""
+
+    node: int
+    output: Destination | None
+    fold: Fold | None
 
 
 class Passage(NamedTuple):
@@ -132,6 +148,7 @@ class Plan(NamedTuple):
     sources: tuple[SourcePlan, ...]
     ends: tuple[EndPlan, ...]
     zips: tuple[ZipPlan, ...] = ()
+    drains: tuple[DrainPlan, ...] = ()
 
     def explain(self) -> str:
         """The stages, engines and edges, as text."""
@@ -158,6 +175,9 @@ class Plan(NamedTuple):
     def _describe(self, port: Destination) -> str:
         if port.kind == "end":
             return f"output {self.ends[port.number].name}"
+        if port.kind == "drain":
+            output = self.drains[port.number].output
+            return f"{self._describe(output)}, once, at the end" if output else "nothing"
         return f"{'op' if port.kind == 'gather' else port.kind} {port.number}"
 
 
@@ -198,11 +218,14 @@ class _Planner:
         self.gather_number = {node.name: number for number, node in enumerate(self.gathers)}
         self.zip_number = {node.name: number for number, node in enumerate(self.zips)}
         self.end_number = {id(queue): number for number, queue in enumerate(graph.ends())}
+        self.drains: list[DrainPlan] = []
 
     def _engine_of(self, node: Node) -> Any:
         if node.task is None:
             return "inline" if self.run_engine == "inline" else "thread"
         chosen = node.task.settings.engine
+        if node.folds:
+            return "inline" if "inline" in (chosen, self.run_engine) and chosen != "thread" else "thread"
         return (chosen if chosen is not None else self.run_engine) or "thread"
 
     def plan(self) -> Plan:
@@ -215,6 +238,7 @@ class _Planner:
             tuple(SourcePlan(_queue_name(queue), self._destination(queue)) for queue in graph.sources()),
             tuple(EndPlan(_queue_name(queue), queue.maxsize) for queue in graph.ends()),
             tuple(self._zip(node) for node in self.zips),
+            tuple(self.drains),  # which the stages have made
         )
 
     def _destination(self, queue: Queue[Any]) -> Destination:
@@ -258,13 +282,15 @@ class _Planner:
             members.engine,
             members.workers,
             options.timeout if options else None,
-            options.ordered if options else False,
+            options.ordered and not head.takes_in if options else False,
             options.idempotent if options else True,
             f"{queue.name or 'the queue'} into {head.name}",
             queue.maxsize if id(queue) in self.graph.producers else None,
             self._recycling(head, members.engine),
             tuple(node.name for node in members.nodes),
             self.capture,
+            head.flows and members.engine in IN_PROCESS,
+            head.folds,
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:
@@ -281,19 +307,28 @@ class _Planner:
         steps: list[Step] = []
         for node in members.nodes:
             assert node.work is not None
-            steps.append(Step(node.work(), tuple(self._branches(node, step_of, ports))))
+            work = node.work()
+            steps.append(Step(work, tuple(self._branches(node, work, step_of, ports))))
         return Kernel(tuple(steps), len(ports)), tuple(ports)
 
-    def _branches(self, node: Node, step_of: dict[int, int], ports: list[Destination]) -> Iterator[int]:
+    def _branches(self, node: Node, work: Any, step_of: dict[int, int], ports: list[Destination]) -> Iterator[int]:
         """Where the outputs of a step lead; adds the ports it needs. A memory of the node's own stands before them."""
+        own = self._drain(node, work) if node.takes_in else None
         if node.regrouping is not None:
-            ports.append(Destination("gather", self.gather_number[node.name]))
+            own = Destination("gather", self.gather_number[node.name])
+        if own is not None:
+            ports.append(own)
             yield ~(len(ports) - 1)
             return
         for queue in node.outputs:
             if id(queue) not in step_of:
                 ports.append(self._destination(queue))
             yield step_of.get(id(queue), ~(len(ports) - 1))
+
+    def _drain(self, node: Node, work: Any) -> Destination:
+        output, fold = (self._destination(node.outputs[0]), work) if node.folds else (None, None)
+        self.drains.append(DrainPlan(self.node_number[node.name], output, fold))
+        return Destination("drain", len(self.drains) - 1)
 
     def _gather(self, node: Node) -> GatherPlan:
         assert node.regrouping is not None

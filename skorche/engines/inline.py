@@ -25,7 +25,7 @@ class InlineEngine:
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
         """Run the chunk now."""
-        self._emit(Done(ticket, self._kernels[stage].run(chunk.items, entry=chunk.entry)))
+        self._emit(Done(ticket, self._kernels[stage].run(chunk.items, entry=chunk.entry, portion=chunk.portion)))
 
     def kill(self, ticket: int) -> None:
         """Nothing is ever under way when somebody could ask."""

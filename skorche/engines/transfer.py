@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
+from skorche.expansion import Part
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ def encode(
 def _encode(outcome: Outcome, complete: Callable[[Sequence[Trouble]], Sequence[Trouble]] | None) -> bytes:
     found = outcome.troubles if complete is None else complete(outcome.troubles)
     troubles = [_encode_trouble(trouble) for trouble in found]
-    return dumps((outcome.ports, _plain(outcome.counts), troubles, outcome.expansions, outcome.dropped))
+    plain, parts = _plain(outcome.counts), [tuple(part) for part in outcome.parts]
+    return dumps((outcome.ports, plain, troubles, outcome.expansions, outcome.dropped, parts))
 
 
 def largest_result(outcome: Outcome) -> int:
@@ -262,10 +264,10 @@ def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, st
 
 def decode(data: bytes, items: Sequence[Any]) -> Outcome:
     """The outcome again. `items` are those of the chunk, which did not travel back."""
-    ports, plain, troubles, expansions, dropped = loads(data)
+    ports, plain, troubles, expansions, dropped, parts = loads(data)
     counts = [count and StepCount._make(count) for count in plain]
     decoded = [_decode_trouble(items, *trouble) for trouble in troubles]
-    outcome = Outcome(ports, counts, decoded, expansions, dropped)
+    outcome = Outcome(ports, counts, decoded, expansions, dropped, list(map(Part._make, parts)))
     outcome.bytes_out = len(data)
     return outcome
 

@@ -13,7 +13,7 @@ from skorche.kernel import portable
 class Calling:
     """A step that holds a function; pickles it by name where its module can be imported."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
     def __getstate__(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
 from skorche.kernel import Grouping
 from skorche.runtime.chunk import Waiting
+from skorche.runtime.drain import Drain
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Gather, Limit, Outlet, Target
 from skorche.runtime.groups import Grouper
@@ -74,6 +75,11 @@ class Parts:
     feeds: list[Feed]
     zips: list[Zip]
     groupers: list[Grouper]
+    drains: list[Drain]
+
+    def __post_init__(self) -> None:
+        self.held: list[Gather | Zip | Drain] = [*self.gathers, *self.zips, *self.drains]
+        """What may pass something on although nothing has come: it has a memory."""
 
     @property
     def due(self) -> float:
@@ -89,19 +95,22 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     edges = [Edge(books, stage.nodes[0], _first_limit(stage)) for stage in plan.stages]
     outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
     gathers = [_gather(books, gather, gather.node in stepped) for gather in plan.gathers]
+    drains = [Drain(books, drain.node, drain.fold) for drain in plan.drains]
 
     zips = [Zip(books, one) for one in plan.zips]
 
     def target(destination: Destination) -> Target:
         if destination.kind == "zip":
             return zips[destination.number].intakes[destination.lane]
-        kinds: dict[str, Sequence[Target]] = {"stage": edges, "gather": gathers, "end": outlets}
+        kinds: dict[str, Sequence[Target]] = {"stage": edges, "gather": gathers, "end": outlets, "drain": drains}
         return kinds[destination.kind][destination.number]
 
     for gather, planned in zip(gathers, plan.gathers, strict=True):
         gather.targets = [target(output) for output in planned.outputs]
     for one, paired in zip(zips, plan.zips, strict=True):
         one.target = target(paired.output)
+    for drain, taking in zip(drains, plan.drains, strict=True):
+        drain.target = target(taking.output) if taking.output is not None else None
     stages = []
     for stage, can, edge in zip(plan.stages, capabilities, edges, strict=True):
         targets = [target(port) for port in stage.ports]
@@ -112,11 +121,12 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
                 error_target[node] = len(targets)
                 targets.append(target(errors))
         window = Window(len(stage.ports)) if stage.ordered else None
-        stages.append(Stage(stage, can, edge, targets, error_target, edge.limit, window))
+        ahead = can.ahead and not stage.folds  # a chunk begins with the value that the one before has come to
+        stages.append(Stage(stage, can._replace(ahead=ahead), edge, targets, error_target, edge.limit, window))
     _widen(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
     groupers = [one for one in gathers if isinstance(one, Grouper)]
-    parts = Parts(books, stages, gathers, outlets, feeds, zips, groupers)
+    parts = Parts(books, stages, gathers, outlets, feeds, zips, groupers, drains)
     for one in zips:
         _connect_zip(parts, one)
     return parts

@@ -85,6 +85,13 @@ class Edge:
         elif items:
             self.waiting.add(items, places)
 
+    def put_back(self, items: list[Any], places: Places) -> None:
+        """Items that were taken from here, and are not done with."""
+        if self._books.stopping:
+            self.cancel(places)
+        elif items:
+            self.waiting.put_back(items, places)
+
     def cancel(self, places: Places) -> None:
         """Items that will not be worked on."""
         self._tally.cancelled += len(places)

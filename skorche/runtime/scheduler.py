@@ -159,7 +159,7 @@ class Scheduler:
         for step, count in enumerate(outcome.counts):
             if count is not None:
                 tallies[nodes[step]].add(count, head=step == entry)
-        resolver = Resolver(chunk.places, outcome.expansions)
+        resolver = Resolver(chunk.places, outcome.expansions, outcome.parts)
         again: set[int] = set()
         if left or outcome.eventful:
             self._account(flight, outcome, left, resolver, again, now)
@@ -175,6 +175,8 @@ class Scheduler:
         self.rerun += outcome.rerun
         for path, members in outcome.expansions:
             self.books.ledger.expand(resolver.place(path), members)
+        if outcome.parts:
+            flight.stage.settle_parts(outcome, resolver, self.books.ledger)
         if outcome.dropped:
             self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
         again.update([index for index in left if self._give_back(flight, index)])
@@ -246,9 +248,7 @@ class Scheduler:
                 self._cancel(stage, stage.due.popleft())
         for stage, again in self.recovery.drop():
             self._cancel(stage, again)
-        for gather in self.parts.gathers:
-            gather.drop()
-        for one in self.parts.zips:
+        for one in self.parts.held:
             one.drop()
 
     def _cancel(self, stage: Stage, again: Again) -> None:
@@ -314,15 +314,13 @@ class Scheduler:
         for feed in self.parts.feeds:
             if feed.waiting.count or ((feed.exhausted or feed.unwanted) and not feed.ended):
                 changed |= feed.flow(stopping=self.books.stopping)
-        for gather in self.parts.gathers:
-            changed |= gather.flow()
-        for one in self.parts.zips:
+        for one in self.parts.held:
             changed |= one.flow()
         return changed
 
     def _backlogged(self) -> bool:
         """Whether items wait in front of an edge, so that a chunk that left it lets them move."""
-        return bool(self.parts.gathers) or any(feed.waiting.count for feed in self.parts.feeds)
+        return bool(self.parts.held) or any(feed.waiting.count for feed in self.parts.feeds)
 
     def _close_finished(self) -> bool:
         closing = [stage for stage in self._unfinished if not stage.edge.open]
@@ -358,7 +356,7 @@ class Scheduler:
         holds = stage.hold(len(items))
         origins = None if stage.window is None else stage.window.open(len(items), holds)
         self._tickets += 1
-        return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
+        return Flight(self._tickets, stage, Chunk(items, places, portion=stage.portion(holds)), holds, origins)
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from skorche.compile.plan import StagePlan
+from skorche.expansion import Portion
 from skorche.kernel import Outcome
 from skorche.place import Place
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Target
+from skorche.runtime.ledger import Ledger
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
 
@@ -27,6 +29,8 @@ GROWTH = 4
 AHEAD_SECONDS = 0.03
 SETTLED = 0.05
 """A cost that changes by a smaller share changes no size."""
+LARGEST_PART = 1 << 14
+"""Elements that come of a chunk at once, also when what follows has room without end."""
 
 
 class Gaps(Protocol):
@@ -84,6 +88,7 @@ class Stage:
     _bytes: float = 0.0
     _expanding: bool = False
     _ratios: list[float] = field(default_factory=list)
+    _unpaid: float = 0.0
 
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
@@ -105,6 +110,8 @@ class Stage:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
         idle = self.workers - self.in_flight
         size = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
+        if self.plan.flows and size > 1:
+            size = max(1, min(size, int(LARGEST_PART / max(self._ratios))))
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             room = target.room
             if room < size * ratio:
@@ -146,6 +153,8 @@ class Stage:
 
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
+        if self.plan.flows:
+            return self._hold_part(count)
         holds = []
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             hold = count if ratio == 1.0 else -int(-count * ratio // 1)
@@ -153,9 +162,37 @@ class Stage:
             holds.append(hold)
         return holds
 
+    def _hold_part(self, count: int) -> list[int]:
+        """Hold what there is in all targets, shared with the workers that are idle: items go on where they stopped."""
+        ports = len(self.plan.ports)
+        room = min(target.room for target in self.targets[:ports])
+        part = min(LARGEST_PART, -(-room // max(1, self.workers - self.in_flight)))
+        holds = [part] * ports + [count] * (len(self.targets) - ports)
+        for target, hold in zip(self.targets, holds, strict=True):
+            target.hold(hold)
+        return holds
+
+    def portion(self, holds: list[int]) -> Portion | None:
+        """How much may come of a chunk, for which this is held; None: all of it, however much it is."""
+        return Portion(holds[0], self.capabilities.chunk_seconds) if self.plan.flows else None
+
+    def settle_parts(self, outcome: Outcome, resolver: Resolver, ledger: Ledger) -> None:
+        """Account for items that gave a part of their elements; what is left of them goes back where it came from."""
+        rests, places = [], []
+        for part in outcome.parts:
+            place = resolver.place(part.path)
+            ledger.become(place, part.count + part.lives)
+            if part.rest is not None:
+                rests.append(part.rest)
+                places.append(place)
+        self.edge.put_back(rests, places)
+
     def learn(self, outcome: Outcome, count: int) -> None:
         """Take the cost of a chunk into account; a rise is believed sooner than a fall."""
         seconds = outcome.seconds
+        if self.plan.flows:  # the cost of an item is that of all its parts
+            count -= sum(part.rest is not None for part in outcome.parts)
+            seconds, self._unpaid = (seconds + self._unpaid, 0.0) if count else (0.0, seconds + self._unpaid)
         if not count or not seconds:
             return
         cost = max(seconds / count, 1e-9)
@@ -165,7 +202,7 @@ class Stage:
             self.cost += (0.5 if cost > self.cost else 0.3) * (cost - self.cost)
         if outcome.bytes_in or outcome.bytes_out:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
-        if outcome.expansions or self._expanding:
+        if outcome.expansions or outcome.parts or self._expanding:
             self._learn_ratios(outcome, count)
         if count > self._largest or self._bytes or abs(self.cost - self._settled) > SETTLED * self._settled:
             self._largest = max(count, self._largest)

@@ -20,7 +20,8 @@ class Bounds:
     """Watches the commands and events of one run.
 
     An edge or a bounded end holds at most its limit, and beyond that what nobody could know when the work began: what
-    came of expansions that were in flight together, and the halves of divided batches.
+    came of expansions that were in flight together, the halves of divided batches, and items that were taken from it
+    and have come back in part.
     """
 
     def __init__(self, scheduler: Scheduler, lines: list[Line], sources: list[Source], readers: list[Reader]) -> None:
@@ -38,7 +39,10 @@ class Bounds:
         self._out.remove(event.ticket)
         outcome = event.outcome if isinstance(event, Done) else event.finished
         line = self._lines[self._stage_of.pop(event.ticket)]
-        if outcome is not None and outcome.expansions:
+        if outcome is not None and outcome.parts:
+            rests = 2 * line.plan.workers * sum(part.rest is not None for part in outcome.parts)
+            self._allow(Destination("stage", line.plan.number), rests)
+        if outcome is not None and (outcome.expansions or (outcome.parts and not line.plan.flows)):
             for port, (items, _) in zip(line.plan.ports, outcome.ports, strict=True):
                 self._allow(port, 2 * line.plan.workers * len(items))
 

@@ -8,6 +8,7 @@ agenda decides when, and whether, the slices arrive. Only a process engine's wor
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, pairwise
@@ -138,7 +139,8 @@ class SimulatedEngine:
         """The results of a slice, and the virtual seconds they took."""
         clock, random = self._agenda.clock, self._agenda.random
         began = clock.now
-        outcome = line.plan.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry)
+        portion = chunk.portion and chunk.portion._replace(seconds=math.inf)  # real time has no say here
+        outcome = line.plan.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry, portion=portion)
         took = clock.now - began + (stop - start) * line.item_seconds * random.uniform(0.5, 2.0)
         clock.now = began
         reached = [count for count in outcome.counts if count is not None]
@@ -223,6 +225,7 @@ def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
         joined.troubles += one.troubles
         joined.expansions += one.expansions
         joined.dropped += one.dropped
+        joined.parts += one.parts
         joined.bytes_in += one.bytes_in
         joined.bytes_out += one.bytes_out
     return joined

@@ -15,6 +15,7 @@ SAID = {
     "failures.py": "every failure was seen",
     "first_program.py": "['it is 2', 'it is 4', 'it is 6']",
     "live.py": "1000 results",
+    "web_log.py": "4963 hits, 37 rejected, most on /",
 }
 
 FIRST_USERS_PROGRAM = """\

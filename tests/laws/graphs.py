@@ -15,10 +15,11 @@ from .behaviour import NEVER, Graph, Node, Trouble
 WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
 SOURCE = st.integers(0, 20).flatmap(lambda size: st.lists(LABELS, min_size=size, max_size=size)).map(tuple)
+ENDS = ["flat_map", "reduce", "sink"]
 OPERATORS = {
-    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows"],
-    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
-    "loose": ["map", "map", "unbatch", "unbatch", "merge"],
+    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows", *ENDS],
+    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge", *ENDS],
+    "loose": ["map", "map", "unbatch", "unbatch", "merge", *ENDS],
 }
 MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "each", "grow", "wrap"], "loose": ["each"]}
 
@@ -82,6 +83,41 @@ class _Drawing:
             self.put("map", [queue], [*outputs, ("item", False)], errors=True, **traits)
         else:
             self.put("map", [queue], outputs, chained=self.flag(4), **traits)
+
+    def add_flat_map(self, queue: Open) -> None:
+        makes = self.pick({"item": ["fan"], "lists": ["each", "grow"], "loose": ["each"]}[queue.kind])
+        self.fans += makes == "fan"
+        loose = queue.kind == "loose"
+        traits = self.policies(permanent=not loose) | {"makes": makes, "loose": loose}
+        lazy = not loose and self.flag()
+        if lazy and self.flag():
+            traits |= {
+                "engine": self.pick(["thread", "inline"]),
+                "retries": 0,
+                "timeout": None,
+                "ordered": self.ordered,
+            }
+            found: tuple[Trouble, ...] = traits["troubles"]
+            traits["troubles"] = tuple(Trouble("exit" if one.kind == "exit" else "raise", NEVER) for one in found)
+        self.put_task("flat_map", queue, [("item", queue.in_order and traits["ordered"])], lazy=lazy, **traits)
+
+    def add_reduce(self, queue: Open) -> None:
+        loose = queue.kind == "loose"
+        traits = self.policies(permanent=not loose)
+        traits |= {"engine": self.pick(["thread", "inline"]), "workers": 1, "makes": "same", "loose": loose}
+        initial = loose or self.flag()
+        if not initial:  # nobody knows which item comes first, which then meets no trouble
+            traits |= {"troubles": ()}
+        self.put_task("reduce", queue, [("item", True)], initial=initial, **traits)
+
+    def add_sink(self, queue: Open) -> None:
+        loose = queue.kind == "loose"
+        self.put_task("sink", queue, [], loose=loose, makes="same", **self.policies(permanent=not loose))
+
+    def put_task(self, op: str, queue: Open, outputs: list[tuple[str, bool]], **traits: Any) -> None:
+        """Add a node with a task, and perhaps with an error queue."""
+        errors = self.flag(4)
+        self.put(op, [queue], [*outputs, ("item", False)] if errors else outputs, errors=errors, **traits)
 
     def policies(self, *, permanent: bool) -> dict[str, Any]:
         """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
@@ -224,9 +260,10 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
     drawing = _Drawing(draw, list(map(len, sources)), draw(st.booleans()) if ordered is None else ordered)
     for _ in range(draw(st.integers(1, most))):
-        drawing.add()
+        if drawing.open:
+            drawing.add()
     made = [queue for queue in drawing.open if queue.number >= len(sources)]
-    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True))
+    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True)) if made else []
     return Graph(
         tuple(sources),
         tuple(drawing.nodes),

@@ -1,14 +1,14 @@
 """A random graph as a pipeline of skorche's, with items that are hard to handle."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Graph, Label, Node, branch, key_of, make, trouble, weight_of
+from .behaviour import Graph, Label, Node, branch, given_before_trouble, key_of, make, total, trouble, weight_of
 
 BRANCHES = ("left", "middle", "right")
 KEYS = (None, "key", 3, ("a", "pair"))
@@ -102,6 +102,27 @@ def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any],
     return task
 
 
+def by_and_by(node: Node, function: Callable[[Any], Any]) -> Callable[[Any], Iterator[Any]]:
+    """The same as a generator, which meets its trouble in the midst of it."""
+
+    def generate(item: Any) -> Iterator[Any]:
+        label = label_of(item)
+        early = make(node, label)[: given_before_trouble(node, label)]
+        yield from map(build_item, early)
+        yield from function(item)[len(early) :]
+
+    return generate
+
+
+def folding(node: Node, function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """The task of a reduce. What befalls the item, befalls it before it is added."""
+
+    def fold(accumulator: Any, item: Any) -> Any:
+        return build_item(total(node, label_of(accumulator), label_of(function(item))))
+
+    return fold
+
+
 @dataclass
 class Built:
     """A pipeline, its queues by number, and the clock its tasks sleep by."""
@@ -145,10 +166,11 @@ class Builder:
         self.queues |= dict(zip(node.outputs, made, strict=True))
         getattr(self, "add_" + node.op)(node, [self.queues[number] for number in node.inputs], made)
 
-    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
-        task = skorche.task(
+    def task(self, node: Node, function: Callable[..., Any], engine: str | None) -> Any:
+        """The function as a task with the node's policies."""
+        return skorche.task(
             name=node.name,
-            engine=node.engine,
+            engine=engine,
             max_workers=node.workers,
             retries=node.retries,
             backoff=0.0 if node.workers == 3 else self.backoff,
@@ -156,11 +178,34 @@ class Builder:
             ordered=node.ordered,
             idempotent=node.idempotent,
             isolate=node.isolate,
-        )(self.function(node))
+        )(function)
+
+    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = self.task(node, self.function(node), node.engine)
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])
         else:
             self.pipeline.map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_flat_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        function = self.function(node)
+        task = self.task(node, by_and_by(node, function) if node.lazy else function, node.engine)
+        self.pipeline.flat_map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_reduce(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        engine = node.engine if node.engine in ("thread", "inline") else None
+        initial = {"initial": Thing(("sum", 0))} if node.initial else {}
+        self.pipeline.reduce(
+            self.task(node, folding(node, self.function(node)), engine),
+            inputs[0],
+            queue_out=made[0],
+            queue_errors=made[1] if node.errors else None,
+            **initial,
+        )
+
+    def add_sink(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = self.task(node, self.function(node), node.engine)
+        self.pipeline.sink(task, inputs[0], queue_errors=made[0] if node.errors else None)
 
     def add_split(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         values: dict[str, Any] = {"predicate_values": BRANCHES} if node.branches > 2 else {}

@@ -5,7 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .behaviour import Graph, Label, Node, branch, elements, fails, key_of, make, weight_of
+from .behaviour import (
+    Graph,
+    Label,
+    Node,
+    branch,
+    elements,
+    fails,
+    given_before_trouble,
+    key_of,
+    make,
+    total,
+    weight_of,
+)
 
 
 class Place(NamedTuple):
@@ -29,6 +41,7 @@ class Meaning:
     failures: list[tuple[str, Label]] = field(default_factory=list)
     lost: frozenset[tuple[str, str]] = frozenset()
     ends: dict[tuple[int, ...], str] = field(default_factory=dict)
+    totals: dict[str, list[Label]] = field(default_factory=dict)
 
     def end(self, place: Place, how: str) -> None:
         order = ["filtered", "delivered", "failed"]
@@ -62,6 +75,8 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
         for place, label in items:
             for where, made in divided(node, place, label):
                 visit(node, where, made, run, count)
+        if node.op == "reduce":
+            give_total(node, Place((-1, graph.nodes.index(node)), frozenset()), run, count)
     for queue in graph.ends:
         for place, _ in run.queues[queue]:
             run.end(place, "delivered")
@@ -70,30 +85,62 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
 
 def visit(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> None:
     """Take one item through one node."""
-    made, port = [(place, label)], 0
-    if fails(node, label) or (node.name, repr(label)) in run.lost or (node.op == "unbatch" and elements(label) is None):
+    if has_failed(node, label, run):
+        if node.flows:
+            early = made_of(node, place, label)[: given_before_trouble(node, label)]
+            count["emitted"] += len(early)
+            run.queues[node.outputs[0]] += early
         return fail(node, place, label, run, count)
-    if node.op == "map":
-        made = [(place, make(node, label))]
-    if node.op == "unbatch":
-        parts = elements(label) or []
-        made = [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
-    if node.op in ("split", "filter"):
-        port = branch(node, label)
-    if node.op == "split" and port == node.branches:
-        return fail(node, place, label, run, count)
-    if node.op == "filter" and port:
+    if node.op in ("sink", "reduce"):
+        run.totals.setdefault(node.name, []).append(label)
+        return run.end(place, "delivered")
+    made, ports = made_of(node, place, label), [0]
+    if node.op == "split":
+        ports = [branch(node, label)]
+    if node.op == "tee":
+        ports = list(range(len(node.outputs)))
+    if node.op == "filter" and branch(node, label):
         made = []
         count["filtered"] += 1
     if not made:
         run.end(place, "filtered")
-    if node.op == "tee":
-        count["emitted"] += len(node.outputs)
-        for queue in node.outputs:
-            run.queues[queue].append((place, label))
-        return None
-    count["emitted"] += len(made)
-    return run.queues[node.outputs[0 if node.op == "filter" else port]].extend(made)
+    for port in ports:
+        count["emitted"] += len(made)
+        run.queues[node.outputs[port]] += made
+    return None
+
+
+def made_of(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]:
+    """What a node makes of an item."""
+    if node.op == "map":
+        return [(place, make(node, label))]
+    if node.op == "flat_map":  # of a generator nobody knows beforehand how many there will be
+        parts = make(node, label)
+        return [(place.element(index, -1 if node.lazy else len(parts)), one) for index, one in enumerate(parts)]
+    if node.op == "unbatch":
+        parts = elements(label) or []
+        return [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
+    return [(place, label)]
+
+
+def has_failed(node: Node, label: Label, run: Meaning) -> bool:
+    """Whether the item fails at this node."""
+    if node.op == "unbatch" and elements(label) is None:
+        return True
+    if node.op == "split" and branch(node, label) == node.branches:
+        return True
+    return fails(node, label) or (node.name, repr(label)) in run.lost
+
+
+def give_total(node: Node, place: Place, run: Meaning, count: Counter[str]) -> None:
+    """What a `reduce` gives in the end: one item, whose place comes before all others."""
+    labels = run.totals.get(node.name, [])
+    if node.initial:
+        labels = [("sum", 0), *labels]
+    if labels:
+        count["emitted"] += 1
+        made = labels[0] if len(labels) == 1 else total(node, *labels)
+        run.queues[node.outputs[0]].append((place, made))
 
 
 def pair(node: Node, run: Meaning, count: Counter[str]) -> None:
@@ -146,7 +193,7 @@ def grouped(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -
     for item in items:
         own, heavy = key_of(node, item[1]) if node.keys else 0, node.max_weight
         mine = [members for name, members in lists if name == own]
-        if heavy and mine and total(node, [*mine[0], item]) > heavy:
+        if heavy and mine and load(node, [*mine[0], item]) > heavy:
             count["weight"] += 1
             lists.remove((own, mine[0]))
             yield mine.pop()
@@ -154,7 +201,7 @@ def grouped(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -
         members.append(item)
         if not mine:
             lists.append((own, members))
-        if len(members) == node.size or (heavy and total(node, members) >= heavy):
+        if len(members) == node.size or (heavy and load(node, members) >= heavy):
             count["size" if len(members) == node.size else "weight"] += 1
             lists.remove((own, members))
             yield members
@@ -165,7 +212,7 @@ def grouped(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -
     yield from [members for _, members in lists]
 
 
-def total(node: Node, members: list[tuple[Place, Label]]) -> int:
+def load(node: Node, members: list[tuple[Place, Label]]) -> int:
     """What they weigh together."""
     return sum(weight_of(node, label) for _, label in members)
 
