@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 
 from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
@@ -41,6 +41,20 @@ STALL_TIMEOUT = 300.0
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
+
+
+class RunOptions(TypedDict, total=False):
+    """What `run` can be given; see `Pipeline.run`."""
+
+    on_error: OnError | None
+    max_failures: float | None
+    engine: EngineChoice
+    stall_timeout: float | None
+    on_stall: OnStall
+    progress: Literal["auto"] | bool
+    max_items_per_worker: int | None
+    max_worker_memory: int | str | None
+    capture: Capture
 
 
 _ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
@@ -167,6 +181,25 @@ class Pipeline:
         plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture)
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run
+
+    async def run_async(self, **options: Unpack[RunOptions]) -> Report:
+        """Run in an async program, with the options of `run`: wait for the end, and give the report.
+
+        The event loop goes on meanwhile, so others can `put_async` and read with `async for`. Inputs stay open until
+        they are closed. A task that is cancelled while it waits cancels the run; see `Run.wait_async`. For a run that
+        ends with a block of your program, write `async with pipeline.run() as run`.
+
+        >>> import asyncio
+        >>> with Pipeline() as pipeline:
+        ...     sizes = map(len, Queue(fixed_inputs=["a", "bc"]))
+        >>> asyncio.run(pipeline.run_async()).delivered
+        2
+
+        Raises:
+            Exception: the task's own exception, or whatever stopped the run.
+            GraphError, AlreadyRunning: as `run` does.
+        """
+        return await self.run(**options).wait_async()
 
     def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
         sources, ends = self.graph.sources(), self.graph.ends()
@@ -302,30 +335,9 @@ def _current() -> Pipeline:
     return _ENTERED.get() or DEFAULT.pipeline
 
 
-def run(
-    *,
-    on_error: OnError | None = None,
-    max_failures: float | None = None,
-    engine: EngineChoice = None,
-    stall_timeout: float | None = STALL_TIMEOUT,
-    on_stall: OnStall = "warn",
-    progress: Literal["auto"] | bool = "auto",
-    max_items_per_worker: int | None = None,
-    max_worker_memory: int | str | None = None,
-    capture: Capture = "stream",
-) -> Run[Report]:
-    """Start the current pipeline, and return at once; see `Pipeline.run`."""
-    return _current().run(
-        on_error=on_error,
-        max_failures=max_failures,
-        engine=engine,
-        stall_timeout=stall_timeout,
-        on_stall=on_stall,
-        progress=progress,
-        max_items_per_worker=max_items_per_worker,
-        max_worker_memory=max_worker_memory,
-        capture=capture,
-    )
+def run(**options: Unpack[RunOptions]) -> Run[Report]:
+    """Start the current pipeline, and return at once; its options are those of `Pipeline.run`."""
+    return _current().run(**options)
 
 
 def shutdown() -> Report:

@@ -172,6 +172,43 @@ def test_ctrl_c_ends_a_program_that_runs_an_event_loop(place: str) -> None:
     assert seconds < SOON
 
 
+ASYNC_PLACES = (
+    *("wait_async", "wait_async_twice", "block_async", "iterate_async", "put_async"),
+    *("group", "group_without_work", "background"),
+)
+
+
+@pytest.mark.parametrize("place", ASYNC_PLACES)
+def test_ctrl_c_ends_an_async_program_wherever_its_main_task_waits(place: str) -> None:
+    with program(place, "thread") as started:
+        seconds, output, errors = end_by(started, signal.SIGINT)
+
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert "never" not in errors, errors  # no exception of a task was "never retrieved"
+    assert (output, started.returncode) == ("", -signal.SIGINT)
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize("engine", ["process", "inline", "executor"])
+def test_ctrl_c_ends_an_async_program_on_any_engine(engine: str) -> None:
+    with program("wait_async", engine) as started:
+        seconds, output, errors = end_by(started, signal.SIGINT)
+
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert (output, started.returncode) == ("", -signal.SIGINT)
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize("place", ["wait_async", "block_async", "group"])
+def test_a_second_ctrl_c_kills_in_an_async_program(place: str) -> None:
+    with program(place, "process", "1000") as started:
+        seconds, _, errors = end_by(started, signal.SIGINT, signal.SIGINT)
+
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert started.returncode == -signal.SIGINT
+    assert seconds < 1.5
+
+
 # -- SIGTERM -----------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +221,15 @@ def test_sigterm_ends_a_program_with_143_and_no_word(place: str) -> None:
         seconds = time.monotonic() - began
 
     assert (output, errors, started.returncode) == ("stopping\n", "", 143)
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize("place", ["wait_async", "block_async", "group", "iterate_async"])
+def test_sigterm_ends_an_async_program_with_143(place: str) -> None:
+    with program(place, "thread") as started:
+        seconds, _, errors = end_by(started, signal.SIGTERM)
+
+    assert (errors, started.returncode) == ("", 143)
     assert seconds < SOON
 
 
