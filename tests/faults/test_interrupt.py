@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: the program ends soon, as Python does, with one traceback, and leaves nobody behind."""
 
+import asyncio
 import itertools
 import os
 import signal
@@ -295,6 +296,38 @@ def test_handlers_stand_until_the_last_run_has_ended() -> None:
     first.shutdown()
 
     assert not set(during) & set(before)
+    assert handlers() == before
+
+
+def test_a_run_that_outlives_the_event_loop_it_began_in_leaves_no_handler_of_that() -> None:
+    before = handlers()
+    numbers: skorche.Queue[int] = skorche.Queue()
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, numbers)
+
+    async def begin() -> object:
+        return pipeline.run(progress=False)
+
+    asyncio.run(begin())
+    during = handlers()
+    pipeline.shutdown()
+
+    assert not set(during) & set(before)
+    assert handlers() == before
+
+
+def test_a_run_that_ends_in_its_event_loop_leaves_the_handler_of_that() -> None:
+    before = handlers()
+    pipeline, _ = mapping(abs, [1])
+
+    async def main() -> list[object]:
+        ours = handlers()
+        await pipeline.run_async(progress=False)
+        return [ours, handlers()]
+
+    at_first, at_last = asyncio.run(main())
+
+    assert at_first == at_last != before
     assert handlers() == before
 
 
