@@ -15,6 +15,7 @@ SAID = {
     "failures.py": "every failure was seen",
     "first_program.py": "['it is 2', 'it is 4', 'it is 6']",
     "live.py": "1000 results",
+    "web_service.py": "each was answered",
 }
 
 FIRST_USERS_PROGRAM = """\
