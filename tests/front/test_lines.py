@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import signal
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_a_line_of_standard_input_is_worked_on_before_the_next_comes(source):
         rest, _ = program.communicate(timeout=20)
 
     assert (said, rest, program.returncode) == (["ONE\n", "TWO\n"], "", 0)
+
+
+def test_standard_input_that_gives_nothing_holds_no_program_that_is_interrupted():
+    with start_program("-c", ECHO.format(source='"-"')) as program:
+        program.stdin.write("one\n")
+        program.stdin.flush()
+        first = program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        program.wait(timeout=20)  # its input is still open
+        errors = program.stderr.read()
+
+    assert (first, program.returncode) == ("ONE\n", -signal.SIGINT)
+    assert errors.startswith("the source inputs did not come back from its iterable; its thread is left behind\n")
+    assert errors.endswith("\nKeyboardInterrupt\n")
 
 
 @pytest.mark.parametrize("source", [None, 3, io.BytesIO(b"one\n"), ["a.txt"]])
