@@ -167,6 +167,8 @@ class Run(Generic[R]):
                 continue  # a signal may have come, and with it a time to give up at
             except asyncio.CancelledError:
                 self.cancel(0.0)
+        if not self.running:
+            self._coordinator.wait_ended()  # for its thread, which has nothing left to do
         SIGNALS.settle()
 
     def interrupt(self, interruption: BaseException) -> None:

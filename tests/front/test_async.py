@@ -6,6 +6,8 @@ import itertools
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from engines.programs import run_program
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.timeout(60)
 
 PATIENCE = 20.0
 """Seconds any of these tests waits for what must come at once."""
-ENGINES = ["inline", "thread", "process"]
+ENGINES = ["inline", "thread", "process", pytest.param(partial(ThreadPoolExecutor, 2), id="executor")]
 
 
 def double(number):
