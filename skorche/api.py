@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
 from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
@@ -24,6 +23,7 @@ from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
 from skorche.ops.zip import zip
+from skorche.options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
 from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.runtime.coordinator import Coordinator
@@ -36,25 +36,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-STALL_TIMEOUT = 300.0
-"""Seconds without any result before a run says what it waits for."""
-
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
-
-
-class RunOptions(TypedDict, total=False):
-    """What `run` can be given; see `Pipeline.run`."""
-
-    on_error: OnError | None
-    max_failures: float | None
-    engine: EngineChoice
-    stall_timeout: float | None
-    on_stall: OnStall
-    progress: Literal["auto"] | bool
-    max_items_per_worker: int | None
-    max_worker_memory: int | str | None
-    capture: Capture
 
 
 _ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
@@ -175,9 +158,9 @@ class Pipeline:
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = _policy(on_error, max_failures, stall_timeout, on_stall)
+        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        _check_capture(capture)
+        check_capture(capture)
         plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture)
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run
@@ -245,46 +228,6 @@ class Pipeline:
         return render(self.graph, filename, root, directory, format, skip_anon_queues)
 
     render_pipeline = render
-
-
-def _policy(
-    on_error: OnError | None, max_failures: float | None, stall_timeout: float | None, on_stall: OnStall
-) -> Policy:
-    if on_error not in (None, "raise", "collect"):
-        raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
-    most = 1.0 if isinstance(max_failures, float) else math.inf
-    if max_failures is not None and not 0 <= max_failures <= most:
-        raise GraphError(
-            f"run() was given max_failures={max_failures!r}.",
-            "it is a number of items, or a share between 0.0 and 1.0.",
-            "give max_failures=10, or 0.05 for one item in twenty.",
-        )
-    _check_stall(stall_timeout, on_stall)
-    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
-
-
-def _check_capture(capture: Capture) -> None:
-    if capture not in ("stream", "item", "off"):
-        raise GraphError(
-            f"run() was given capture={capture!r}.", "it has no meaning.", "give 'stream', 'item' or 'off'."
-        )
-
-
-def _check_stall(stall_timeout: float | None, on_stall: OnStall) -> None:
-    if on_stall not in ("warn", "raise"):
-        raise GraphError(f"run() was given on_stall={on_stall!r}.", "it has no meaning.", "give 'warn' or 'raise'.")
-    if stall_timeout is None and on_stall == "raise":
-        raise GraphError(
-            "run() was given on_stall='raise' with stall_timeout=None.",
-            "without a time nothing ever counts as a stall, so it would never raise.",
-            "give stall_timeout a number of seconds.",
-        )
-    if stall_timeout is not None and not stall_timeout > 0:
-        raise GraphError(
-            f"run() was given stall_timeout={stall_timeout!r}.",
-            "it is a number of seconds above zero.",
-            "give stall_timeout=60, or None for a run that may stand still.",
-        )
 
 
 def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
