@@ -218,7 +218,9 @@ class TooManyFailures(SkorcheError):
 
 
 class RunCancelled(SkorcheError):
-    """The run was cancelled before all items had ended."""
+    """The run was cancelled before all items had ended. `by_signal`: by Ctrl-C or SIGTERM, not by the program."""
+
+    by_signal = False
 
 
 class StallError(SkorcheError):

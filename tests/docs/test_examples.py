@@ -16,6 +16,7 @@ SAID = {
     "first_program.py": "['it is 2', 'it is 4', 'it is 6']",
     "live.py": "1000 results",
     "web_log.py": "4963 hits, 37 rejected, most on /",
+    "web_service.py": "each was answered",
 }
 
 FIRST_USERS_PROGRAM = """\
