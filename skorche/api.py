@@ -74,8 +74,8 @@ class Pipeline:
     unbatch = _method(unbatch)
     merge = _method(merge)
 
-    def __init__(self, name: str = "pipeline") -> None:
-        self.graph = Graph(name)
+    def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
+        self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
@@ -266,11 +266,11 @@ class _Default:
         self.pipeline = Pipeline()
         self.pipeline.graph = SCOPE.default  # what was declared before this module was first needed
 
-    def retire(self) -> None:
+    def retire(self, *, check_types: bool = True) -> None:
         """Begin anew; the old one stays for pictures and its report."""
         if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
             self.last = self.pipeline
-        self.pipeline = Pipeline()
+        self.pipeline = Pipeline(check_types=check_types)
         SCOPE.default = self.pipeline.graph
 
 
@@ -316,13 +316,16 @@ def shutdown() -> Report:
             DEFAULT.retire()
 
 
-def init() -> None:
-    """Begin a new default pipeline; a run of the old one that is still going is cancelled."""
+def init(*, check_types: bool = True) -> None:
+    """Begin a new default pipeline; a run of the old one that is still going is cancelled.
+
+    `check_types` is for the new one; see `Pipeline`.
+    """
     old = DEFAULT.pipeline.last_run
     if old is not None and old.running:
         old.cancel()
         old.join()
-    DEFAULT.retire()
+    DEFAULT.retire(check_types=check_types)
 
 
 def last_report() -> Report | None:

@@ -40,6 +40,7 @@ def batch(
         (queue_in,),
         [queue_out],
         regrouping=partial(Batching, batch_size, not fill_batch),
+        types=lambda items: (items.gathered(),),
     )
     return made
 
