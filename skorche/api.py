@@ -58,6 +58,9 @@ def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
 class Pipeline:
     """A graph of tasks and operators, which can be drawn and run.
 
+    Type hints of consecutive tasks are compared as they are bound: a pair that surely cannot fit is a `GraphError`.
+    `check_types=False` looks at no hints.
+
     >>> with Pipeline("sums") as pipeline:
     ...     numbers = Queue(fixed_inputs=range(4))
     ...     results = map(lambda number: number + 1, numbers)

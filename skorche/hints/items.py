@@ -74,8 +74,10 @@ class Items(NamedTuple):
         said = read(task.function, 0 if parameter is None else parameter)
         if parameter is not None:
             for given in self.given:
-                if not fits(given.hint, said.takes):
+                if given.hint is not said.takes and not fits(given.hint, said.takes):
                     raise _misfit(task, said, given)
+        if said.gives is Any:
+            return NOTHING_KNOWN
         return Items((Given(said.gives, f"task {task.name!r} ({task.declared})", said.gives),))
 
     def selected(self) -> Items:
@@ -92,15 +94,15 @@ class Items(NamedTuple):
         inner = Items(tuple(items._joined() for items in (self, *others)))
         return Items((inner._joined()._replace(hint=GenericAlias(tuple, tuple(one.hint for one in inner.given))),))
 
-    def elements(self) -> Items:
-        """What one gets by iterating them.
+    def elements(self, operator: str) -> Items:
+        """What the operator gets by iterating them.
 
         Raises:
             GraphError: they surely cannot be iterated.
         """
         for given in self.given:
             if not fits(given.hint, Iterable):
-                raise _whole(given)
+                raise _whole(operator, given)
         return Items(tuple(given._replace(hint=element(given.hint)) for given in self.given))
 
     def merged(self, *others: Items) -> Items:
@@ -123,11 +125,13 @@ class Items(NamedTuple):
 
     def made_by(self, node: Bound, inputs: Iterable[Items]) -> Items:
         """The same, with the operator in their story, if it made them of others."""
-        if node.task is not None:
+        if node.task is not None or self is NOTHING_KNOWN:
             return self
         old = {id(given) for items in inputs for given in items.given}
         return Items(tuple(given if id(given) in old else _told(given, node) for given in self.given))
 
+
+NOTHING_KNOWN = Items()
 
 Rule = Callable[..., Sequence[Items]]
 """From the `Items` of each input to those of each output."""
@@ -150,15 +154,15 @@ def follow(node: Bound, known: Mapping[int, Items], consumers: Mapping[int, Boun
     while ahead:
         node = ahead.pop()
         for queue, items in _filled_by(node, {**known, **found} if found else known):
-            before = found.get(id(queue)) or known.get(id(queue)) or Items()
-            if dict(items._keyed()).keys() != dict(before._keyed()).keys():
+            before = found.get(id(queue)) or known.get(id(queue), NOTHING_KNOWN)
+            if items is not before and dict(items._keyed()).keys() != dict(before._keyed()).keys():
                 found[id(queue)] = items
                 ahead += [consumers[id(queue)]] if id(queue) in consumers else []
     return found
 
 
 def _filled_by(node: Bound, known: Mapping[int, Items]) -> Iterable[tuple[Queue[Any], Items]]:
-    inputs = [known.get(id(queue)) or Items() for queue in node.inputs]
+    inputs = [known.get(id(queue), NOTHING_KNOWN) for queue in node.inputs]
     if node.types is not None:
         for queue, items in zip(node.outputs, node.types(*inputs), strict=True):
             yield queue, items.made_by(node, inputs)
@@ -174,11 +178,11 @@ def _misfit(task: Calls, said: Said, given: Given) -> GraphError:
     )
 
 
-def _whole(given: Given) -> GraphError:
+def _whole(operator: str, given: Given) -> GraphError:
     return GraphError(
-        f"unbatch cannot iterate what {given.giver} gives.",
+        f"{operator} cannot iterate what {given.giver} gives.",
         f"by its hint that is {_story(given)}, which has no elements.",
-        f"leave the unbatch out, or correct the hint. {ESCAPE}",
+        f"leave the {operator} out, or correct the hint. {ESCAPE}",
     )
 
 

@@ -84,6 +84,8 @@ def _is_plain(function: object) -> TypeGuard[FunctionType]:
 
 
 def _read_function(function: FunctionType, parameter: int | str, skipped: int, bound: frozenset[str]) -> Said:
+    if not function.__annotations__:
+        return Said()
     gives = _hint(function, "return")
     name = _name(function.__code__, parameter, skipped)
     if name is None or name in bound:  # the call would fail, which is not a matter of types
@@ -111,7 +113,10 @@ def _hint(function: FunctionType, name: str) -> Hint:
     """Each is resolved by itself, so that one that cannot be does not hide the other."""
     if name not in function.__annotations__ or hasattr(function, "__no_type_check__"):
         return Any
-    said = SimpleNamespace(__annotations__={name: function.__annotations__[name]})
+    hint: Hint = function.__annotations__[name]
+    if type(hint) is type:  # the usual case, ten times as fast
+        return hint
+    said = SimpleNamespace(__annotations__={name: hint})
     try:
         return get_type_hints(said, function.__globals__)[name]
     except Exception:  # noqa: BLE001  (it is a text that may mean anything, such as a name that only mypy imports)

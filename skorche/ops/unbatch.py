@@ -31,7 +31,7 @@ def unbatch(queue_in: Readable[Iterable[T]], *, queue_out: Queue[T] | None = Non
         [queue_out],
         rides="anywhere",
         work=Unbatching,
-        types=lambda items: (items.elements(),),
+        types=lambda items: (items.elements("unbatch"),),
     )
     return made
 
