@@ -94,6 +94,11 @@ class Items(NamedTuple):
         inner = Items(tuple(items._joined() for items in (self, *others)))
         return Items((inner._joined()._replace(hint=GenericAlias(tuple, tuple(one.hint for one in inner.given))),))
 
+    def or_value(self, value: object) -> Items:
+        """They, or this value in place of some."""
+        inner = self._joined()
+        return self if inner.hint is Any else Items((inner._replace(hint=either([inner.hint, type(value)])),))
+
     def elements(self, operator: str) -> Items:
         """What the operator gets by iterating them.
 
@@ -181,7 +186,7 @@ def _misfit(task: Calls, said: Said, given: Given) -> GraphError:
 def _whole(operator: str, given: Given) -> GraphError:
     return GraphError(
         f"{operator} cannot iterate what {given.giver} gives.",
-        f"by its hint that is {_story(given)}, which has no elements.",
+        f"it would be given {_story(given)}, but {in_words(given.hint)} has no elements.",
         f"leave the {operator} out, or correct the hint. {ESCAPE}",
     )
 

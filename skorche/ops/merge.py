@@ -28,13 +28,13 @@ def merge(queues_in: Sequence[Queue[T]], *, queue_out: Queue[T] | None = None) -
     if not queues:
         raise GraphError("merge was given no queues.", "there is nothing to merge.", "give a tuple of queues.")
     (made,) = declare(
-        "Merge", "Merge", queues, [queue_out], regrouping=Merging, types=lambda *items: (items[0].merged(*items[1:]),)
+        "Merge", "Merge", queues, [queue_out], regrouping=Passing, types=lambda *items: (items[0].merged(*items[1:]),)
     )
     return made
 
 
-class Merging:
-    """The memory of `merge`: none."""
+class Passing:
+    """The memory of `merge` and `tee`: none."""
 
     held = 0
     eager = False
@@ -46,6 +46,10 @@ class Merging:
     def close(self) -> tuple[list[Any], Places]:
         """Nothing is held."""
         return [], []
+
+    def held_within(self, depth: int) -> int:
+        """Nothing is held."""
+        return 0
 
     def drop(self) -> Places:
         """Nothing is held."""

@@ -44,11 +44,7 @@ class Diagnosed(NamedTuple):
     sights: dict[int, Sight]
 
 
-class Tick(NamedTuple):
-    """Time has passed: timers may be due."""
-
-
-Event = EngineEvent | Fed | Taken | Stop | Tick | Diagnosed
+Event = EngineEvent | Fed | Taken | Stop | Diagnosed
 
 
 class Submit(NamedTuple):
@@ -115,4 +111,3 @@ class Diagnose(NamedTuple):
 
 
 Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose
-Commands = Sequence[Command]

@@ -45,6 +45,10 @@ def same(item: T) -> T:
     return item
 
 
+def take_numbers(pair: tuple[int, int]) -> int:
+    return sum(pair)
+
+
 def untyped(item):
     return item
 
@@ -148,7 +152,7 @@ def test_what_surely_has_no_elements_cannot_be_unbatched(told):
 
     assert told(caught) == (
         "unbatch cannot iterate what task 'size' (here) gives.\n"
-        "  Why:  by its hint that is int, which has no elements.\n"
+        "  Why:  it would be given int, but int has no elements.\n"
         "  Mend: leave the unbatch out, or correct the hint. "
         "Pipeline(check_types=False), or skorche.init(check_types=False), looks at no hints."
     )
@@ -167,6 +171,28 @@ def test_an_error_queue_carries_failures():
 
     with pytest.raises(GraphError, match=r"takes word: str, but it would be given skorche.events.Failure"):
         skorche.map(size, errors)
+
+
+def test_both_branches_of_a_tee_carry_the_type():
+    first, second = skorche.tee(skorche.map(size, Queue()))
+    skorche.map(name, first)
+
+    with pytest.raises(GraphError, match=r"'size' .* cannot take what task 'size' "):
+        skorche.map(size, second)
+
+
+def test_a_zip_makes_tuples_of_what_its_queues_carry(told):
+    first, second = skorche.tee(Queue())
+    pairs = skorche.zip((skorche.map(size, first), skorche.map(name, second)))
+
+    with pytest.raises(GraphError) as caught:
+        skorche.map(take_numbers, pairs)
+
+    assert told(caught).startswith(
+        "task 'take_numbers' (here) cannot take what task 'size' (here) and task 'name' (here) gives.\n"
+        "  Why:  by its hint it takes pair: tuple[int, int], "
+        "but it would be given tuple[int, str], which Zip made of Union[int, str].\n"
+    )
 
 
 def test_a_chain_is_checked_link_by_link():
@@ -243,6 +269,20 @@ def test_a_batch_of_a_merge_holds_either():
     merged = skorche.merge((skorche.map(size, Queue()), skorche.map(name, Queue())))
 
     skorche.map(total, skorche.batch(merged))
+
+
+def test_what_a_zip_puts_in_place_of_a_missing_item_may_be_what_fits():
+    first, second = skorche.tee(Queue())
+    pairs = skorche.zip((skorche.map(size, first), skorche.map(name, second)), missing=0)
+
+    skorche.map(take_numbers, pairs)
+
+
+def test_a_zip_of_what_nobody_knows_gives_pairs_all_the_same():
+    first, second = skorche.tee(Queue())
+    pairs = skorche.zip((skorche.map(untyped, first), skorche.map(size, second)))
+
+    skorche.map(take_numbers, pairs)
 
 
 def test_values_are_never_looked_at():

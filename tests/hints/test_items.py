@@ -8,7 +8,7 @@ import skorche
 from skorche import GraphError
 from skorche.graph import declare
 from skorche.hints.items import Items, Rule
-from skorche.ops.merge import Merging
+from skorche.ops.merge import Passing
 from skorche.queue import Queue
 
 
@@ -81,7 +81,7 @@ def test_who_cannot_iterate_them_is_named():
 
 def operator(rule: Rule | None, *queues: Queue[Any]) -> Queue[Any]:
     """An operator of one's own."""
-    (made,) = declare("Own", "Own", queues, [None], regrouping=Merging, types=rule)
+    (made,) = declare("Own", "Own", queues, [None], regrouping=Passing, types=rule)
     return made
 
 
