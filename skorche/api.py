@@ -60,6 +60,9 @@ def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
 class Pipeline:
     """A graph of tasks and operators, which can be drawn and run.
 
+    Type hints of consecutive tasks are compared as they are bound: a pair that surely cannot fit is a `GraphError`.
+    `check_types=False` looks at no hints.
+
     >>> with Pipeline("sums") as pipeline:
     ...     numbers = Queue(fixed_inputs=range(4))
     ...     results = map(lambda number: number + 1, numbers)
@@ -81,8 +84,8 @@ class Pipeline:
     tee = _method(tee)
     zip = _method(zip)
 
-    def __init__(self, name: str = "pipeline") -> None:
-        self.graph = Graph(name)
+    def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
+        self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
@@ -268,11 +271,11 @@ class _Default:
         self.pipeline = Pipeline()
         self.pipeline.graph = SCOPE.default  # what was declared before this module was first needed
 
-    def retire(self) -> None:
+    def retire(self, *, check_types: bool = True) -> None:
         """Begin anew; the old one stays for pictures and its report."""
         if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
             self.last = self.pipeline
-        self.pipeline = Pipeline()
+        self.pipeline = Pipeline(check_types=check_types)
         SCOPE.default = self.pipeline.graph
 
 
@@ -299,13 +302,16 @@ def shutdown() -> Report:
             DEFAULT.retire()
 
 
-def init() -> None:
-    """Begin a new default pipeline; a run of the old one that is still going is cancelled."""
+def init(*, check_types: bool = True) -> None:
+    """Begin a new default pipeline; a run of the old one that is still going is cancelled.
+
+    `check_types` is for the new one; see `Pipeline`.
+    """
     old = DEFAULT.pipeline.last_run
     if old is not None and old.running:
         old.cancel()
         old.join()
-    DEFAULT.retire()
+    DEFAULT.retire(check_types=check_types)
 
 
 def last_report() -> Report | None:

@@ -43,6 +43,7 @@ def map(
         task=real,
         errors=queue_errors,
         work=lambda: Mapping(real.function),
+        types=lambda items: (items.through(real),),
     )
     return made
 
