@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from skorche.compile.plan import Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, EngineChoice, Graph, OnError, OnStall, Recycling
+from skorche.graph import SCOPE, Graph
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.batch import batch
@@ -22,6 +22,7 @@ from skorche.ops.map import map
 from skorche.ops.merge import merge
 from skorche.ops.split import split
 from skorche.ops.unbatch import unbatch
+from skorche.options import EngineChoice, OnError, OnStall, Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.runtime.coordinator import Coordinator

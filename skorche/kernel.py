@@ -11,7 +11,7 @@ engine or an operator.
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -21,6 +21,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from skorche.errors import ordinary, text_of
 from skorche.place import join
+
+CALLERS = frozenset({__file__, os.path.join(os.path.dirname(__file__), "call.py")})
+"""Where the user's functions are called from: the uppermost frames of their tracebacks, which tell nobody anything."""
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
 Paths = Sequence[Path]
@@ -202,9 +205,9 @@ class Record:
 
 
 def _trimmed(error: BaseException) -> BaseException:
-    """The error with its traceback starting in the user's code, not in the kernel."""
+    """The error with its traceback starting in the user's code, not in the kernel or in how it calls."""
     traceback = _traceback_of(error)
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in CALLERS:
         traceback = traceback.tb_next
     return BaseException.with_traceback(error, traceback)
 
@@ -231,6 +234,15 @@ class Work(Protocol):
     def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]: ...
 
 
+@runtime_checkable
+class PerWorker(Protocol):
+    """Work that may need something each worker must have for itself, such as an instance of a class."""
+
+    def opened(self, ends: list[Callable[[], Any]]) -> Work:
+        """The work as one worker does it, itself if it needs nothing; `ends` is what that worker does at its end."""
+        ...
+
+
 class Step(NamedTuple):
     """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
 
@@ -249,6 +261,20 @@ class Kernel(NamedTuple):
 
     steps: tuple[Step, ...]
     ports: int
+
+    def opened(self, ends: list[Callable[[], Any]]) -> Kernel:
+        """This kernel for one worker, before its first item; `ends` is what that worker does after its last.
+
+        Raises:
+            WorkerStartError: something that a step needs cannot be made.
+        """
+        steps = tuple(
+            [
+                step._replace(work=step.work.opened(ends)) if isinstance(step.work, PerWorker) else step
+                for step in self.steps
+            ]
+        )
+        return self if steps == self.steps else self._replace(steps=steps)
 
     def run(
         self, items: Sequence[Item], paths: Paths | None = None, entry: int = 0, mark: Mark | None = None
@@ -316,62 +342,3 @@ class Regrouping(Protocol):
     def members(self, items: Iterable[Item]) -> int:
         """How many of the items that came in these outputs hold."""
         ...
-
-
-@runtime_checkable
-class _Wrapper(Protocol):
-    __wrapped__: Any
-
-
-class _ByName:
-    """Pickles as a module and a name, where the name holds a wrapper of the function (such as a Task)."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
-
-    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
-        return _unwrapped, (self.module, self.name)
-
-
-class _ByParts:
-    """Pickles as a function with fixed arguments, of which the function itself goes by name."""
-
-    def __init__(self, fixed: partial[Any]) -> None:
-        self.fixed = fixed
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _fixed, (portable(self.fixed.func), self.fixed.args, self.fixed.keywords)
-
-
-def _fixed(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> partial[Any]:
-    return partial(function, *args, **keywords)
-
-
-def _unwrapped(module: str, name: str) -> Any:
-    from importlib import import_module
-
-    return _look_up(import_module(module), name).__wrapped__
-
-
-def _look_up(module: Any, name: str) -> Any:
-    found = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def portable(function: Any) -> Any:
-    """What to pickle in place of a function that a decorator hides under its own name: a reference by name.
-
-    A decorated function cannot be pickled by name, because the name gives the decorator's object. By value it would
-    drag its globals along. What stands in `__main__` has to go by value all the same.
-    """
-    if type(function) is partial and portable(function.func) is not function.func:
-        return _ByParts(function)
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    if not module or not name or module == "__main__" or "<" in name:
-        return function
-    found = _look_up(sys.modules.get(module), name)
-    if isinstance(found, _Wrapper) and found.__wrapped__ is function:
-        return _ByName(module, name)
-    return function

@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 from skorche.compile.fuse import IN_PROCESS, Members, fuse
 from skorche.compile.validate import validate
 from skorche.errors import GraphError
-from skorche.graph import Graph, Node, OnError, Recycling
+from skorche.graph import Graph, Node
 from skorche.kernel import Kernel, Regrouping, Step
+from skorche.options import OnError, Recycling
 from skorche.queue import Queue
 
 
@@ -153,7 +154,8 @@ class _Planner:
         if node.task is None:
             return "inline" if self.run_engine == "inline" else "thread"
         chosen = node.task.settings.engine
-        return (chosen if chosen is not None else self.run_engine) or "thread"
+        engine = (chosen if chosen is not None else self.run_engine) or "thread"
+        return "async" if node.task.is_async and engine != "inline" else engine
 
     def plan(self) -> Plan:
         graph = self.graph

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
 from skorche.events import Failure
-from skorche.graph import OnError, OnStall
 from skorche.kernel import Trouble
+from skorche.options import OnError, OnStall
 from skorche.place import Group, Place, element, roots
 from skorche.runtime.flow import Books
 from skorche.runtime.ledger import End

@@ -26,7 +26,7 @@ from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
-from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Part, Recycled, Started
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
@@ -90,6 +90,9 @@ class Scheduler:
             self._done(event, now)
         elif isinstance(event, Fed):
             self._fed(event)
+        elif isinstance(event, Part):
+            self._watchdog.moved = now
+            self._land(self.flights[event.ticket].part(len(event.indices)), event.outcome, (), now)
         elif isinstance(event, Lost):
             self._watchdog.moved = now
             self._lost(event, now)
@@ -147,7 +150,8 @@ class Scheduler:
         stage = flight.stage.plan
         return TaskTimeout(
             f"task {self.plan.nodes[stage.nodes[0]].name!r} took longer than its timeout of {stage.timeout:g} s.",
-            "the item was given up; a process is stopped, a thread cannot be and goes on in the background."
+            "the item was given up; a process is stopped, a coroutine cancelled, "
+            "a thread cannot be and goes on in the background."
             if flight.stage.capabilities.kill
             else "this engine cannot stop an item, so its late result was dropped.",
             "raise timeout=, or look into what the task waits for.",
@@ -156,8 +160,8 @@ class Scheduler:
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
         stage, chunk = flight.stage, flight.chunk
-        stage.in_flight -= 1
-        stage.learn(outcome, len(chunk.items) - len(left))
+        stage.in_flight -= flight.workers
+        stage.learn(outcome, flight.count - len(left))
         tallies, nodes, entry = self.books.tallies, stage.plan.nodes, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:
@@ -337,7 +341,7 @@ class Scheduler:
             flight.since = now
             if not self.flights:
                 self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
-            stage.in_flight += 1
+            stage.in_flight += flight.workers
             self.flights[flight.ticket] = flight
             self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
             started = True
@@ -356,7 +360,7 @@ class Scheduler:
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""
-        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
+        share = stage.share_again()
         entry = stage.due[0].entry
         group: list[Again] = []
         while stage.due and len(group) < share and stage.due[0].entry == entry:

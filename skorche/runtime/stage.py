@@ -23,6 +23,8 @@ from skorche.runtime.order import Origin, Window
 EDGE_SECONDS = 0.05
 GROWTH = 4
 AHEAD_SECONDS = 0.03
+REFILL_SECONDS = 0.01
+"""Where items go side by side, as many wait in the engine as end meanwhile."""
 SETTLED = 0.05
 """A cost that changes by a smaller share changes no size."""
 
@@ -38,14 +40,28 @@ class Again(NamedTuple):
 
 
 class Flight:
-    """A chunk out at an engine, with the room held for its results."""
+    """A chunk out at an engine, with the room held for its results; `count` of its items are still out."""
 
-    __slots__ = ("chunk", "holds", "origins", "since", "stage", "ticket", "timed_out")
+    __slots__ = ("chunk", "count", "holds", "origins", "since", "stage", "ticket", "timed_out")
 
     def __init__(self, ticket: int, stage: Stage, chunk: Chunk, holds: list[int], origins: list[Origin] | None) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.holds, self.origins = holds, origins
+        self.count = len(chunk.items)
         self.since, self.timed_out = 0.0, False
+
+    def part(self, count: int) -> Flight:
+        """So many of its items have come back: they are a flight of their own, with their share of the room."""
+        part = Flight(self.ticket, self.stage, self.chunk, [hold * count // self.count for hold in self.holds], None)
+        self.holds = [hold - taken for hold, taken in zip(self.holds, part.holds, strict=True)]
+        part.count = count
+        self.count -= count
+        return part
+
+    @property
+    def workers(self) -> int:
+        """How many workers it takes."""
+        return self.count if self.stage.side_by_side else 1
 
 
 @dataclass(slots=True)
@@ -67,6 +83,7 @@ class Stage:
     due: deque[Again] = field(default_factory=deque)
     cost: float | None = None
     slots: int = 0
+    side_by_side: bool = False
     _largest: int = 0
     _settled: float = 0.0
     _ideal: int = 1
@@ -77,6 +94,7 @@ class Stage:
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
         self.slots = self.plan.workers
+        self.side_by_side = self.capabilities.side_by_side and self.window is None and self.plan.timeout is None
 
     @property
     def unfinished(self) -> bool:
@@ -102,6 +120,8 @@ class Stage:
 
     def _wish(self, waiting: int, idle: int) -> int:
         """The size that would be best, were there room."""
+        if self.side_by_side:
+            return min(waiting, self.slots - self.in_flight)
         if self.plan.timeout is not None or self.cost is None:
             return 1
         most = min(self._ideal, self._largest * GROWTH)
@@ -113,6 +133,13 @@ class Stage:
         if idle <= 0 and 3 * size < 2 * most:
             return 0  # every worker has one: a small chunk can grow until somebody needs it
         return size
+
+    def share_again(self) -> int:
+        """How many of the items that enter again go together."""
+        if self.side_by_side:
+            return self.slots - self.in_flight
+        alone = self.plan.timeout is not None or not self.capabilities.chunk_seconds
+        return 1 if alone else -(-len(self.due) // (2 * self.plan.workers))
 
     def _share(self, items: int) -> int:
         """A fair share of these items: half of what each worker would get; all, for one that is alone.
@@ -168,5 +195,8 @@ class Stage:
         limit = max(limit, self.floor)
         self.edge.limit = limit = limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
         self._ideal = max(1, min(ideal, self._share(limit)))
+        if self.side_by_side:
+            self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
+            return
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
         self.slots = 2 * workers if can.ahead and short and self.plan.timeout is None else workers

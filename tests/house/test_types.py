@@ -33,6 +33,29 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
+@skorche.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+@skorche.task(unpack=True, max_workers=2)
+def area(width: int, height: int) -> int:
+    return width * height
+
+
+async def weigh(data: bytes) -> float:
+    return float(len(data))
+
+
+@skorche.task
+class Model:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self, data: bytes) -> int:
+        return len(data)
+
+
 words: Queue[str] = Queue(name="words", fixed_inputs=["a", "b"])
 lines: Queue[str] = Queue()
 sentences: Queue[str] = Queue()
@@ -66,7 +89,14 @@ assert_type(skorche.split(is_long, sentences), tuple[Queue[str], ...])
 assert_type(skorche.filter(is_long, Queue(fixed_inputs=["a"])), Queue[str])
 assert_type(skorche.merge((Queue(fixed_inputs=[1]), Queue(fixed_inputs=[2]))), Queue[int])
 
+assert_type(skorche.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
+assert_type(skorche.map(area, Queue(fixed_inputs=[(1, 2)])), Queue[int])
+assert_type(skorche.map(weigh, Queue(fixed_inputs=[b"a"])), Queue[float])
+assert_type(skorche.map(Model("weights.bin"), Queue(fixed_inputs=[b"a"])), Queue[int])
+skorche.chain([fetch, Model("weights.bin"), str], Queue(fixed_inputs=["a"]))
+
 pipeline = skorche.Pipeline()
+assert_type(pipeline.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
 assert_type(pipeline.batch(Queue(fixed_inputs=[1]), batch_size=2), Queue[list[int]])
 assert_type(pipeline.map(size, Queue(fixed_inputs=["a"])), Queue[int])
 
@@ -87,6 +117,11 @@ def size(word: str) -> int:
     return len(word)
 
 
+@skorche.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
 def total(numbers: list[int]) -> int:
     return sum(numbers)
 
@@ -101,6 +136,8 @@ numbers: Queue[int] = Queue()
 """
 DOES_NOT_FIT = {
     "a task of words on a queue of bytes": "skorche.map(size, chunks)",
+    "an async task of words on a queue of bytes": "skorche.map(fetch, chunks)",
+    "a coroutine taken for what it gives": "skorche.map(fetch, words, queue_out=words)",
     "a plain function of words on a queue of bytes": "skorche.map(is_long, chunks)",
     "a task of lists on a queue of single items": "skorche.map(total, numbers)",
     "a task of single items on a queue of lists": "skorche.map(size, skorche.batch(words))",
