@@ -6,7 +6,7 @@ and the predicates are as trivial as can be. Told, not judged: the bounds stand 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from benchmarks.harness.turns import median_of, seconds_of, take_turns
 REPEATS = 5
 COUNT = 500_000
 MEMBERS = 10
+HEAVY = 45
 
 Ends = Sequence[skorche.Queue[Any]]
 
@@ -31,6 +32,25 @@ def is_even(number: int) -> bool:
 def last_digit(number: int) -> int:
     """One of ten."""
     return number % 10
+
+
+def count_up(start: int) -> Iterator[int]:
+    """Ten numbers, one by one."""
+    yield from range(start, start + MEMBERS)
+
+
+def list_up(start: int) -> list[int]:
+    """Ten numbers in a list."""
+    return list(range(start, start + MEMBERS))
+
+
+def add(total: int, number: int) -> int:
+    """The sum of both."""
+    return total + number
+
+
+def ignore(number: int) -> None:
+    """Do nothing."""
 
 
 def numbers(start: int = 0, count: int = COUNT) -> skorche.Queue[int]:
@@ -122,6 +142,34 @@ def loop_batch() -> list[list[list[int]]]:
 BATCHES = loop_batch()[0]
 
 
+def loop_batch_by_key() -> list[list[list[int]]]:
+    """The same, with a list for each last digit."""
+    batches = []
+    open_lists: dict[int, list[int]] = {}
+    for number in range(COUNT):
+        batch = open_lists.setdefault(last_digit(number), [])
+        batch.append(number)
+        if len(batch) == MEMBERS:
+            batches.append(open_lists.pop(last_digit(number)))
+    return [batches]
+
+
+def loop_batch_by_weight() -> list[list[list[int]]]:
+    """The same, with numbers as heavy as their last digit."""
+    batches: list[list[int]] = [[]]
+    total = 0
+    for number in range(COUNT):
+        if total + last_digit(number) > HEAVY:
+            batches.append([])
+            total = 0
+        batches[-1].append(number)
+        total += last_digit(number)
+        if total == HEAVY:
+            batches.append([])
+            total = 0
+    return [[batch for batch in batches if batch]]
+
+
 def loop_unbatch() -> list[list[int]]:
     """`unbatch` the plain way."""
     results = []
@@ -140,14 +188,59 @@ def loop_merge() -> list[list[int]]:
     return [results]
 
 
+def loop_flat_map() -> list[list[int]]:
+    """`flat_map` over generators the plain way."""
+    results = []
+    for start in range(0, COUNT, MEMBERS):
+        for number in count_up(start):
+            results.append(number)
+    return [results]
+
+
+def loop_flat_map_lists() -> list[list[int]]:
+    """`flat_map` over lists the plain way."""
+    results = []
+    for start in range(0, COUNT, MEMBERS):
+        for number in list_up(start):
+            results.append(number)
+    return [results]
+
+
+def loop_reduce() -> list[list[int]]:
+    """`reduce` the plain way."""
+    total = 0
+    for number in range(COUNT):
+        total = add(total, number)
+    return [[total]]
+
+
+def loop_sink() -> list[list[int]]:
+    """`sink` the plain way."""
+    for number in range(COUNT):
+        ignore(number)
+    return []
+
+
+def loop_tee() -> list[list[int]]:
+    """`tee` the plain way."""
+    left, right = [], []
+    for number in range(COUNT):
+        left.append(number)
+        right.append(number)
+    return [left, right]
+
+
+def loop_zip() -> list[list[tuple[int, int]]]:
+    """`zip` the plain way."""
+    results = []
+    for pair in zip(range(COUNT), range(COUNT), strict=True):
+        results.append(pair)
+    return [results]
+
+
 def declare_map() -> Ends:
     """A trivial task."""
     return [skorche.map(increment, numbers())]
-
-
-def add(one: int, other: int) -> int:
-    """Two arguments."""
-    return one + other
 
 
 PAIRS = [(number, 1) for number in range(COUNT)]
@@ -203,6 +296,21 @@ def declare_batch() -> Ends:
     return [skorche.batch(numbers(), batch_size=MEMBERS)]
 
 
+def declare_batch_in_time() -> Ends:
+    """Lists of ten, which would leave within an hour."""
+    return [skorche.batch(numbers(), batch_size=MEMBERS, timeout=3600)]
+
+
+def declare_batch_by_key() -> Ends:
+    """Lists of ten with the same last digit."""
+    return [skorche.batch(numbers(), batch_size=MEMBERS, key=last_digit)]
+
+
+def declare_batch_by_weight() -> Ends:
+    """Lists of numbers whose last digits add up to no more than so much."""
+    return [skorche.batch(numbers(), weight=last_digit, max_weight=HEAVY)]
+
+
 def declare_unbatch() -> Ends:
     """The members of lists of ten."""
     return [skorche.unbatch(skorche.Queue(fixed_inputs=BATCHES))]
@@ -211,6 +319,42 @@ def declare_unbatch() -> Ends:
 def declare_merge() -> Ends:
     """Two sources."""
     return [skorche.merge((numbers(0, COUNT // 2), numbers(COUNT // 2, COUNT // 2)))]
+
+
+def declare_flat_map() -> Ends:
+    """Generators of ten elements."""
+    return [skorche.flat_map(count_up, skorche.Queue(fixed_inputs=range(0, COUNT, MEMBERS)))]
+
+
+def declare_flat_map_lists() -> Ends:
+    """Lists of ten elements."""
+    return [skorche.flat_map(list_up, skorche.Queue(fixed_inputs=range(0, COUNT, MEMBERS)))]
+
+
+def declare_reduce() -> Ends:
+    """A sum."""
+    return [skorche.reduce(add, numbers(), initial=0)]
+
+
+def declare_sink() -> Ends:
+    """A task that does nothing."""
+    skorche.sink(ignore, numbers())
+    return []
+
+
+def declare_tee() -> Ends:
+    """Two branches."""
+    return skorche.tee(numbers())
+
+
+def declare_zip() -> Ends:
+    """Two sources, by number."""
+    return [skorche.zip((numbers(), numbers()))]
+
+
+def declare_tee_zip() -> Ends:
+    """The branches of a tee, by place."""
+    return [skorche.zip(skorche.tee(numbers()))]
 
 
 @dataclass(frozen=True)
@@ -247,8 +391,18 @@ OPERATORS = (
     Operator("filter", declare_filter, loop_filter),
     Operator("map, filter fused", declare_map_filter, loop_map_filter),
     Operator("batch of ten", declare_batch, loop_batch),
+    Operator("batch of ten, in time", declare_batch_in_time, loop_batch),
+    Operator("batch of ten, by key", declare_batch_by_key, loop_batch_by_key),
+    Operator("batch by weight", declare_batch_by_weight, loop_batch_by_weight),
     Operator("unbatch of ten", declare_unbatch, loop_unbatch),
     Operator("merge of two", declare_merge, loop_merge),
+    Operator("flat_map, generators of ten", declare_flat_map, loop_flat_map),
+    Operator("flat_map, lists of ten", declare_flat_map_lists, loop_flat_map_lists),
+    Operator("reduce", declare_reduce, loop_reduce),
+    Operator("sink", declare_sink, loop_sink),
+    Operator("tee in two", declare_tee, loop_tee),
+    Operator("zip of two sources", declare_zip, loop_zip),
+    Operator("zip of a tee", declare_tee_zip, loop_zip),
 )
 
 

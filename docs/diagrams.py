@@ -51,6 +51,18 @@ def filter_fn(fname):
     return True
 
 
+def read_lines(fname):
+    return ["line"]
+
+
+def count_words(count, line):
+    return count + len(line.split())
+
+
+def write_page(page):
+    pass
+
+
 # The pictures.
 
 
@@ -91,6 +103,28 @@ def draw_merge():
     skorche.merge((queue("q_img_out"), queue("q_doc_out")), queue_out=queue("q_out"))
 
 
+def draw_flat_map():
+    skorche.flat_map(read_lines, queue("q_files"), queue_out=queue("q_lines"))
+
+
+def draw_reduce():
+    skorche.reduce(count_words, queue("q_lines"), initial=0, queue_out=queue("q_total"))
+
+
+def draw_sink():
+    skorche.sink(write_page, queue("q_pages"))
+
+
+def draw_tee():
+    skorche.tee(queue("q_img"), queue_out=(queue("q_thumbnails"), queue("q_faces")))
+
+
+def draw_zip():
+    left, right = skorche.tee(queue("q_img"))
+    pairs = (skorche.map(process_images, left), skorche.map(classify, right))
+    skorche.zip(pairs, queue_out=queue("q_img_classified"))
+
+
 def draw_demo():
     queue_in, queue_out = queue("inputs"), queue("outputs")
     q_unzipped = skorche.chain([download_file, unzip_file], queue_in)
@@ -113,6 +147,11 @@ DRAWN: dict[str, Callable[[], None]] = {
     "unbatch": draw_unbatch,
     "filter": draw_filter,
     "merge": draw_merge,
+    "flat_map": draw_flat_map,
+    "reduce": draw_reduce,
+    "sink": draw_sink,
+    "tee": draw_tee,
+    "zip": draw_zip,
     "demo": draw_demo,
 }
 

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     )
     from skorche.errors import (
         AlreadyRunning,
+        BatchError,
         EngineError,
         GraphError,
         InternalError,
+        LengthError,
+        PairingError,
         QueueClosed,
         RemoteError,
         RunCancelled,
@@ -40,10 +43,15 @@ if TYPE_CHECKING:
     from skorche.ops.batch import batch
     from skorche.ops.chain import chain
     from skorche.ops.filter import filter
+    from skorche.ops.flat_map import flat_map
     from skorche.ops.map import map
     from skorche.ops.merge import merge
+    from skorche.ops.reduce import reduce
+    from skorche.ops.sink import sink
     from skorche.ops.split import split
+    from skorche.ops.tee import tee
     from skorche.ops.unbatch import unbatch
+    from skorche.ops.zip import zip
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
@@ -53,11 +61,14 @@ __version__ = "0.1.0"
 __all__ = [
     "QUEUE_SENTINEL",
     "AlreadyRunning",
+    "BatchError",
     "EngineError",
     "Failure",
     "GraphError",
     "InternalError",
+    "LengthError",
     "NodeTally",
+    "PairingError",
     "Pipeline",
     "Queue",
     "QueueClosed",
@@ -78,26 +89,31 @@ __all__ = [
     "batch",
     "chain",
     "filter",
+    "flat_map",
     "init",
     "last_report",
     "map",
     "merge",
     "push_to_queue",
+    "reduce",
     "render_pipeline",
     "run",
     "shutdown",
+    "sink",
     "split",
     "task",
+    "tee",
     "unbatch",
+    "zip",
 ]
 
 
 _HOME = {
     "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
-        "AlreadyRunning EngineError GraphError InternalError QueueClosed RemoteError RunCancelled "
-        "SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures TransferError WorkerCrash "
-        "WorkerStartError"
+        "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
+        "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
+        "TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.graph": "Task task",
@@ -105,10 +121,15 @@ _HOME = {
     "skorche.ops.batch": "batch",
     "skorche.ops.chain": "chain",
     "skorche.ops.filter": "filter",
+    "skorche.ops.flat_map": "flat_map",
     "skorche.ops.map": "map",
     "skorche.ops.merge": "merge",
+    "skorche.ops.reduce": "reduce",
+    "skorche.ops.sink": "sink",
     "skorche.ops.split": "split",
+    "skorche.ops.tee": "tee",
     "skorche.ops.unbatch": "unbatch",
+    "skorche.ops.zip": "zip",
     "skorche.port": "QUEUE_SENTINEL",
     "skorche.queue": "Queue",
     "skorche.runtime.run": "Run",

@@ -9,7 +9,7 @@ from functools import partial, update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from skorche.compile.plan import Plan, StagePlan, make_plan
+from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
@@ -18,10 +18,15 @@ from skorche.observe.report import Report
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
 from skorche.ops.filter import filter
+from skorche.ops.flat_map import flat_map
 from skorche.ops.map import map
 from skorche.ops.merge import merge
+from skorche.ops.reduce import reduce
+from skorche.ops.sink import sink
 from skorche.ops.split import split
+from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
+from skorche.ops.zip import zip
 from skorche.options import EngineChoice, OnError, OnStall, Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
@@ -74,6 +79,11 @@ class Pipeline:
     batch = _method(batch)
     unbatch = _method(unbatch)
     merge = _method(merge)
+    flat_map = _method(flat_map)
+    reduce = _method(reduce)
+    sink = _method(sink)
+    tee = _method(tee)
+    zip = _method(zip)
 
     def __init__(self, name: str = "pipeline") -> None:
         self.graph = Graph(name)
@@ -129,6 +139,7 @@ class Pipeline:
         progress: Literal["auto"] | bool = "auto",
         max_items_per_worker: int | None = None,
         max_worker_memory: int | str | None = None,
+        capture: Capture = "stream",
     ) -> Run[Report]:
         """Start, and return at once.
 
@@ -140,6 +151,10 @@ class Pipeline:
         When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says
         what the run waits for, on which worker, and the stack of that; with `on_stall="raise"` the run fails with it,
         as a `StallError`, and what hangs is killed. A run that waits for input, or for a reader, has not stalled.
+
+        What tasks print and log on worker processes goes to the streams and loggers of this one as it comes. With
+        `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
+        With "off" the streams and the logging of workers are left alone.
 
         `progress` writes a line to stderr every five seconds; False writes none.
 
@@ -155,17 +170,21 @@ class Pipeline:
             )
         policy = _policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling)
+        _check_capture(capture)
+        plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture)
+        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
+        return self._run
+
+    def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
         sources, ends = self.graph.sources(), self.graph.ends()
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
         inputs = [_input(queue) for queue in sources]
-        observers = [Progress(self.name)] if progress else []
         outboxes = [partial(_outbox, queue) for queue in ends]
         coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        self._run = Run(coordinator, live, Report.of)
+        run = Run(coordinator, live, Report.of)
         for queue in sources:
             queue.started = True
-        return self._run
+        return run
 
     def shutdown(self) -> Report:
         """Close the inputs that are open, wait for the run, and return its report; raises if it failed.
@@ -216,6 +235,13 @@ def _policy(
         )
     _check_stall(stall_timeout, on_stall)
     return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
+
+
+def _check_capture(capture: Capture) -> None:
+    if capture not in ("stream", "item", "off"):
+        raise GraphError(
+            f"run() was given capture={capture!r}.", "it has no meaning.", "give 'stream', 'item' or 'off'."
+        )
 
 
 def _check_stall(stall_timeout: float | None, on_stall: OnStall) -> None:
@@ -293,6 +319,7 @@ def run(
     progress: Literal["auto"] | bool = "auto",
     max_items_per_worker: int | None = None,
     max_worker_memory: int | str | None = None,
+    capture: Capture = "stream",
 ) -> Run[Report]:
     """Start the current pipeline, and return at once; see `Pipeline.run`."""
     return _current().run(
@@ -304,6 +331,7 @@ def run(
         progress=progress,
         max_items_per_worker=max_items_per_worker,
         max_worker_memory=max_worker_memory,
+        capture=capture,
     )
 
 

@@ -26,6 +26,8 @@ B_co = TypeVar("B_co", covariant=True)
 ASYNC_WORKERS = 32
 """Items of an async task in flight, unless it says otherwise: one that waits costs no thread."""
 
+AnyQueue = Queue[Any]
+
 
 class Task(Generic[A_contra, B_co]):
     """A function and how to run it. Calling a task calls the function.
@@ -235,12 +237,24 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
     return Task(function, name, options or TaskOptions())
 
 
+class Pairing(NamedTuple):
+    """How a `zip` makes tuples: what takes the place of a missing item ("drop": no tuple); must lengths agree?"""
+
+    missing: object = "drop"
+    strict: bool = False
+
+
 class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
 
-    `work` makes the per-item step, `regrouping` the memory; exactly one of them is not None. `rides` tells where the
-    step may run: "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process)
-    or "anywhere" (behind any stage).
+    `work` makes the per-item step, `regrouping` the memory, `pairing` puts items of several inputs together. Only a
+    step and a memory may come together: what the step gives goes into the memory. `rides` tells where the step may run:
+    "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process) or "anywhere"
+    (behind any stage). `places` tells what becomes of the items' places: they are kept, gathered into groups, spread
+    from groups again, or there is one new item ("one") or any number of them ("new").
+
+    `flows`: an item may be worked on a part at a time. `takes_in`: items end here, as delivered. `folds`: moreover, the
+    work keeps a value (`plan.Fold`), so it runs in this process, one call at a time; the last goes to the output.
     """
 
     label: str
@@ -253,7 +267,12 @@ class Node(NamedTuple):
     rides: Literal["alone", "lane", "anywhere"] = "alone"
     work: Callable[[], Work] | None = None
     regrouping: Callable[[], Regrouping] | None = None
+    pairing: Pairing | None = None
+    places: Literal["kept", "gathered", "spread", "one", "new"] = "kept"
     edge_labels: tuple[str, ...] = ()
+    flows: bool = False
+    takes_in: bool = False
+    folds: bool = False
 
     @property
     def title(self) -> str:

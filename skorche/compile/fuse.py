@@ -41,7 +41,7 @@ class Members:
 
 
 def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
-    """The stages, in order of declaration of their heads. Nodes with memory are not in any."""
+    """The stages, in order of declaration of their heads. Memories are not in any: behind one a stage begins."""
     stages: list[Members] = []
     stage_of: dict[str, Members] = {}
     for node in _upstream_first(graph):
@@ -53,7 +53,8 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
             stage = Members(engine=engine_of(node))
             stages.append(stage)
         stage.nodes.append(node)
-        stage_of[node.name] = stage
+        if node.regrouping is None and not node.takes_in:  # what these give comes when a group or the stage has ended
+            stage_of[node.name] = stage
     return stages
 
 

@@ -2,7 +2,7 @@
 
     coordinator ──chunk──▶ inbox ──one wake-up for many──▶ ┌──────┐  each item is awaited in an asyncio task of its own
                                                            │ loop │
-    emit ◀──Part | Done, all of one turn of the loop────── └──────┘  the steps behind run over what has been answered
+    emit ◀──Returned, Done: all of one turn of the loop─── └──────┘  the steps behind run over what has been answered
 
 The items of a chunk go side by side, and come back as they are done, so nobody waits for a slow neighbour. At most
 `workers` of a stage are in flight; a few more wait in its line, to begin at once when others end. An item is given up
@@ -26,7 +26,7 @@ from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, InternalError, TaskTimeout, text_of
 from skorche.kernel import Outcome
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Part, Sight, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Returned, Sight, Started
 from skorche.runtime.log import complain, say
 
 HURRY_SECONDS = 5.0
@@ -71,7 +71,7 @@ class _Stage:
     def finish(self, done: Sequence[_Done]) -> Outcome:
         """What becomes of items that were awaited: the steps behind, or failure."""
         answers = [one.answer for one in done]
-        outcome = self.kernel.run(answers, [one.index for one in done])
+        outcome = self.kernel.run(answers)
         count = outcome.counts[0]
         assert count is not None
         outcome.counts[0] = count._replace(seconds=count.seconds + sum([one.seconds for one in done]))
@@ -281,11 +281,10 @@ class AsyncEngine:
                 return
             for index in indices:
                 del job.out[index]
-            if job.out:
-                self._emit(Part(job.ticket, indices, outcome))
-            else:
+            if not job.out:
                 del self._jobs[job.ticket]
-                self._emit(Done(job.ticket, outcome))
+            whole = len(indices) == len(job.chunk.items) and indices == sorted(indices)
+            self._emit(Done(job.ticket, outcome) if whole else Returned(job.ticket, indices, outcome))
 
     def _give_up(self, job: _Job, error: BaseException) -> None:
         """The task cannot be run at all, whatever the item: the run ends."""

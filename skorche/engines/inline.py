@@ -41,7 +41,7 @@ class InlineEngine:
                 self._emit(Broken(error))
                 self._emit(Lost(ticket, error, None, range(len(chunk.items))))
                 return
-        self._emit(Done(ticket, kernel.run(chunk.items, entry=chunk.entry)))
+        self._emit(Done(ticket, kernel.run(chunk.items, entry=chunk.entry, portion=chunk.portion)))
 
     def kill(self, ticket: int) -> None:
         """Nothing is ever under way when somebody could ask."""

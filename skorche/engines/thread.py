@@ -128,7 +128,7 @@ class _Pool:
                 run = self._stage.kernel.opened(ends).run
             if timed:
                 self._emit(Started(ticket))
-            outcome = run(chunk.items, entry=chunk.entry)
+            outcome = run(chunk.items, entry=chunk.entry, portion=chunk.portion)
             with self._lock:
                 self._working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)

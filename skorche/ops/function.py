@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from skorche.call import Awaiting, Ends, open_call, portable
+from skorche.call import Awaiting, Ends, is_async, open_call, portable
 from skorche.errors import GraphError, shorten
 from skorche.graph import name_of
 
@@ -15,7 +15,7 @@ C = TypeVar("C", bound="Calling")
 class Calling:
     """A step that holds a function; pickles it by name where its module can be imported."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
     @property
@@ -46,5 +46,11 @@ def check_predicate(operator: str, predicate_fn: object) -> str:
             f"{operator} was given {shorten(predicate_fn)} as predicate_fn.",
             f"{type(predicate_fn).__name__} objects cannot be called.",
             "give a function of one item.",
+        )
+    if is_async(predicate_fn):
+        raise GraphError(
+            f"{operator} was given {name_of(predicate_fn)}, which is async, as predicate_fn.",
+            "what it gives is a coroutine, which is true whatever the item, and which nobody would await.",
+            "ask in an async task, and have it give the answer with the item; the predicate then only looks at that.",
         )
     return name_of(predicate_fn)

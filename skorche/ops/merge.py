@@ -27,23 +27,30 @@ def merge(queues_in: Sequence[Queue[T]], *, queue_out: Queue[T] | None = None) -
     queues = (queues_in,) if isinstance(queues_in, Queue) else tuple(queues_in)
     if not queues:
         raise GraphError("merge was given no queues.", "there is nothing to merge.", "give a tuple of queues.")
-    (made,) = declare("Merge", "Merge", queues, [queue_out], regrouping=Merging)
+    (made,) = declare("Merge", "Merge", queues, [queue_out], regrouping=Passing)
     return made
 
 
-class Merging:
-    """The memory of `merge`: none."""
+class Passing:
+    """The memory of `merge` and `tee`: none."""
 
     held = 0
     eager = False
+
+    def __init__(self) -> None:
+        self.closed: dict[str, int] = {}
 
     def feed(self, items: list[Any], places: Places) -> tuple[list[Any], Places]:
         """Items pass as they come."""
         return items, places
 
-    def close(self) -> tuple[list[Any], Places]:
+    def close(self, reason: str) -> tuple[list[Any], Places]:
         """Nothing is held."""
         return [], []
+
+    def held_within(self, depth: int) -> int:
+        """Nothing is held."""
+        return 0
 
     def drop(self) -> Places:
         """Nothing is held."""

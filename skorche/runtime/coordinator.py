@@ -96,6 +96,7 @@ class Coordinator:
         self._wakes_at = math.inf
         self._stopped_seconds = 0.0
         self._over = False
+        self._warner: int | None = None
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = list(observers)
@@ -156,11 +157,11 @@ class Coordinator:
         return any(not one.sized for source, one in enumerate(self._inputs) if source not in self._finished_inputs)
 
     def statistics(self) -> dict[str, NodeTally]:
-        """The counts of the nodes now."""
-        if not self.ended.is_set():
+        """The counts of the nodes now. Who has the turn, and calls user code that asks, would wait for itself."""
+        if not self._over and get_ident() not in (self._thread.ident, self._warner):
             answer: SimpleQueue[dict[str, NodeTally]] = SimpleQueue()
             self._turns.post(Snapshot(answer))
-            while not self.ended.is_set():
+            while not self._over:
                 try:
                     return answer.get(timeout=0.05)
                 except Empty:
@@ -280,12 +281,18 @@ class Coordinator:
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
-                say("%s: %s", self._plan.name, command.text)
+                self._warn(command.text)
             elif isinstance(command, Diagnose):
                 self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)
                 self._diagnosis.start()
             else:
                 self._stop_inputs(command.error)
+
+    def _warn(self, text: str) -> None:
+        """Log it, in the thread that has the turn."""
+        self._warner = get_ident()
+        say("%s: %s", self._plan.name, text)
+        self._warner = None
 
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = self._now() + SOURCE_PATIENCE

@@ -6,13 +6,13 @@ addition for all. Only for the others is a count of living descendants kept, wit
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import chain, repeat
 from typing import cast
 
-from skorche.place import Group, Place, Places, roots
+from skorche.place import Abreast, Elements, Group, Place, Places, roots
 
 
 class End(IntEnum):
@@ -24,10 +24,15 @@ class End(IntEnum):
     FAILED = 3
 
 
+_END_OF = {int(end): end for end in End}
+
+
 def _simple(places: Places) -> int | None:
     """How many source items these are, if that can be told at a glance: all numbers, or all batches of numbers."""
     if type(places) is range:
         return len(places)
+    if type(places) is Abreast:
+        return len(places) * len(places.runs)
     kinds = set(map(type, places))
     if kinds <= {int}:
         return len(places)
@@ -58,24 +63,28 @@ class Ledger:
         if not self._alive and (count := _simple(places)) is not None:
             self.ended[how] += count
             return
-        if (entry := self._common_entry(places)) is None:
+        if isinstance(places, Elements):
+            for root, count in Counter(places.wholes).items():
+                self._end_some(root, count, how)
+        elif (entry := self._common_entry(places)) is None:
             for place in places:
                 for root in roots(place):
-                    self._end_one(root, how)
+                    self._end_some(root, 1, how)
         elif not entry:
             self.ended[how] += len(places)
         else:
             self._set_all(places, entry - 4 & ~3 | max(entry & 3, how))
 
-    def _end_one(self, root: int, how: End) -> None:
+    def _end_some(self, root: int, count: int, how: End) -> None:
+        """So many of what comes from this source item met their end."""
         entry = self._alive.get(root)
         if entry is None:
-            self.ended[how] += 1
+            self.ended[how] += count
             return
-        entry = entry - 4 & ~3 | max(entry & 3, how)
+        entry = entry - 4 * count & ~3 | max(entry & 3, how)
         if entry < 4:
             del self._alive[root]
-            self.ended[End(entry)] += 1
+            self.ended[_END_OF[entry]] += 1
         else:
             self._alive[root] = entry
 
@@ -97,9 +106,18 @@ class Ledger:
         self.ended[End(entry)] += len(numbers)
 
     def expand(self, place: Place, count: int) -> None:
-        """The item at this place became `count` items (a batch that keeps its length gives its members back)."""
-        if isinstance(place, Group) and len(place) == count:
-            return
+        """The item at this place became `count` items (a batch that keeps its length gives its members back).
+
+        With a negative count it became `~count` items that take no place of a member, however many they are.
+        """
+        size = count if count >= 0 else ~count
+        if type(place) is int and size > 1 and place not in self._alive:
+            self._alive[place] = 4 * size  # by far the most frequent
+        elif not (isinstance(place, Group) and len(place) == count):
+            self.become(place, size)
+
+    def become(self, place: Place, count: int) -> None:
+        """The item at this place became `count` items, none of which takes the place of a member of a batch."""
         if count == 0:
             self.end([place], End.FILTERED)
         elif count > 1:
@@ -116,6 +134,8 @@ class Ledger:
 
     def join(self, places: Places, count: int) -> None:
         """At each place, `count` items that had become of one are one again."""
+        if count < 2:
+            return
         if self._common_entry(places) == 4 * count:  # nothing else is left of them: back to plain items
             deque(map(self._alive.__delitem__, cast("Sequence[int]", places)), maxlen=0)
             return

@@ -19,19 +19,29 @@ from collections.abc import Sequence
 from random import Random
 
 from skorche.compile.plan import Plan
-from skorche.errors import InternalError, TaskTimeout
+from skorche.errors import InternalError
 from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
-from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Part, Recycled, Started
+from skorche.runtime.engine import (
+    Broken,
+    Capabilities,
+    Done,
+    Lost,
+    Noticed,
+    Recycled,
+    Returned,
+    Started,
+    Starved,
+)
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
-from skorche.runtime.recovery import Policy, Recovery
+from skorche.runtime.recovery import Policy, Recovery, explain_timeout
 from skorche.runtime.resolve import Resolver
-from skorche.runtime.stage import Again, Flight, Stage
+from skorche.runtime.stage import Again, Flight, Stage, shed_worker
 from skorche.runtime.watchdog import Watchdog
 
 LARGEST_PULL = 1 << 16
@@ -49,6 +59,8 @@ class Scheduler:
         self.books = self.parts.books
         self._unfinished = list(self.parts.stages)
         self.recovery = Recovery(self.books, policy or Policy(), Random(seed))
+        for one in self.parts.zips:
+            one.reject = self.recovery.reject
         self.error: BaseException | None = None
         self.finished = False
         self.rerun = self.abandoned_threads = self.recycled = 0
@@ -60,6 +72,7 @@ class Scheduler:
 
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
         """Take events in (none: a timer is due), give the commands that follow."""
+        self.books.now = now
         for event in events:
             self._take(event, now)
         if self.recovery.timers:
@@ -68,8 +81,6 @@ class Scheduler:
             self._expire(now)
         if self.flights and now >= self._watchdog.due:
             self.books.commands.append(self._watchdog.ask(self.flights.values(), now))
-        if self.recovery.fatal is not None and self.error is None:
-            self._stop(self.recovery.fatal)
         self._advance(now)
         commands, self.books.commands = self.books.commands, []
         return commands
@@ -82,6 +93,8 @@ class Scheduler:
             limit = self._deadlines[0][0]
         if self.flights and (stall := self._watchdog.due) < math.inf:
             limit = stall if limit is None or stall < limit else limit
+        if self.parts.groupers and (due := self.parts.due) < math.inf:
+            limit = due if limit is None or due < limit else limit
         return limit
 
     def _take(self, event: Event, now: float) -> None:
@@ -90,9 +103,9 @@ class Scheduler:
             self._done(event, now)
         elif isinstance(event, Fed):
             self._fed(event)
-        elif isinstance(event, Part):
+        elif isinstance(event, Returned):
             self._watchdog.moved = now
-            self._land(self.flights[event.ticket].part(len(event.indices)), event.outcome, (), now)
+            self._returned(event, now)
         elif isinstance(event, Lost):
             self._watchdog.moved = now
             self._lost(event, now)
@@ -112,6 +125,10 @@ class Scheduler:
                 heapq.heappush(self._deadlines, (now + event.grace, -1))
         elif isinstance(event, Recycled):
             self.recycled += event.workers
+        elif isinstance(event, Starved):
+            shed_worker(self.parts.stages[event.stage], self.books)
+        elif isinstance(event, Noticed):
+            self.books.commands.append(Warn(event.text))
         elif isinstance(event, Diagnosed):
             self._diagnosed(event, now)
 
@@ -124,8 +141,16 @@ class Scheduler:
         outcome, limit = event.outcome, flight.stage.plan.timeout
         if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
             outcome = Outcome.empty(flight.stage.plan.kernel)
-            outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
+            outcome.troubles.append(self._suspicion(flight, 0, explain_timeout(flight)))
         self._land(flight, outcome, (), now)
+
+    def _returned(self, event: Returned, now: float) -> None:
+        flight = self.flights.get(event.ticket)
+        if flight is None:
+            raise InternalError(f"an engine returned a part of ticket {event.ticket}, which is not out.")
+        if flight.count == len(event.indices):
+            del self.flights[event.ticket]
+        self._land(flight.detach(event.indices), event.outcome, (), now)
 
     def _lost(self, event: Lost, now: float) -> None:
         flight = self.flights.pop(event.ticket, None)
@@ -139,23 +164,14 @@ class Scheduler:
             if self._killing and not flight.timed_out:
                 left.append(event.suspect)
             else:
-                cause = self._timeout_error(flight) if flight.timed_out else event.cause
-                outcome.troubles.append(self._suspicion(flight, event.suspect, cause))
+                cause = explain_timeout(flight) if flight.timed_out else event.cause
+                outcome.troubles.append(self._suspicion(flight, event.suspect, cause, event.output))
+        if flight.count < len(flight.chunk.items):  # the others have come back: it was untimed, so nobody is to blame
+            flight, left = flight.detach(left), list(range(len(left)))
         self._land(flight, outcome, left, now)
 
-    def _suspicion(self, flight: Flight, index: int, cause: BaseException) -> Trouble:
-        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "")
-
-    def _timeout_error(self, flight: Flight) -> TaskTimeout:
-        stage = flight.stage.plan
-        return TaskTimeout(
-            f"task {self.plan.nodes[stage.nodes[0]].name!r} took longer than its timeout of {stage.timeout:g} s.",
-            "the item was given up; a process is stopped, a coroutine cancelled, "
-            "a thread cannot be and goes on in the background."
-            if flight.stage.capabilities.kill
-            else "this engine cannot stop an item, so its late result was dropped.",
-            "raise timeout=, or look into what the task waits for.",
-        )
+    def _suspicion(self, flight: Flight, index: int, cause: BaseException, output: str = "") -> Trouble:
+        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "", output)
 
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
@@ -166,10 +182,13 @@ class Scheduler:
         for step, count in enumerate(outcome.counts):
             if count is not None:
                 tallies[nodes[step]].add(count, head=step == entry)
-        resolver = Resolver(chunk.places, outcome.expansions)
+        resolver = Resolver(chunk.places, outcome.expansions, outcome.parts)
         again: set[int] = set()
         if left or outcome.eventful:
             self._account(flight, outcome, left, resolver, again, now)
+        if stage.ways and not self.books.stopping:
+            for way in stage.ways:
+                way.tell_gaps(stage, chunk, outcome, resolver, again)
         self._route(flight, outcome, resolver, again)
 
     def _account(
@@ -179,6 +198,8 @@ class Scheduler:
         self.rerun += outcome.rerun
         for path, members in outcome.expansions:
             self.books.ledger.expand(resolver.place(path), members)
+        if outcome.parts:
+            flight.stage.settle_parts(outcome, resolver, self.books.ledger)
         if outcome.dropped:
             self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
         again.update([index for index in left if self._give_back(flight, index)])
@@ -250,8 +271,8 @@ class Scheduler:
                 self._cancel(stage, stage.due.popleft())
         for stage, again in self.recovery.drop():
             self._cancel(stage, again)
-        for gather in self.parts.gathers:
-            gather.drop()
+        for one in self.parts.held:
+            one.drop()
 
     def _cancel(self, stage: Stage, again: Again) -> None:
         self.books.tallies[stage.plan.nodes[again.entry]].cancelled += 1
@@ -293,17 +314,19 @@ class Scheduler:
 
     def _advance(self, now: float) -> None:
         """Close what has ended and start what can start, until nothing changes."""
-        stopping, unfinished = self.books.stopping, self._unfinished
+        books, unfinished = self.books, self._unfinished
         while True:
+            if books.fatal is not None and self.error is None:
+                self._stop(books.fatal)
             flowed, started = self._flow(), False
-            if not stopping:
+            if not books.stopping:
                 for stage in reversed(unfinished):
                     if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
                         started |= self._start(stage, now)
-            closed = self.books.closing and self._close_finished()
+            closed = books.closing and self._close_finished()
             if not (flowed or closed or (started and self._backlogged())):
                 break
-        if not stopping:
+        if not books.stopping:
             self._pull()
         if not (self.flights and unfinished):
             self._check_end()
@@ -312,15 +335,15 @@ class Scheduler:
         """Let sources and operators with memory pass on what they have; whether anything changed."""
         changed = False
         for feed in self.parts.feeds:
-            if feed.waiting.count or (feed.exhausted and not feed.ended):
+            if feed.waiting.count or ((feed.exhausted or feed.unwanted) and not feed.ended):
                 changed |= feed.flow(stopping=self.books.stopping)
-        for gather in self.parts.gathers:
-            changed |= gather.flow()
+        for one in self.parts.held:
+            changed |= one.flow()
         return changed
 
     def _backlogged(self) -> bool:
         """Whether items wait in front of an edge, so that a chunk that left it lets them move."""
-        return bool(self.parts.gathers) or any(feed.waiting.count for feed in self.parts.feeds)
+        return bool(self.parts.held) or any(feed.waiting.count for feed in self.parts.feeds)
 
     def _close_finished(self) -> bool:
         closing = [stage for stage in self._unfinished if not stage.edge.open]
@@ -356,7 +379,7 @@ class Scheduler:
         holds = stage.hold(len(items))
         origins = None if stage.window is None else stage.window.open(len(items), holds)
         self._tickets += 1
-        return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
+        return Flight(self._tickets, stage, Chunk(items, places, portion=stage.portion(holds)), holds, origins)
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""
@@ -373,9 +396,9 @@ class Scheduler:
     def _pull(self) -> None:
         """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""
         for feed in self.parts.feeds:
-            if feed.exhausted:
+            if feed.exhausted or feed.unwanted:
                 continue
-            wanted = min(feed.target.room, LARGEST_PULL) - feed.asked - feed.waiting.count
+            wanted = min(feed.room, LARGEST_PULL) - feed.asked - feed.waiting.count
             if wanted <= 0 or wanted < feed.asked:
                 continue
             if 4 * wanted >= feed.portion or feed.target.idle:

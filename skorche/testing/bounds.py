@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from skorche.compile.plan import Destination
 from skorche.runtime.command import Command, Deliver, Pull, Submit
-from skorche.runtime.engine import Done, Lost, Part
+from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.scheduler import Scheduler
 from skorche.testing.outside import Reader, Source
 from skorche.testing.workers import Line
@@ -20,7 +20,8 @@ class Bounds:
     """Watches the commands and events of one run.
 
     An edge or a bounded end holds at most its limit, and beyond that what nobody could know when the work began: what
-    came of expansions that were in flight together, and the halves of divided batches.
+    came of expansions that were in flight together, the halves of divided batches, and items that were taken from it
+    and have come back in part.
     """
 
     def __init__(self, scheduler: Scheduler, lines: list[Line], sources: list[Source], readers: list[Reader]) -> None:
@@ -31,22 +32,27 @@ class Bounds:
         self._highest = [edge.limit for edge in scheduler.edges()]
         self._overflow: dict[tuple[str, int], int] = {}
 
-    def returned(self, event: Done | Lost | Part) -> None:
+    def returned(self, event: Done | Lost | Returned) -> None:
         """A ticket comes back, once, or a part of it. What its expansions gave may overflow the edges behind."""
         if event.ticket not in self._out:
             raise BrokenPromise(f"ticket {event.ticket} came back, but was not out")
         outcome = event.finished if isinstance(event, Lost) else event.outcome
         line = self._lines[self._stage_of[event.ticket]]
-        if not isinstance(event, Part):
+        if event.ticket not in line.loops:
             self._out.remove(event.ticket)
-        if outcome is not None and outcome.expansions:
+        if outcome is not None and outcome.parts:
+            rests = 2 * line.plan.workers * sum(part.rest is not None for part in outcome.parts)
+            self._allow(Destination("stage", line.plan.number), rests)
+        if outcome is not None and (outcome.expansions or (outcome.parts and not line.plan.flows)):
             for port, (items, _) in zip(line.plan.ports, outcome.ports, strict=True):
                 self._allow(port, 2 * line.plan.workers * len(items))
 
     def _allow(self, port: Destination, overflow: int) -> None:
-        while port.kind == "gather":
-            port = self._scheduler.plan.gathers[port.number].output
-        self._overflow[port] = max(self._overflow.get(port, 0), overflow)
+        if port.kind == "gather":
+            for output in self._scheduler.plan.gathers[port.number].outputs:
+                self._allow(output, overflow)
+        key = port.kind, port.number
+        self._overflow[key] = max(self._overflow.get(key, 0), overflow)
 
     def commanded(self, command: Command) -> None:
         """The scheduler wants something."""

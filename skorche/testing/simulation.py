@@ -21,7 +21,7 @@ from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
 from skorche.queue import Queue
 from skorche.runtime.command import Command, Deliver, Event, Kill, Pull, Stop, StopSources, Submit
-from skorche.runtime.engine import Done, Lost, Part
+from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
@@ -150,7 +150,7 @@ class _Play:
             self._disturb(step)
             events = self._next_events()
             for event in events:
-                if isinstance(event, Done | Lost | Part):
+                if isinstance(event, Done | Lost | Returned):
                     self._bounds.returned(event)
             self._execute(scheduler.handle(events, self._clock.now))
             self._bounds.check()

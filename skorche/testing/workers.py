@@ -4,11 +4,12 @@
 
 A job's kernel runs when a worker takes it, in the slices in which a process would give its results back; then the
 agenda decides when, and whether, the slices arrive. Only a process engine's workers die, as in the real engines. On an
-event loop the items of a job are slices that end each in its own time, and arrive as parts.
+event loop the items of a job are slices that end each in its own time, and come back in groups.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, pairwise
@@ -20,7 +21,7 @@ from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
 from skorche.kernel import Kernel, Outcome, StepCount
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Part, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Returned, Started, Starved
 from skorche.runtime.log import complain
 from skorche.testing.clock import Agenda
 
@@ -32,6 +33,8 @@ CAPABILITIES = {
 }
 ITEM_SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1.0)
 ITEM_BYTES = (0, 10, 10_000, 600_000)
+STARVED = 0.3
+"""The share of deaths that look as if memory had run out."""
 
 
 class WorkerDied(BaseException):
@@ -63,7 +66,8 @@ class Loop:
         self.ticket, self.chunk = ticket, chunk
         self.out = list(range(len(chunk.items)))
         self.begun: set[int] = set()
-        self.done: list[tuple[int, Outcome]] = []
+        self.done: list[int] = []
+        self.outcome: Outcome | None = None
 
 
 class Line:
@@ -164,7 +168,8 @@ class SimulatedEngine:
         """The results of a slice, and the virtual seconds they took."""
         clock, random = self._agenda.clock, self._agenda.random
         began = clock.now
-        outcome = line.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry)
+        portion = chunk.portion and chunk.portion._replace(seconds=math.inf)  # real time has no say here
+        outcome = line.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry, portion=portion)
         took = clock.now - began + (stop - start) * line.item_seconds * random.uniform(0.5, 2.0)
         clock.now = began
         reached = [count for count in outcome.counts if count is not None]
@@ -206,6 +211,8 @@ class SimulatedEngine:
         finished = join_outcomes(line.plan.kernel, job.slices[:arrived]) if arrived else None
         again = [index for index in range(start, len(job.chunk.items)) if index != suspect]
         rerun = sum(index < (stop if suspect is None else suspect) for index in again)
+        if not killed and self._agenda.random.random() < STARVED:
+            self._emit(Starved(line.plan.number))
         cause = TaskTimeout("the item was given up.") if killed else WorkerCrash("the worker died.", exit_code=-9)
         self._emit(Lost(job.ticket, cause, suspect, again, finished, rerun, killed and line.kind == "thread"))
         self._serve(line)
@@ -238,36 +245,37 @@ class SimulatedEngine:
             for index in loop.out:
                 if sum(len(one.begun) for one in line.loops.values()) >= line.plan.workers:
                     return
-                if index not in loop.begun and all(index != done for done, _ in loop.done):
+                if index not in loop.begun and index not in loop.done:
                     self._begin_item(line, loop, index)
 
     def _begin_item(self, line: Line, loop: Loop, index: int) -> None:
         loop.begun.add(index)
-        if line.plan.timeout is not None:
+        took = line.item_seconds * self._agenda.random.uniform(0.5, 2.0)
+        if line.plan.timeout is not None:  # a chunk of one, whose task may sleep
             self._emit(Started(loop.ticket))
-        outcome, took = self._run(line, loop.chunk, index, index + 1)
-        self._agenda.after(took, lambda: self._end_item(line, loop, index, outcome))
+            outcome, took = self._run(line, loop.chunk, index, index + 1)
+            loop.outcome = outcome
+        self._agenda.after(took, lambda: self._end_item(line, loop, index))
 
-    def _end_item(self, line: Line, loop: Loop, index: int, outcome: Outcome) -> None:
+    def _end_item(self, line: Line, loop: Loop, index: int) -> None:
         """An item is done; it is sent at once, or with those that are done a little later."""
         if loop.ticket not in line.loops:
             return
         loop.begun.remove(index)
-        loop.done.append((index, outcome))
+        loop.done.append(index)
         if len(loop.done) == len(loop.out) or self._agenda.random.random() < 0.5:
             self._send(line, loop)
         self._fill(line)
 
     def _send(self, line: Line, loop: Loop) -> None:
-        indices = [index for index, _ in loop.done]
-        joined = join_outcomes(line.plan.kernel, [outcome for _, outcome in loop.done])
-        loop.out = [index for index in loop.out if index not in indices]
-        loop.done = []
-        if loop.out:
-            self._emit(Part(loop.ticket, indices, joined))
-        else:
+        done, loop.done = loop.done, []
+        loop.out = [index for index in loop.out if index not in done]
+        items = [loop.chunk.items[index] for index in done]
+        outcome = loop.outcome or self._run(line, loop.chunk._replace(items=items), 0, len(items))[0]
+        if not loop.out:
             del line.loops[loop.ticket]
-            self._emit(Done(loop.ticket, joined))
+        whole = len(done) == len(loop.chunk.items) and done == sorted(done)
+        self._emit(Done(loop.ticket, outcome) if whole else Returned(loop.ticket, done, outcome))
 
 
 def _crashed(kernel: Kernel, outcome: Outcome) -> int | None:
@@ -293,6 +301,7 @@ def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
         joined.troubles += one.troubles
         joined.expansions += one.expansions
         joined.dropped += one.dropped
+        joined.parts += one.parts
         joined.bytes_in += one.bytes_in
         joined.bytes_out += one.bytes_out
     return joined

@@ -44,8 +44,11 @@ def everything(choice: Choice, numbers: range) -> tuple[skorche.Pipeline, Any]:
             skorche.task(max_workers=2)(choice.form(tasks.square_all)), skorche.batch(even, batch_size=7)
         )
         scaled = skorche.map(skorche.task(choice.form(tasks.double)), skorche.filter(is_not_ninth, odd))
-        merged = skorche.merge((skorche.unbatch(squares), scaled), queue_out=skorche.Queue(name="out"))
-    return pipeline, merged
+        merged = skorche.merge((skorche.unbatch(squares), scaled))
+        left, right = skorche.tee(merged)
+        kept = skorche.filter(is_even, skorche.map(skorche.task(choice.form(tasks.double)), left))
+        pairs = skorche.zip((kept, right), missing=None, queue_out=skorche.Queue(name="out"))
+    return pipeline, pairs
 
 
 def test_a_graph_of_all_operators_gives_what_the_inline_engine_gives(choice: Choice) -> None:
@@ -60,6 +63,54 @@ def test_a_graph_of_all_operators_gives_what_the_inline_engine_gives(choice: Cho
     for name, tally in report.nodes.items():
         wanted = expected_report.nodes[name]
         assert (tally.received, tally.emitted, tally.filtered) == (wanted.received, wanted.emitted, wanted.filtered)
+
+
+def by_tens(number: int) -> int:
+    return number // 10 if number != 13 else 1 // 0
+
+
+def in_lists(choice: Choice, numbers: range) -> tuple[skorche.Pipeline, Any]:
+    """Numbers batched by key and weight, squared, and taken out of their lists again. One has no key."""
+    with skorche.Pipeline("lists") as pipeline:
+        same = skorche.map(
+            skorche.task(max_workers=2, ordered=True)(choice.form(tasks.same)), skorche.Queue(fixed_inputs=numbers)
+        )
+        lists = skorche.batch(same, batch_size=7, key=by_tens, weight=float, max_weight=900, max_keys=2)
+        squares = skorche.map(skorche.task(max_workers=2)(choice.form(tasks.square_all)), lists)
+        made = skorche.unbatch(squares, queue_out=skorche.Queue(name="out"))
+    return pipeline, made
+
+
+def test_lists_by_key_and_weight_are_those_of_the_inline_engine(choice: Choice) -> None:
+    expected_pipeline, expected = in_lists(INLINE, range(300))
+    pipeline, out = in_lists(choice, range(300))
+
+    expected_report = expected_pipeline.run(engine="inline", on_error="collect").wait()
+    report = pipeline.run(engine=choice.engine, on_error="collect").wait()
+
+    assert out.flush() == expected.flush() == [number * number for number in range(300) if number != 13]
+    assert [type(failure.error) for failure in report.failures] == [ZeroDivisionError]
+    closed = report.nodes["Batch(7)"].closed
+    assert closed == expected_report.nodes["Batch(7)"].closed
+    assert set(closed) == {"size", "weight", "key", "end"}
+
+
+def test_a_list_does_not_wait_longer_than_its_timeout(choice: Choice) -> None:
+    with skorche.Pipeline("in time") as pipeline:
+        numbers = skorche.Queue(name="numbers")
+        lists = skorche.batch(
+            skorche.map(skorche.task(choice.form(tasks.double)), numbers), batch_size=100, timeout=0.01
+        )
+        sums = skorche.map(skorche.task(choice.form(tasks.square_all)), lists, queue_out=skorche.Queue(name="out"))
+
+    with pipeline.run(engine=choice.engine) as run:
+        numbers.put(1)
+        first = sums.get(timeout=20)
+        numbers.put(2)
+        second = sums.get(timeout=20)
+
+    assert (first, second) == ([4], [16])
+    assert run.report.nodes["Batch(100)"].closed == {"timeout": 2}
 
 
 def test_flush_gives_input_order_also_when_items_end_in_another_order(choice: Choice, tmp_path: Path) -> None:

@@ -52,6 +52,18 @@ def test_collect_lists_failures_and_goes_on(choice: Choice) -> None:
     assert all("in inverse\n    return 1 / number" in failure.traceback for failure in report.failures)
 
 
+@pytest.mark.parametrize("capture", ["stream", "item", "off"])
+def test_whatever_becomes_of_its_words_a_task_does_the_same(choice: Choice, capture: Any) -> None:
+    pipeline, out = mapping(failing.inverse_aloud, [1, 0, 2])
+
+    report = pipeline.run(engine=choice.engine, on_error="collect", capture=capture).wait()
+
+    (failure,) = report.failures
+    kept = "the inverse of 0\n" if (choice.name, capture) == ("process", "item") else ""
+    assert (out.flush(), failure.item, type(failure.error)) == ([1, 0.5], 0, ZeroDivisionError)
+    assert failure.output == kept
+
+
 def test_the_first_failure_stops_a_source_without_end(choice: Choice) -> None:
     taken = [0]
     pipeline, _ = mapping(choice.form(failing.inverse), itertools.chain([1, 2, 0], tasks.counting(taken)))

@@ -56,6 +56,18 @@ class Model:
         return len(data)
 
 
+def letters(word: str) -> Iterable[str]:
+    yield from word
+
+
+def add_size(total: int, word: str) -> int:
+    return total + len(word)
+
+
+def longest(one: str, other: str) -> str:
+    return max(one, other, key=len)
+
+
 words: Queue[str] = Queue(name="words", fixed_inputs=["a", "b"])
 lines: Queue[str] = Queue()
 sentences: Queue[str] = Queue()
@@ -81,6 +93,8 @@ skorche.chain(tasks, Queue(fixed_inputs=["a"]))
 batches = skorche.batch(sizes, batch_size=10)
 assert_type(batches, Queue[list[int]])
 assert_type(skorche.map(total, skorche.batch(Queue(fixed_inputs=[1]))), Queue[int])
+letters = skorche.batch(Queue(fixed_inputs=["a"]), timeout=2, key=str.lower, weight=size, max_weight=3)
+assert_type(letters, Queue[list[str]])
 assert_type(skorche.unbatch(batches), Queue[int])
 assert_type(skorche.unbatch(Queue(fixed_inputs=[(1, 2)])), Queue[int])
 assert_type(skorche.unbatch(Queue(fixed_inputs=["ab"])), Queue[str])
@@ -88,6 +102,14 @@ assert_type(skorche.unbatch(Queue(fixed_inputs=["ab"])), Queue[str])
 assert_type(skorche.split(is_long, sentences), tuple[Queue[str], ...])
 assert_type(skorche.filter(is_long, Queue(fixed_inputs=["a"])), Queue[str])
 assert_type(skorche.merge((Queue(fixed_inputs=[1]), Queue(fixed_inputs=[2]))), Queue[int])
+
+assert_type(skorche.flat_map(letters, Queue(fixed_inputs=["a"])), Queue[str])
+assert_type(skorche.flat_map(skorche.task(letters), Queue(fixed_inputs=["a"])), Queue[str])
+assert_type(skorche.flat_map(str.split, Queue(fixed_inputs=["a b"])), Queue[str])
+assert_type(skorche.reduce(add_size, Queue(fixed_inputs=["a"]), initial=0), Queue[int])
+assert_type(skorche.reduce(longest, Queue(fixed_inputs=["a"])), Queue[str])
+skorche.sink(print, Queue(fixed_inputs=["a"]))
+skorche.sink(size, Queue(fixed_inputs=["a"]), queue_errors=Queue[Failure]())
 
 assert_type(skorche.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
 assert_type(skorche.map(area, Queue(fixed_inputs=[(1, 2)])), Queue[int])
@@ -97,6 +119,8 @@ skorche.chain([fetch, Model("weights.bin"), str], Queue(fixed_inputs=["a"]))
 
 pipeline = skorche.Pipeline()
 assert_type(pipeline.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
+assert_type(pipeline.reduce(add_size, Queue(fixed_inputs=["a"]), initial=0), Queue[int])
+assert_type(pipeline.flat_map(letters, Queue(fixed_inputs=["a"])), Queue[str])
 assert_type(pipeline.batch(Queue(fixed_inputs=[1]), batch_size=2), Queue[list[int]])
 assert_type(pipeline.map(size, Queue(fixed_inputs=["a"])), Queue[int])
 
@@ -146,6 +170,12 @@ DOES_NOT_FIT = {
     "a chain whose tasks do not fit each other": "skorche.chain((size, size), words)",
     "a predicate of words on a queue of bytes": "skorche.filter(is_long, chunks)",
     "a split by a predicate of words on a queue of bytes": "skorche.split(is_long, chunks)",
+    "a batch of bytes by a key of words": "skorche.batch(chunks, key=is_long)",
+    "a batch by a weight that is no number": "skorche.batch(words, weight=str.lower, max_weight=3)",
+    "a flat_map of a task that gives one": "skorche.flat_map(size, words)",
+    "a reduce of words by a task that takes bytes": "skorche.reduce(bytes.__add__, words, initial=b'')",
+    "a reduce that begins with something else": "skorche.reduce(int.__add__, numbers, initial='')",
+    "a sink of words on a queue of bytes": "skorche.sink(size, chunks)",
     "an unbatch of what cannot be iterated": "skorche.unbatch(numbers)",
     "a merge of words and bytes taken for words": "merged: Queue[str] = skorche.merge((words, chunks))",
     "an item of another type": "words.put(3)",

@@ -15,30 +15,32 @@ from .behaviour import NEVER, Graph, Node, Trouble
 WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
 SOURCE = st.integers(0, 20).flatmap(lambda size: st.lists(LABELS, min_size=size, max_size=size)).map(tuple)
+ENDS = ["flat_map", "reduce", "sink"]
 OPERATORS = {
-    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch"],
-    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
-    "loose": ["map", "map", "unbatch", "unbatch", "merge"],
+    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows", *ENDS],
+    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge", *ENDS],
+    "loose": ["map", "map", "unbatch", "unbatch", "merge", *ENDS],
 }
 MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "each", "grow", "wrap"], "loose": ["each"]}
 
 
 class Open(NamedTuple):
-    """A queue that no node consumes yet."""
+    """A queue that no node consumes yet; copies of its items may be in others that name the same tees."""
 
     number: int
     kind: str
     in_order: bool
+    tees: frozenset[str] = frozenset()
 
 
 class _Drawing:
     """A graph under construction."""
 
-    def __init__(self, draw: Any, sources: int, ordered: bool) -> None:
-        self.draw, self.ordered = draw, ordered
+    def __init__(self, draw: Any, sources: list[int], ordered: bool) -> None:
+        self.draw, self.ordered, self.sources = draw, ordered, sources
         self.nodes: list[Node] = []
-        self.open = [Open(number, "item", True) for number in range(sources)]
-        self.queues = sources
+        self.open = [Open(number, "item", True) for number in range(len(sources))]
+        self.queues = len(sources)
         self.fans = 0
 
     def flag(self, one_in: int = 2) -> bool:
@@ -58,8 +60,15 @@ class _Drawing:
         self.queues += len(outputs)
         node = Node(op, f"n{len(self.nodes)}", tuple(queue.number for queue in inputs), tuple(numbers), **traits)
         self.nodes.append(node)
-        self.open += [Open(number, *known) for number, known in zip(numbers, outputs, strict=True)]
+        tees = frozenset().union(*(queue.tees for queue in inputs), [node.name] if op == "tee" else [])
+        self.open += [Open(number, *known[:2], tees) for number, known in zip(numbers, outputs, strict=True)]
         return node
+
+    def take(self, node: Node) -> Open:
+        """Take back the (first) output of a node, to go on with it."""
+        (found,) = [one for one in self.open if one.number == node.outputs[0]]
+        self.open.remove(found)
+        return found
 
     def add_map(self, queue: Open) -> None:
         makes = self.pick(MAKES[queue.kind] if self.fans < 2 else MAKES[queue.kind][:4])
@@ -74,6 +83,41 @@ class _Drawing:
             self.put("map", [queue], [*outputs, ("item", False)], errors=True, **traits)
         else:
             self.put("map", [queue], outputs, chained=self.flag(4), **traits)
+
+    def add_flat_map(self, queue: Open) -> None:
+        makes = self.pick({"item": ["fan"], "lists": ["each", "grow"], "loose": ["each"]}[queue.kind])
+        self.fans += makes == "fan"
+        loose = queue.kind == "loose"
+        traits = self.policies(permanent=not loose) | {"makes": makes, "loose": loose}
+        lazy = not loose and self.flag()
+        if lazy and self.flag():
+            traits |= {
+                "engine": self.pick(["thread", "inline"]),
+                "retries": 0,
+                "timeout": None,
+                "ordered": self.ordered,
+            }
+            found: tuple[Trouble, ...] = traits["troubles"]
+            traits["troubles"] = tuple(Trouble("exit" if one.kind == "exit" else "raise", NEVER) for one in found)
+        self.put_task("flat_map", queue, [("item", queue.in_order and traits["ordered"])], lazy=lazy, **traits)
+
+    def add_reduce(self, queue: Open) -> None:
+        loose = queue.kind == "loose"
+        traits = self.policies(permanent=not loose)
+        traits |= {"engine": self.pick(["thread", "inline"]), "workers": 1, "makes": "same", "loose": loose}
+        initial = loose or self.flag()
+        if not initial:  # nobody knows which item comes first, which then meets no trouble
+            traits |= {"troubles": ()}
+        self.put_task("reduce", queue, [("item", True)], initial=initial, **traits)
+
+    def add_sink(self, queue: Open) -> None:
+        loose = queue.kind == "loose"
+        self.put_task("sink", queue, [], loose=loose, makes="same", **self.policies(permanent=not loose))
+
+    def put_task(self, op: str, queue: Open, outputs: list[tuple[str, bool]], **traits: Any) -> None:
+        """Add a node with a task, and perhaps with an error queue."""
+        errors = self.flag(4)
+        self.put(op, [queue], [*outputs, ("item", False)] if errors else outputs, errors=errors, **traits)
 
     def policies(self, *, permanent: bool) -> dict[str, Any]:
         """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
@@ -107,32 +151,119 @@ class _Drawing:
         self.put("filter", [queue], [queue[1:]], **self.predicate())
 
     def add_batch(self, queue: Open) -> None:
-        fill, size = self.flag(), self.draw(st.integers(1, 5))
-        loose = not (fill and queue.in_order)
-        self.put("batch", [queue], [("loose" if loose else "lists", queue.in_order)], size=size, fill=fill, loose=loose)
+        traits: dict[str, Any] = {"size": self.draw(st.integers(1, 5)), "fill": self.flag()}
+        if self.flag():
+            traits |= self.closing()
+        keyed = "keys" in traits
+        loose = not (traits["fill"] and queue.in_order and traits.get("timeout") is None)
+        self.put(
+            "batch", [queue], [("loose" if loose else "lists", queue.in_order and not keyed)], loose=loose, **traits
+        )
+
+    def closing(self) -> dict[str, Any]:
+        """What closes the lists of a batch besides their size, and what troubles the functions that tell it."""
+        traits: dict[str, Any] = {}
+        if self.flag():
+            traits |= {"keys": self.draw(st.integers(1, 4)), "max_keys": self.draw(st.integers(1, 4))}
+        if self.flag():
+            traits["max_weight"] = self.draw(st.integers(1, 6))
+        if traits and self.flag(4):
+            trouble = Trouble(self.pick(["raise", "exit"]), NEVER)
+            traits |= {"troubles": (trouble,), "rarity": self.draw(st.integers(2, 4))}
+        if self.flag(3):
+            traits["timeout"] = self.pick([1e-4, 0.01, 10.0])
+        if traits and self.flag():
+            traits["size"] = 0
+        return traits
 
     def add_unbatch(self, queue: Open) -> None:
         self.put("unbatch", [queue], [("item", queue.in_order)], loose=queue.kind == "loose")
 
     def add_merge(self, queue: Open) -> None:
         listed = queue.kind != "item"
-        others = [one for one in self.open if (one.kind != "item") == listed]
+        others = [one for one in self.open if (one.kind != "item") == listed and not one.tees & queue.tees]
+        others = [one for place, one in enumerate(others) if not any(one.tees & other.tees for other in others[:place])]
         chosen = [queue, *(one for one in others[:3] if self.flag())]
         self.open = [one for one in self.open if one not in chosen]
         kinds = {one.kind for one in chosen}
         kind = "loose" if "loose" in kinds else queue.kind
         self.put("merge", chosen, [(kind, len(chosen) == 1 and queue.in_order)], loose=kind == "loose")
 
+    def add_tee(self, queue: Open) -> None:
+        self.put("tee", [queue], [queue[1:]] * self.pick([2, 2, 3]))
+
+    def add_diamond(self, queue: Open) -> None:
+        """A tee, something on each branch, and a zip."""
+        node = self.put("tee", [queue], [queue[1:]] * self.pick([2, 2, 3]))
+        lanes = [one for one in self.open if one.number in node.outputs]
+        self.open = [one for one in self.open if one not in lanes]
+        self.zip([self.walk(lane) for lane in lanes], numbered=False)
+
+    def add_rows(self, queue: Open) -> None:
+        """A zip of two sources, if there are two that nobody has read."""
+        sources = [one for one in self.open if one.in_order and not one.tees and one.number < len(self.sources)]
+        if queue.number >= len(self.sources) or not sources:
+            self.add_filter(queue)
+            return
+        self.open.remove(sources[0])
+        uneven = self.sources[queue.number] != self.sources[sources[0].number]  # what is read of the rest is not known
+        self.zip([self.walk(queue, 1), self.walk(sources[0], 1)], numbered=True, fills=uneven)
+
+    def zip(self, lanes: list[Open], *, numbered: bool, fills: bool = False) -> None:
+        fills = fills or self.flag()
+        in_order = all(lane.in_order for lane in lanes) and not fills
+        self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered)
+
+    def walk(self, queue: Open, most: int = 2) -> Open:
+        """Some operators one after the other that keep what an item is, or drop it."""
+        for _ in range(self.draw(st.integers(0, most))):
+            if queue.kind == "item":
+                queue = getattr(self, "walk_" + self.pick(["map", "map", "filter", "split", "batch", "diamond"]))(queue)
+        return queue
+
+    def walk_map(self, queue: Open) -> Open:
+        self.add_map(queue)
+        return self.take(self.nodes[-1])
+
+    def walk_filter(self, queue: Open) -> Open:
+        self.add_filter(queue)
+        return self.take(self.nodes[-1])
+
+    def walk_split(self, queue: Open) -> Open:
+        """Apart and together again; the last branch may go elsewhere."""
+        self.add_split(queue)
+        parts = [one for one in self.open if one.number in self.nodes[-1].outputs][: 3 - self.flag()]
+        self.open = [one for one in self.open if one not in parts]
+        return self.take(self.put("merge", parts, [("item", False)]))
+
+    def walk_batch(self, queue: Open) -> Open:
+        """Into batches, through a task, and out of them."""
+        self.add_batch(queue)
+        queue = self.take(self.nodes[-1])
+        isolate = self.flag()
+        loose = isolate or queue.kind == "loose"
+        traits = self.policies(permanent=queue.kind != "loose" or isolate)
+        in_order = queue.in_order and traits["ordered"]
+        traits |= {"makes": "each", "isolate": isolate, "loose": loose}
+        node = self.put("map", [queue], [("loose" if loose else "lists", in_order)], **traits)
+        self.add_unbatch(self.take(node))
+        return self.take(self.nodes[-1])
+
+    def walk_diamond(self, queue: Open) -> Open:
+        self.add_diamond(queue)
+        return self.take(self.nodes[-1])
+
 
 @st.composite
 def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     """A graph of up to `most` nodes; with `ordered` each task keeps the order (None: drawn)."""
     sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
-    drawing = _Drawing(draw, len(sources), draw(st.booleans()) if ordered is None else ordered)
+    drawing = _Drawing(draw, list(map(len, sources)), draw(st.booleans()) if ordered is None else ordered)
     for _ in range(draw(st.integers(1, most))):
-        drawing.add()
+        if drawing.open:
+            drawing.add()
     made = [queue for queue in drawing.open if queue.number >= len(sources)]
-    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True))
+    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True)) if made else []
     return Graph(
         tuple(sources),
         tuple(drawing.nodes),
@@ -140,6 +271,30 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
         frozenset(queue.number for queue in made if queue.in_order),
         {number: draw(st.integers(1, 3)) for number in bounded},
     )
+
+
+@st.composite
+def batched(draw: Any) -> Graph:
+    """Items in order, of many kinds, into a batch by key and weight, and out of it again."""
+    labels = tuple(draw(st.lists(st.one_of(st.integers(0, 99), st.sampled_from(WEIRD)), max_size=40)))
+    trouble = draw(st.sampled_from([(), (), (Trouble("raise", NEVER),), (Trouble("exit", NEVER),)]))
+    keys, weight = draw(st.sampled_from([(4, 0), (0, 5), (4, 5), (2, 3)]))
+    batch = Node(
+        "batch",
+        "n0",
+        (0,),
+        (1,),
+        size=draw(st.integers(0, 4)),
+        keys=keys,
+        max_keys=draw(st.integers(1, 3)),
+        max_weight=weight,
+        troubles=trouble,
+        rarity=draw(st.integers(2, 4)),
+    )
+    if draw(st.booleans()):
+        return Graph((labels,), (batch,), {1: "lists"}, frozenset(() if keys else (1,)), {})
+    unbatch = Node("unbatch", "n1", (1,), (2,))
+    return Graph((labels,), (batch, unbatch), {2: "item"}, frozenset(), {1: draw(st.integers(1, 3))})
 
 
 def with_engine(graph: Graph, engine: str, retries: int) -> Graph:

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Graph, Label, Node, branch, make, trouble
+from .behaviour import Graph, Label, Node, branch, given_before_trouble, key_of, make, total, trouble, weight_of
 
 BRANCHES = ("left", "middle", "right")
+KEYS = (None, "key", 3, ("a", "pair"))
 
 
 class Thing:
@@ -44,6 +45,8 @@ def build_item(label: Label) -> Any:
         return label
     if isinstance(label, list):
         return [build_item(one) for one in label]
+    if isinstance(label, tuple) and label[0] == "row":
+        return tuple(build_item(one) for one in label[1:])
     if isinstance(label, str) and label in ODD:
         return ODD[label]
     return Thing(label)
@@ -59,6 +62,8 @@ def label_of(item: Any) -> Label:
         return [label_of(one) for one in item]
     if isinstance(item, skorche.Failure):
         return ("failure", item.node, label_of(item.item))
+    if isinstance(item, tuple):
+        return ("row", *map(label_of, item))
     return item.label if isinstance(item, Thing) else LABEL_OF[id(item)]
 
 
@@ -108,6 +113,27 @@ def as_async(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return task
 
 
+def by_and_by(node: Node, function: Callable[[Any], Any]) -> Callable[[Any], Iterator[Any]]:
+    """The same as a generator, which meets its trouble in the midst of it."""
+
+    def generate(item: Any) -> Iterator[Any]:
+        label = label_of(item)
+        early = make(node, label)[: given_before_trouble(node, label)]
+        yield from map(build_item, early)
+        yield from function(item)[len(early) :]
+
+    return generate
+
+
+def folding(node: Node, function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """The task of a reduce. What befalls the item, befalls it before it is added."""
+
+    def fold(accumulator: Any, item: Any) -> Any:
+        return build_item(total(node, label_of(accumulator), label_of(function(item))))
+
+    return fold
+
+
 @dataclass
 class Built:
     """A pipeline, its queues by number, and the clock its tasks sleep by."""
@@ -151,10 +177,11 @@ class Builder:
         self.queues |= dict(zip(node.outputs, made, strict=True))
         getattr(self, "add_" + node.op)(node, [self.queues[number] for number in node.inputs], made)
 
-    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
-        task = skorche.task(
+    def task(self, node: Node, function: Callable[..., Any], engine: str | None) -> Any:
+        """The function as a task with the node's policies."""
+        return skorche.task(
             name=node.name,
-            engine=node.engine,
+            engine=engine,
             max_workers=node.workers,
             retries=node.retries,
             backoff=0.0 if node.workers == 3 else self.backoff,
@@ -162,11 +189,34 @@ class Builder:
             ordered=node.ordered,
             idempotent=node.idempotent,
             isolate=node.isolate,
-        )(self.function(node))
+        )(function)
+
+    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = self.task(node, self.function(node), node.engine)
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])
         else:
             self.pipeline.map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_flat_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        function = self.function(node)
+        task = self.task(node, by_and_by(node, function) if node.lazy else function, node.engine)
+        self.pipeline.flat_map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_reduce(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        engine = node.engine if node.engine in ("thread", "inline") else None
+        initial = {"initial": Thing(("sum", 0))} if node.initial else {}
+        self.pipeline.reduce(
+            self.task(node, folding(node, self.function(node)), engine),
+            inputs[0],
+            queue_out=made[0],
+            queue_errors=made[1] if node.errors else None,
+            **initial,
+        )
+
+    def add_sink(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = self.task(node, self.function(node), node.engine)
+        self.pipeline.sink(task, inputs[0], queue_errors=made[0] if node.errors else None)
 
     def add_split(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         values: dict[str, Any] = {"predicate_values": BRANCHES} if node.branches > 2 else {}
@@ -176,13 +226,43 @@ class Builder:
         self.pipeline.filter(self.predicate(node), inputs[0], fuse=node.fuse, queue_out=made[0])
 
     def add_batch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
-        self.pipeline.batch(inputs[0], batch_size=node.size, fill_batch=node.fill, queue_out=made[0])
+        closing: dict[str, Any] = {"fill_batch": node.fill, "timeout": node.timeout}
+        if node.size:
+            closing["batch_size"] = node.size
+        if node.keys:
+            closing |= {"key": self.said(node, first=True), "max_keys": node.max_keys}
+        if node.max_weight:
+            closing |= {"weight": self.said(node, first=not node.keys), "max_weight": node.max_weight}
+        self.pipeline.batch(inputs[0], queue_out=made[0], **closing)
 
     def add_unbatch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.unbatch(inputs[0], queue_out=made[0])
 
     def add_merge(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.merge(inputs, queue_out=made[0])
+
+    def said(self, node: Node, *, first: bool) -> Callable[[Any], Any]:
+        """The key or the weight of an item. A batch's troubles befall the one function, or the other."""
+        troubled = first == (not (node.keys and node.max_weight and node.size % 2))
+        keyed = bool(node.keys) and first
+
+        def say(item: Any) -> Any:
+            label = label_of(item)
+            found = trouble(node, label) if troubled else None
+            if found is not None and found.kind == "exit":
+                return Thing("unhashable")  # nor is it a number
+            if found is not None:
+                raise ValueError(f"{node.name} does not like this")
+            return KEYS[key_of(node, label)] if keyed else float(weight_of(node, label))
+
+        return say
+
+    def add_tee(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.tee(inputs[0], n=len(made), queue_out=made)
+
+    def add_zip(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        missing = {"missing": None} if node.fills else {}
+        self.pipeline.zip(inputs, queue_out=made[0], **missing)
 
     def predicate(self, node: Node) -> Callable[[Any], Any]:
         def choose(item: Any) -> Any:
