@@ -66,6 +66,22 @@ def loop_map() -> list[list[int]]:
     return [results]
 
 
+def loop_map_unpacking() -> list[list[int]]:
+    """Two arguments the plain way."""
+    results = []
+    for pair in PAIRS:
+        results.append(add(*pair))
+    return [results]
+
+
+def loop_map_class() -> list[list[int]]:
+    """An instance the plain way."""
+    results, adding = [], Adding(1)
+    for number in range(COUNT):
+        results.append(adding(number))
+    return [results]
+
+
 def loop_chain() -> list[list[int]]:
     """`chain` the plain way."""
     results = []
@@ -227,6 +243,29 @@ def declare_map() -> Ends:
     return [skorche.map(increment, numbers())]
 
 
+PAIRS = [(number, 1) for number in range(COUNT)]
+
+
+class Adding:
+    """A class of which each worker makes an instance."""
+
+    def __init__(self, by: int) -> None:
+        self.by = by
+
+    def __call__(self, number: int) -> int:
+        return number + self.by
+
+
+def declare_map_unpacking() -> Ends:
+    """A trivial task of two arguments."""
+    return [skorche.map(skorche.task(unpack=True)(add), skorche.Queue(fixed_inputs=PAIRS))]
+
+
+def declare_map_class() -> Ends:
+    """A trivial task that is a class."""
+    return [skorche.map(skorche.task(Adding)(1), numbers())]
+
+
 def declare_chain() -> Ends:
     """Three trivial tasks."""
     return [skorche.chain([increment, double, square], numbers())]
@@ -344,6 +383,8 @@ class Operator:
 
 OPERATORS = (
     Operator("map", declare_map, loop_map),
+    Operator("map, unpacking pairs", declare_map_unpacking, loop_map_unpacking),
+    Operator("map, an instance per worker", declare_map_class, loop_map_class),
     Operator("chain of three", declare_chain, loop_chain),
     Operator("split in two", declare_split, loop_split),
     Operator("split in ten", declare_split_many, loop_split_many),

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, EngineChoice, Graph, OnError, OnStall, Recycling
+from skorche.graph import SCOPE, Graph
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.batch import batch
@@ -26,9 +26,10 @@ from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
 from skorche.ops.zip import zip
-from skorche.options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
+from skorche.options import EngineChoice, OnError, OnStall, Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
+from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput

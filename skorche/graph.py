@@ -7,13 +7,14 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NamedTuple, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, overload
 
-from skorche.errors import GraphError, Location, nearest, shorten
+from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generator, makes_callables
+from skorche.errors import GraphError, Location, shorten
 from skorche.kernel import Regrouping, Work
+from skorche.options import EngineChoice, OnError, TaskOptions, changed_options
 from skorche.queue import Queue
 
 if TYPE_CHECKING:
@@ -25,83 +26,10 @@ T = TypeVar("T")
 A_contra = TypeVar("A_contra", contravariant=True)
 B_co = TypeVar("B_co", covariant=True)
 
-CO_COROUTINE = 0x80
-"""`inspect.CO_COROUTINE`; that module takes 5 ms to import."""
+ASYNC_WORKERS = 32
+"""Items of an async task in flight, unless it says otherwise: one that waits costs no thread."""
 
-OnError = Literal["raise", "collect"]
-OnStall = Literal["warn", "raise"]
 AnyQueue = Queue[Any]
-EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
-
-
-class TaskOptions(NamedTuple):
-    """How a task runs. Seconds as float; `None` leaves it to the run."""
-
-    engine: EngineChoice = None
-    max_workers: int | None = None
-    retries: int = 0
-    backoff: float = 0.5
-    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception
-    timeout: float | None = None
-    on_error: OnError | None = None
-    ordered: bool = False
-    idempotent: bool = True
-    isolate: bool = False
-    tag: str | None = None
-    max_items_per_worker: int | None = None
-    max_worker_memory: int | str | None = None
-
-    def check(self) -> None:
-        """Raise a `GraphError` for a value that has no meaning."""
-        Recycling.of("a task", self.max_items_per_worker, self.max_worker_memory)
-        for name, fine, wanted in (
-            ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
-            ("retries", self.retries >= 0, "0 or more retries"),
-            ("backoff", self.backoff >= 0, "0 or more seconds"),
-            ("timeout", self.timeout is None or self.timeout > 0, "more than 0 seconds, or None"),
-            ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
-        ):
-            if not fine:
-                raise _meaningless("a task", name, getattr(self, name), wanted)
-
-
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
-
-
-class Recycling(NamedTuple):
-    """When a worker process is replaced: after so many items of a task, or above so many bytes of memory."""
-
-    items: int | None = None
-    memory_bytes: int | None = None
-
-    @classmethod
-    def of(cls, who: str, items: object, memory: object) -> Recycling:
-        """From the options of a task or a run; a size may be a text.
-
-        >>> Recycling.of("a task", 100, "1.5 GB")
-        Recycling(items=100, memory_bytes=1500000000)
-
-        Raises:
-            GraphError: a value has no meaning.
-        """
-        if items is not None and (type(items) is not int or items < 1):
-            raise _meaningless(who, "max_items_per_worker", items, "1 or more items, or None")
-        size = memory if type(memory) is int else _bytes_of(memory) if isinstance(memory, str) else 0
-        if memory is not None and size < 1:
-            raise _meaningless(who, "max_worker_memory", memory, "bytes, or a text such as '500MB' or '2GiB', or None")
-        return cls(items, size or None)
-
-
-def _bytes_of(text: str) -> int:
-    """A size in bytes; 0 if it is none. k, M, G and T are powers of 1000, with an i of 1024."""
-    found = SIZE.fullmatch(text.strip())
-    if found is None:
-        return 0
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
-
-
-def _meaningless(who: str, name: str, value: object, wanted: str) -> GraphError:
-    return GraphError(f"{who} was given {name}={value!r}.", "it has no meaning.", f"give {wanted}.")
 
 
 class Task(Generic[A_contra, B_co]):
@@ -115,12 +43,18 @@ class Task(Generic[A_contra, B_co]):
     """
 
     def __init__(self, function: Callable[..., B_co], name: str | None, options: TaskOptions) -> None:
-        functools.update_wrapper(cast(Any, self), function)
+        self._take_over(function)
         self.function = function
         self.name = name or name_of(function)
+        self.is_async = is_async(function)
         self._options = options
         code = getattr(function, "__code__", None)
         self.declared = Location(code.co_filename, code.co_firstlineno) if code else Location.of_caller()
+
+    def _take_over(self, function: Any) -> None:
+        """Its name, its text and the like. What a class or an object keeps for itself stays its own."""
+        kept = ("__dict__",) if hasattr(function, "__code__") else ()
+        functools.update_wrapper(cast(Any, self), function, updated=kept)
 
     def __call__(self, item: A_contra, /, *args: object, **kwargs: object) -> B_co:
         return self.function(item, *args, **kwargs)
@@ -132,6 +66,17 @@ class Task(Generic[A_contra, B_co]):
     def settings(self) -> TaskOptions:
         """The options as they are now, frozen."""
         return self._options
+
+    @property
+    def call(self) -> Callable[..., Any]:
+        """What a step calls with an item: the function, or what awaits it, unpacks the item, or makes an instance."""
+        call: Callable[..., Any] = Unpacking(self.function) if self._options.unpack else self.function
+        return Awaiting(call) if self.is_async else call
+
+    @property
+    def workers(self) -> int:
+        """How many items may be worked on at a time."""
+        return self._options.max_workers or (ASYNC_WORKERS if self.is_async else 1)
 
     def options(self, **changes: Any) -> Task[A_contra, B_co]:
         """A copy with other options; `tag` becomes part of the node's name.
@@ -157,6 +102,36 @@ class Task(Generic[A_contra, B_co]):
         return Task(functools.partial(self.function, **arguments), self.name, self._options)
 
 
+class TaskClass(Task[A_contra, B_co]):
+    """A class as a task: calling it keeps the arguments and gives a `Task`; each worker makes an instance of its own.
+
+    >>> @task
+    ... class Scale:
+    ...     def __init__(self, by):
+    ...         self.by = by
+    ...     def __call__(self, number):
+    ...         return number * self.by
+    >>> triple = Scale(by=3)
+    >>> triple.name, triple(5)
+    ('Scale', 15)
+
+    One whose constructor needs no arguments may be given to an operator as it is.
+    """
+
+    def __init__(self, kind: type[Callable[..., B_co]], name: str | None, options: TaskOptions) -> None:
+        super().__init__(Making(kind, (), {}), name, options)
+        functools.update_wrapper(cast(Any, self), kind, updated=())
+        self._kind = kind
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return Task(Making(self._kind, args, kwargs), self.name, self._options)
+
+    def options(self, **changes: Any) -> TaskClass[A_contra, B_co]:
+        """A copy with other options; see `Task.options`."""
+        name = changes.pop("name", self.name)
+        return TaskClass(self._kind, name, changed_options(self._options, changes))
+
+
 def name_of(function: Callable[..., object]) -> str:
     """The name people know a function by."""
     if isinstance(function, functools.partial):
@@ -164,21 +139,14 @@ def name_of(function: Callable[..., object]) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
-def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
-    """Options with changes, or an error that offers the nearest name."""
-    for name in changes:
-        if name not in TaskOptions._fields:
-            known = ", ".join(TaskOptions._fields)
-            raise GraphError(
-                f"a task was given the option {name!r}.",
-                f"the options are {known}.",
-                f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
-            )
-    changed = options._replace(**changes)
-    changed.check()
-    return changed
+class CallableClass(Protocol[A_contra, B_co]):
+    """An instance of a class that can be a task."""
+
+    def __call__(self, item: A_contra, /) -> B_co: ...
 
 
+@overload
+def task(function: type[CallableClass[A, B]], /) -> TaskClass[A, B]: ...
 @overload
 def task(function: Callable[Concatenate[A, ...], B], /) -> Task[A, B]: ...
 @overload
@@ -200,11 +168,20 @@ def task(
     tag: str | None = None,
     max_items_per_worker: int | None = None,
     max_worker_memory: int | str | None = None,
+    unpack: Literal[False] = False,
 ) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
+@overload
+def task(
+    function: None = None, /, *, unpack: Literal[True], **options: Any
+) -> Callable[[Callable[..., B]], Task[Any, B]]: ...
 def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
-    """Make a function a task, with or without options. The function can still be called.
+    """Make a function, or a class, a task, with or without options. The function can still be called.
 
-    Options: `engine` ("thread", the default, "process", "inline", or an executor), `max_workers` (1),
+    An `async def` runs on an event loop, whatever the engine of the run, but "inline"; `max_workers` are then its items
+    in flight. Calling a class whose instances can be called gives a task: see `TaskClass`.
+
+    Options: `engine` ("thread", the default, "process", "inline", or an executor), `max_workers` (1, async 32),
+    `unpack` (True: an item is a tuple, whose elements are the arguments),
     `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
     (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members).
@@ -223,12 +200,25 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     (8, 2.0, 'half')
 
     Raises:
-        GraphError: it is not callable, is `async def` or a class, or an option is unknown or has no meaning.
+        GraphError: it is not callable, is an asynchronous generator, or an option is unknown or has no meaning.
     """
     settings = changed_options(TaskOptions(), options)
     if function is None:
-        return lambda real: task_of(real, name, settings)
-    return task_of(function, name, settings)
+        return lambda real: _task_from(real, name, settings)
+    return _task_from(function, name, settings)
+
+
+def _task_from(given: Any, name: str | None, options: TaskOptions) -> Task[Any, Any]:
+    """A task from what was decorated, which a class may be too. Given to an operator, a class is just a function."""
+    if not makes_callables(given):
+        return task_of(given, name, options)
+    if is_async(getattr(given, "close", None)) and not is_async(given.__call__):
+        raise GraphError(
+            f"close() of {given.__name__} is async, and its __call__ is not.",
+            "it runs where there is no event loop, so nobody could await its end.",
+            "make both of them async, or neither.",
+        )
+    return TaskClass(given, name, options)
 
 
 def task_of(function: Any, name: str | None = None, options: TaskOptions | None = None) -> Task[Any, Any]:
@@ -241,12 +231,11 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
             f"{type(function).__name__} objects cannot be called.",
             "give a function, or decorate one with @skorche.task.",
         )
-    code = getattr(function, "__code__", None)
-    if code is not None and code.co_flags & CO_COROUTINE:
+    if is_async_generator(function):
         raise GraphError(
-            f"{name_of(function)} is an async function.",
-            "calling it only makes a coroutine that nobody awaits.",
-            "call asyncio.run() inside an ordinary function.",
+            f"{name_of(function)} is an asynchronous generator.",
+            "a task gives one result for an item, and a generator gives none that can be awaited.",
+            "gather what it gives in a list, and return that; unbatch makes items of its elements.",
         )
     return Task(function, name, options or TaskOptions())
 

@@ -11,7 +11,6 @@ engine or an operator.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -243,6 +242,15 @@ class Work(Protocol):
     def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]: ...
 
 
+@runtime_checkable
+class PerWorker(Protocol):
+    """Work that may need something each worker must have for itself, such as an instance of a class."""
+
+    def opened(self, ends: list[Callable[[], Any]]) -> Work:
+        """The work as one worker does it, itself if it needs nothing; `ends` is what that worker does at its end."""
+        ...
+
+
 class Step(NamedTuple):
     """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
 
@@ -261,6 +269,20 @@ class Kernel(NamedTuple):
 
     steps: tuple[Step, ...]
     ports: int
+
+    def opened(self, ends: list[Callable[[], Any]]) -> Kernel:
+        """This kernel for one worker, before its first item; `ends` is what that worker does after its last.
+
+        Raises:
+            WorkerStartError: something that a step needs cannot be made.
+        """
+        steps = tuple(
+            [
+                step._replace(work=step.work.opened(ends)) if isinstance(step.work, PerWorker) else step
+                for step in self.steps
+            ]
+        )
+        return self if steps == self.steps else self._replace(steps=steps)
 
     def run(
         self,
@@ -354,62 +376,3 @@ class Grouping(Regrouping, Protocol):
     def expire(self) -> tuple[list[Item], Any]:
         """Give the groups whose time has come."""
         ...
-
-
-@runtime_checkable
-class _Wrapper(Protocol):
-    __wrapped__: Any
-
-
-class _ByName:
-    """Pickles as a module and a name, where the name holds a wrapper of the function (such as a Task)."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
-
-    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
-        return _unwrapped, (self.module, self.name)
-
-
-class _ByParts:
-    """Pickles as a function with fixed arguments, of which the function itself goes by name."""
-
-    def __init__(self, fixed: partial[Any]) -> None:
-        self.fixed = fixed
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _fixed, (portable(self.fixed.func), self.fixed.args, self.fixed.keywords)
-
-
-def _fixed(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> partial[Any]:
-    return partial(function, *args, **keywords)
-
-
-def _unwrapped(module: str, name: str) -> Any:
-    from importlib import import_module
-
-    return _look_up(import_module(module), name).__wrapped__
-
-
-def _look_up(module: Any, name: str) -> Any:
-    found = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def portable(function: Any) -> Any:
-    """What to pickle in place of a function that a decorator hides under its own name: a reference by name.
-
-    A decorated function cannot be pickled by name, because the name gives the decorator's object. By value it would
-    drag its globals along. What stands in `__main__` has to go by value all the same.
-    """
-    if type(function) is partial and portable(function.func) is not function.func:
-        return _ByParts(function)
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    if not module or not name or module == "__main__" or "<" in name:
-        return function
-    found = _look_up(sys.modules.get(module), name)
-    if isinstance(found, _Wrapper) and found.__wrapped__ is function:
-        return _ByName(module, name)
-    return function

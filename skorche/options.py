@@ -1,74 +1,98 @@
-"""`RunOptions`: what a run can be given, and what is refused before it starts."""
+"""How a task runs: its options, and what they may be."""
 
 from __future__ import annotations
 
-import math
-from typing import Literal, TypedDict
+import re
+from typing import Any, Literal, NamedTuple
 
-from skorche.compile.plan import Capture
-from skorche.errors import GraphError
-from skorche.graph import EngineChoice, OnError, OnStall
-from skorche.runtime.recovery import Policy
+from skorche.errors import GraphError, nearest
 
-STALL_TIMEOUT = 300.0
-"""Seconds without any result before a run says what it waits for."""
+OnError = Literal["raise", "collect"]
+OnStall = Literal["warn", "raise"]
+EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
 
 
-class RunOptions(TypedDict, total=False):
-    """What `run` can be given; see `Pipeline.run`."""
+class TaskOptions(NamedTuple):
+    """How a task runs. Seconds as float; `None` leaves it to the run."""
 
-    on_error: OnError | None
-    max_failures: float | None
-    engine: EngineChoice
-    stall_timeout: float | None
-    on_stall: OnStall
-    progress: Literal["auto"] | bool
-    max_items_per_worker: int | None
-    max_worker_memory: int | str | None
-    capture: Capture
+    engine: EngineChoice = None
+    max_workers: int | None = None
+    retries: int = 0
+    backoff: float = 0.5
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    timeout: float | None = None
+    on_error: OnError | None = None
+    ordered: bool = False
+    idempotent: bool = True
+    isolate: bool = False
+    tag: str | None = None
+    max_items_per_worker: int | None = None
+    max_worker_memory: int | str | None = None
+    unpack: bool = False
 
-
-def make_policy(
-    on_error: OnError | None, max_failures: float | None, stall_timeout: float | None, on_stall: OnStall
-) -> Policy:
-    """What a run does about failures and stalls.
-
-    Raises:
-        GraphError: an option has no meaning.
-    """
-    if on_error not in (None, "raise", "collect"):
-        raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
-    most = 1.0 if isinstance(max_failures, float) else math.inf
-    if max_failures is not None and not 0 <= max_failures <= most:
-        raise GraphError(
-            f"run() was given max_failures={max_failures!r}.",
-            "it is a number of items, or a share between 0.0 and 1.0.",
-            "give max_failures=10, or 0.05 for one item in twenty.",
-        )
-    _check_stall(stall_timeout, on_stall)
-    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
+    def check(self) -> None:
+        """Raise a `GraphError` for a value that has no meaning."""
+        Recycling.of("a task", self.max_items_per_worker, self.max_worker_memory)
+        for name, fine, wanted in (
+            ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
+            ("retries", self.retries >= 0, "0 or more retries"),
+            ("backoff", self.backoff >= 0, "0 or more seconds"),
+            ("timeout", self.timeout is None or self.timeout > 0, "more than 0 seconds, or None"),
+            ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
+        ):
+            if not fine:
+                raise _meaningless("a task", name, getattr(self, name), wanted)
 
 
-def check_capture(capture: Capture) -> None:
-    """Refuse what is no way to treat the words of workers."""
-    if capture not in ("stream", "item", "off"):
-        raise GraphError(
-            f"run() was given capture={capture!r}.", "it has no meaning.", "give 'stream', 'item' or 'off'."
-        )
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
-def _check_stall(stall_timeout: float | None, on_stall: OnStall) -> None:
-    if on_stall not in ("warn", "raise"):
-        raise GraphError(f"run() was given on_stall={on_stall!r}.", "it has no meaning.", "give 'warn' or 'raise'.")
-    if stall_timeout is None and on_stall == "raise":
-        raise GraphError(
-            "run() was given on_stall='raise' with stall_timeout=None.",
-            "without a time nothing ever counts as a stall, so it would never raise.",
-            "give stall_timeout a number of seconds.",
-        )
-    if stall_timeout is not None and not stall_timeout > 0:
-        raise GraphError(
-            f"run() was given stall_timeout={stall_timeout!r}.",
-            "it is a number of seconds above zero.",
-            "give stall_timeout=60, or None for a run that may stand still.",
-        )
+class Recycling(NamedTuple):
+    """When a worker process is replaced: after so many items of a task, or above so many bytes of memory."""
+
+    items: int | None = None
+    memory_bytes: int | None = None
+
+    @classmethod
+    def of(cls, who: str, items: object, memory: object) -> Recycling:
+        """From the options of a task or a run; a size may be a text.
+
+        >>> Recycling.of("a task", 100, "1.5 GB")
+        Recycling(items=100, memory_bytes=1500000000)
+
+        Raises:
+            GraphError: a value has no meaning.
+        """
+        if items is not None and (type(items) is not int or items < 1):
+            raise _meaningless(who, "max_items_per_worker", items, "1 or more items, or None")
+        size = memory if type(memory) is int else _bytes_of(memory) if isinstance(memory, str) else 0
+        if memory is not None and size < 1:
+            raise _meaningless(who, "max_worker_memory", memory, "bytes, or a text such as '500MB' or '2GiB', or None")
+        return cls(items, size or None)
+
+
+def _bytes_of(text: str) -> int:
+    """A size in bytes; 0 if it is none. k, M, G and T are powers of 1000, with an i of 1024."""
+    found = SIZE.fullmatch(text.strip())
+    if found is None:
+        return 0
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
+
+
+def _meaningless(who: str, name: str, value: object, wanted: str) -> GraphError:
+    return GraphError(f"{who} was given {name}={value!r}.", "it has no meaning.", f"give {wanted}.")
+
+
+def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
+    """Options with changes, or an error that offers the nearest name."""
+    for name in changes:
+        if name not in TaskOptions._fields:
+            known = ", ".join(TaskOptions._fields)
+            raise GraphError(
+                f"a task was given the option {name!r}.",
+                f"the options are {known}.",
+                f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
+            )
+    changed = options._replace(**changes)
+    changed.check()
+    return changed

@@ -13,7 +13,7 @@ from typing import Any
 
 from skorche.graph import Graph, Node
 
-IN_PROCESS = frozenset({"inline", "thread"})
+IN_PROCESS = frozenset({"inline", "thread", "async"})
 
 
 @dataclass
@@ -27,14 +27,17 @@ class Members:
     def workers(self) -> int:
         """How many calls of the stage may run at a time."""
         head = self.nodes[0]
-        return (head.task.settings.max_workers or 1) if head.task else 1
+        return head.task.workers if head.task else 1
 
     @property
     def is_lane(self) -> bool:
-        """Whether the stage runs one call at a time in this process, whatever happens."""
+        """Whether the stage runs one call at a time in this process, whatever happens, and holds up only itself.
+
+        What runs on an event loop holds up all other tasks there.
+        """
         head = self.nodes[0]
         stoppable = head.task is not None and head.task.settings.timeout is not None
-        return self.workers == 1 and self.engine in IN_PROCESS and not stoppable
+        return self.workers == 1 and self.engine in IN_PROCESS - {"async"} and not stoppable
 
 
 def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:

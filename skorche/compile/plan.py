@@ -13,8 +13,9 @@ from skorche.compile.fuse import IN_PROCESS, Members, fuse
 from skorche.compile.pairs import Branch, find_pairs, is_fed_only
 from skorche.compile.validate import validate
 from skorche.errors import GraphError
-from skorche.graph import Graph, Node, OnError, Pairing, Recycling
+from skorche.graph import Graph, Node, Pairing
 from skorche.kernel import Kernel, Regrouping, Step
+from skorche.options import OnError, Recycling
 from skorche.queue import Queue
 
 Capture = Literal["stream", "item", "off"]
@@ -224,9 +225,10 @@ class _Planner:
         if node.task is None:
             return "inline" if self.run_engine == "inline" else "thread"
         chosen = node.task.settings.engine
+        engine = (chosen if chosen is not None else self.run_engine) or "thread"
         if node.folds:
             return "inline" if "inline" in (chosen, self.run_engine) and chosen != "thread" else "thread"
-        return (chosen if chosen is not None else self.run_engine) or "thread"
+        return "async" if node.task.is_async and engine != "inline" else engine
 
     def plan(self) -> Plan:
         graph = self.graph

@@ -57,7 +57,7 @@ def chain(
 ) -> Queue[Any]:
     """`chain([f, g, h], queue_in)` gives `h(g(f(item)))`; the same as three calls of `map`.
 
-    A tuple of tasks is checked by type checkers (its first four), a list is not.
+    A tuple of tasks is checked by type checkers (its first four, none of them async), a list is not.
 
     >>> drive(chain, [1, 2], tasks=[lambda n: n + 1, lambda n: n * 10])
     [20, 30]

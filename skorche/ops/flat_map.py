@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from skorche.events import Failure
 from skorche.expansion import Part, Portion, Rest
-from skorche.graph import TaskOptions, declare, task_of
+from skorche.graph import Task, declare, task_of
 from skorche.kernel import Paths, Record, trimmed
 from skorche.ops.function import Calling
 from skorche.ops.unbatch import element_paths
@@ -53,7 +53,7 @@ def flat_map(
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
-    tag, flows = real.settings.tag, _flows(real.settings)
+    tag, flows = real.settings.tag, _flows(real)
     (made,) = declare(
         real.name,
         f"{real.name}({tag})" if tag else real.name,
@@ -61,7 +61,7 @@ def flat_map(
         [queue_out],
         task=real,
         errors=queue_errors,
-        work=lambda: Expanding(real.function, flows),
+        work=lambda: Expanding(real.call, flows),
         places="new",
         flows=flows,
         types=lambda items: (items.through(real).elements("flat_map"),),
@@ -69,9 +69,10 @@ def flat_map(
     return made
 
 
-def _flows(options: TaskOptions) -> bool:
+def _flows(task: Task[Any, Any]) -> bool:
     """Whether elements may leave before their item is done: never if it may be tried again, or is timed as a whole."""
-    return not (options.retries or options.timeout is not None or options.isolate or options.ordered)
+    options = task.settings
+    return not (task.is_async or options.retries or options.timeout is not None or options.isolate or options.ordered)
 
 
 class Expanding(Calling):

@@ -14,8 +14,9 @@ from itertools import repeat
 from typing import Any, SupportsFloat, SupportsIndex
 from weakref import ReferenceType, ref
 
+from skorche.call import portable
 from skorche.errors import BatchError, shorten
-from skorche.kernel import Paths, Record, portable
+from skorche.kernel import Paths, Record
 from skorche.place import Group, Place, Places, group, members
 
 FORGETFUL = 100

@@ -65,7 +65,7 @@ def reduce(
         [queue_out],
         task=real,
         errors=queue_errors,
-        work=lambda: Reducing(real.function, _copy(initial, real.name)),
+        work=lambda: Reducing(real.call, _copy(initial, real.name)),
         places="one",
         takes_in=True,
         folds=True,
@@ -90,6 +90,7 @@ def _check_lane(task: Task[Any, Any]) -> None:
         "max_worker_memory": options.max_worker_memory is not None,
     }
     asked = [f"{name}={getattr(options, name)!r}" for name, given in wide.items() if given]
+    asked += ["an async function"] * task.is_async + ["unpack=True"] * options.unpack
     if asked:
         raise GraphError(
             f"reduce was given task {task.name!r} ({task.declared}) with {' and '.join(asked)}.",

@@ -1,9 +1,9 @@
 """The protocol between the scheduler and what runs kernels. An engine knows no operator, no queue and no policy.
 
     scheduler ──submit(ticket, stage, chunk)──▶ engine          never blocks
-    scheduler ◀──Started | Done | Lost | ... ── engine          by `emit`, from threads of its own
+    scheduler ◀──Started | Done | Lost ... ───── engine          by `emit`, from threads of its own
 
-Every submitted ticket comes back exactly once, as `Done` or as `Lost`.
+Every submitted ticket comes back exactly once, as `Done` or as `Lost`; or its items do, in `Returned`s.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Capabilities(NamedTuple):
     `kill`: a ticket can be stopped. `ahead`: tickets may wait inside the engine so that its workers never do.
     An edge in front of it holds at most `edge_items`. `guarantee` says what is weaker than usual, for the report.
     `returns`: `submit` comes back at once, the work is done elsewhere; false for `inline` alone.
+    `side_by_side`: the items of a chunk are worked on all at once, each by a worker of its own, and come back in parts.
     """
 
     kill: bool
@@ -31,12 +32,24 @@ class Capabilities(NamedTuple):
     edge_items: int = 4096
     guarantee: str = ""
     returns: bool = True
+    side_by_side: bool = False
 
 
 class Done(NamedTuple):
     """A chunk has been worked on."""
 
     ticket: int
+    outcome: Outcome
+
+
+class Returned(NamedTuple):
+    """Some items of a chunk have been worked on, others may be out. Only said where they go side by side.
+
+    The paths of the outcome are relative to these items, as if they were a chunk of their own.
+    """
+
+    ticket: int
+    indices: Sequence[int]
     outcome: Outcome
 
 
@@ -100,7 +113,7 @@ class Sight(NamedTuple):
     stack: str = ""
 
 
-EngineEvent = Done | Lost | Started | Recycled | Starved | Noticed | Broken
+EngineEvent = Done | Returned | Lost | Started | Recycled | Starved | Noticed | Broken
 Emit = Callable[[EngineEvent], None]
 
 

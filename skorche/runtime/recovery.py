@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TaskTimeout, TooManyFailures, shorten
 from skorche.events import Failure
-from skorche.graph import OnError, OnStall
 from skorche.kernel import Trouble
+from skorche.options import OnError, OnStall
 from skorche.place import Group, Place, element, roots
 from skorche.runtime.flow import Books, Target
 from skorche.runtime.ledger import End
@@ -186,7 +186,8 @@ def explain_timeout(flight: Flight) -> TaskTimeout:
     stage = flight.stage.plan
     return TaskTimeout(
         f"task {stage.names[0]!r} took longer than its timeout of {stage.timeout:g} s.",
-        "the item was given up; a process is stopped, a thread cannot be and goes on in the background."
+        "the item was given up; a process is stopped, a coroutine cancelled, "
+        "a thread cannot be and goes on in the background."
         if flight.stage.capabilities.kill
         else "this engine cannot stop an item, so its late result was dropped.",
         "raise timeout=, or look into what the task waits for.",

@@ -26,7 +26,17 @@ from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
-from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Noticed, Recycled, Started, Starved
+from skorche.runtime.engine import (
+    Broken,
+    Capabilities,
+    Done,
+    Lost,
+    Noticed,
+    Recycled,
+    Returned,
+    Started,
+    Starved,
+)
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery, explain_timeout
@@ -93,6 +103,9 @@ class Scheduler:
             self._done(event, now)
         elif isinstance(event, Fed):
             self._fed(event)
+        elif isinstance(event, Returned):
+            self._watchdog.moved = now
+            self._returned(event, now)
         elif isinstance(event, Lost):
             self._watchdog.moved = now
             self._lost(event, now)
@@ -131,6 +144,14 @@ class Scheduler:
             outcome.troubles.append(self._suspicion(flight, 0, explain_timeout(flight)))
         self._land(flight, outcome, (), now)
 
+    def _returned(self, event: Returned, now: float) -> None:
+        flight = self.flights.get(event.ticket)
+        if flight is None:
+            raise InternalError(f"an engine returned a part of ticket {event.ticket}, which is not out.")
+        if flight.count == len(event.indices):
+            del self.flights[event.ticket]
+        self._land(flight.detach(event.indices), event.outcome, (), now)
+
     def _lost(self, event: Lost, now: float) -> None:
         flight = self.flights.pop(event.ticket, None)
         if flight is None:
@@ -145,6 +166,8 @@ class Scheduler:
             else:
                 cause = explain_timeout(flight) if flight.timed_out else event.cause
                 outcome.troubles.append(self._suspicion(flight, event.suspect, cause, event.output))
+        if flight.count < len(flight.chunk.items):  # the others have come back: it was untimed, so nobody is to blame
+            flight, left = flight.detach(left), list(range(len(left)))
         self._land(flight, outcome, left, now)
 
     def _suspicion(self, flight: Flight, index: int, cause: BaseException, output: str = "") -> Trouble:
@@ -153,8 +176,8 @@ class Scheduler:
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
         stage, chunk = flight.stage, flight.chunk
-        stage.in_flight -= 1
-        stage.learn(outcome, len(chunk.items) - len(left))
+        stage.in_flight -= flight.workers
+        stage.learn(outcome, flight.count - len(left))
         tallies, nodes, entry = self.books.tallies, stage.plan.nodes, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:
@@ -341,7 +364,7 @@ class Scheduler:
             flight.since = now
             if not self.flights:
                 self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
-            stage.in_flight += 1
+            stage.in_flight += flight.workers
             self.flights[flight.ticket] = flight
             self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
             started = True
@@ -360,7 +383,7 @@ class Scheduler:
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""
-        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
+        share = stage.share_again()
         entry = stage.due[0].entry
         group: list[Again] = []
         while stage.due and len(group) < share and stage.due[0].entry == entry:

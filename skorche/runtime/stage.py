@@ -9,6 +9,7 @@ waits to fill; one that would only stand in line does.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -27,6 +28,8 @@ from skorche.runtime.resolve import Resolver
 EDGE_SECONDS = 0.05
 GROWTH = 4
 AHEAD_SECONDS = 0.03
+REFILL_SECONDS = 0.01
+"""Where items go side by side, as many wait in the engine as end meanwhile."""
 SETTLED = 0.05
 """A cost that changes by a smaller share changes no size."""
 LARGEST_PART = 1 << 14
@@ -50,14 +53,30 @@ class Again(NamedTuple):
 
 
 class Flight:
-    """A chunk out at an engine, with the room held for its results."""
+    """A chunk out at an engine, with the room held for its results; `count` of its items are still out."""
 
-    __slots__ = ("chunk", "holds", "origins", "since", "stage", "ticket", "timed_out")
+    __slots__ = ("chunk", "count", "holds", "origins", "since", "stage", "ticket", "timed_out")
 
     def __init__(self, ticket: int, stage: Stage, chunk: Chunk, holds: list[int], origins: list[Origin] | None) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.holds, self.origins = holds, origins
+        self.count = len(chunk.items)
         self.since, self.timed_out = 0.0, False
+
+    def detach(self, indices: Sequence[int]) -> Flight:
+        """Some of its items have come back: they are a flight of their own, with their share of the room."""
+        chunk, count = self.chunk, len(indices)
+        attempts = None if chunk.attempts is None else [chunk.attempts[index] for index in indices]
+        items, places = ([all_of[index] for index in indices] for all_of in (chunk.items, chunk.places))
+        holds = [hold * count // self.count for hold in self.holds]
+        self.holds = [hold - taken for hold, taken in zip(self.holds, holds, strict=True)]
+        self.count -= count
+        return Flight(self.ticket, self.stage, Chunk(items, places, chunk.entry, attempts), holds, None)
+
+    @property
+    def workers(self) -> int:
+        """How many workers it takes."""
+        return self.count if self.stage.side_by_side else 1
 
 
 @dataclass(slots=True)
@@ -81,6 +100,7 @@ class Stage:
     cost: float | None = None
     workers: int = 0
     slots: int = 0
+    side_by_side: bool = False
     ways: list[Gaps] = field(default_factory=list)
     _largest: int = 0
     _settled: float = 0.0
@@ -93,6 +113,7 @@ class Stage:
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
         self.slots = self.workers = self.plan.workers
+        self.side_by_side = self.capabilities.side_by_side and self.window is None and self.plan.timeout is None
 
     @property
     def unfinished(self) -> bool:
@@ -120,6 +141,8 @@ class Stage:
 
     def _wish(self, waiting: int, idle: int) -> int:
         """The size that would be best, were there room."""
+        if self.side_by_side:
+            return min(waiting, self.slots - self.in_flight)
         if self.plan.timeout is not None or self.cost is None:
             return 1
         most = min(self._ideal, self._largest * GROWTH)
@@ -131,6 +154,13 @@ class Stage:
         if idle <= 0 and 3 * size < 2 * most:
             return 0  # every worker has one: a small chunk can grow until somebody needs it
         return size
+
+    def share_again(self) -> int:
+        """How many of the items that enter again go together."""
+        if self.side_by_side:
+            return self.slots - self.in_flight
+        alone = self.plan.timeout is not None or not self.capabilities.chunk_seconds
+        return 1 if alone else -(-len(self.due) // (2 * self.workers))
 
     def _share(self, items: int) -> int:
         """A fair share of these items: half of what each worker would get; all, for one that is alone.
@@ -227,6 +257,9 @@ class Stage:
         limit = max(limit, self.floor)
         self.edge.limit = limit = limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
         self._ideal = max(1, min(ideal, self._share(limit)))
+        if self.side_by_side:
+            self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
+            return
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
         ahead = can.ahead and short and self.plan.timeout is None and workers == self.plan.workers
         self.slots = 2 * workers if ahead else workers

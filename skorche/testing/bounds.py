@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from skorche.compile.plan import Destination
 from skorche.runtime.command import Command, Deliver, Pull, Submit
-from skorche.runtime.engine import Done, Lost
+from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.scheduler import Scheduler
 from skorche.testing.outside import Reader, Source
 from skorche.testing.workers import Line
@@ -32,13 +32,14 @@ class Bounds:
         self._highest = [edge.limit for edge in scheduler.edges()]
         self._overflow: dict[tuple[str, int], int] = {}
 
-    def returned(self, event: Done | Lost) -> None:
-        """A ticket comes back, once. What its expansions gave may overflow the edges behind."""
+    def returned(self, event: Done | Lost | Returned) -> None:
+        """A ticket comes back, once, or a part of it. What its expansions gave may overflow the edges behind."""
         if event.ticket not in self._out:
             raise BrokenPromise(f"ticket {event.ticket} came back, but was not out")
-        self._out.remove(event.ticket)
-        outcome = event.outcome if isinstance(event, Done) else event.finished
-        line = self._lines[self._stage_of.pop(event.ticket)]
+        outcome = event.finished if isinstance(event, Lost) else event.outcome
+        line = self._lines[self._stage_of[event.ticket]]
+        if event.ticket not in line.loops:
+            self._out.remove(event.ticket)
         if outcome is not None and outcome.parts:
             rests = 2 * line.plan.workers * sum(part.rest is not None for part in outcome.parts)
             self._allow(Destination("stage", line.plan.number), rests)

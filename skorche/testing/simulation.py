@@ -16,12 +16,12 @@ from typing import Any
 from skorche.api import Pipeline
 from skorche.errors import RunCancelled
 from skorche.events import RunFinished
-from skorche.graph import EngineChoice, OnError
 from skorche.observe.report import Report
+from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
 from skorche.queue import Queue
 from skorche.runtime.command import Command, Deliver, Event, Kill, Pull, Stop, StopSources, Submit
-from skorche.runtime.engine import Done, Lost
+from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
@@ -135,6 +135,12 @@ class _Play:
 
     def run(self) -> Simulation:
         """Play to the end."""
+        try:
+            return self._play()
+        finally:
+            self._engine.close()
+
+    def _play(self) -> Simulation:
         scheduler, step = self._scheduler, 0
         self._execute(scheduler.handle((), self._clock.now))
         while not scheduler.finished:
@@ -144,7 +150,7 @@ class _Play:
             self._disturb(step)
             events = self._next_events()
             for event in events:
-                if isinstance(event, Done | Lost):
+                if isinstance(event, Done | Lost | Returned):
                     self._bounds.returned(event)
             self._execute(scheduler.handle(events, self._clock.now))
             self._bounds.check()

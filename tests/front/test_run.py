@@ -10,7 +10,7 @@ from engines.deadly import Deadly
 
 import skorche
 from skorche import AlreadyRunning, GraphError, Pipeline, Queue, Report, RunCancelled
-from skorche.options import RunOptions
+from skorche.run_options import RunOptions
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -33,6 +33,29 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
+@skorche.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+@skorche.task(unpack=True, max_workers=2)
+def area(width: int, height: int) -> int:
+    return width * height
+
+
+async def weigh(data: bytes) -> float:
+    return float(len(data))
+
+
+@skorche.task
+class Model:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self, data: bytes) -> int:
+        return len(data)
+
+
 def letters(word: str) -> Iterable[str]:
     yield from word
 
@@ -88,7 +111,14 @@ assert_type(skorche.reduce(longest, Queue(fixed_inputs=["a"])), Queue[str])
 skorche.sink(print, Queue(fixed_inputs=["a"]))
 skorche.sink(size, Queue(fixed_inputs=["a"]), queue_errors=Queue[Failure]())
 
+assert_type(skorche.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
+assert_type(skorche.map(area, Queue(fixed_inputs=[(1, 2)])), Queue[int])
+assert_type(skorche.map(weigh, Queue(fixed_inputs=[b"a"])), Queue[float])
+assert_type(skorche.map(Model("weights.bin"), Queue(fixed_inputs=[b"a"])), Queue[int])
+skorche.chain([fetch, Model("weights.bin"), str], Queue(fixed_inputs=["a"]))
+
 pipeline = skorche.Pipeline()
+assert_type(pipeline.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
 assert_type(pipeline.reduce(add_size, Queue(fixed_inputs=["a"]), initial=0), Queue[int])
 assert_type(pipeline.flat_map(letters, Queue(fixed_inputs=["a"])), Queue[str])
 assert_type(pipeline.batch(Queue(fixed_inputs=[1]), batch_size=2), Queue[list[int]])
@@ -111,6 +141,11 @@ def size(word: str) -> int:
     return len(word)
 
 
+@skorche.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
 def total(numbers: list[int]) -> int:
     return sum(numbers)
 
@@ -125,6 +160,8 @@ numbers: Queue[int] = Queue()
 """
 DOES_NOT_FIT = {
     "a task of words on a queue of bytes": "skorche.map(size, chunks)",
+    "an async task of words on a queue of bytes": "skorche.map(fetch, chunks)",
+    "a coroutine taken for what it gives": "skorche.map(fetch, words, queue_out=words)",
     "a plain function of words on a queue of bytes": "skorche.map(is_long, chunks)",
     "a task of lists on a queue of single items": "skorche.map(total, numbers)",
     "a task of single items on a queue of lists": "skorche.map(size, skorche.batch(words))",

@@ -121,7 +121,7 @@ class _Drawing:
 
     def policies(self, *, permanent: bool) -> dict[str, Any]:
         """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
-        engine = self.pick(["thread", "process", "process", "inline"])
+        engine = self.pick(["thread", "process", "process", "inline", "async"])
         timeout = 1.0 if self.flag(3) else None
         kinds = ["raise", "exit", "crash"] if timeout is None else ["slow", "slow", "raise", "crash"]
         times = [1, 2, NEVER, NEVER] if permanent else [1, 2]

@@ -1,5 +1,6 @@
 """A random graph as a pipeline of skorche's, with items that are hard to handle."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -98,6 +99,16 @@ def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any],
         label = label_of(item)
         befall(label)
         return build_item(make(node, label))
+
+    return task if node.engine != "async" else as_async(task)
+
+
+def as_async(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, as a coroutine that lets others go first."""
+
+    async def task(item: Any) -> Any:
+        await asyncio.sleep(0)
+        return function(item)
 
     return task
 

@@ -220,7 +220,9 @@ def test_fused_predicates_give_what_unfused_ones_give(graph: Graph, seeds: tuple
 
 
 @share(0.1)
-@given(graph=graphs(), seeds=st.tuples(SEEDS, SEEDS), engine=st.sampled_from(["thread", "process"]), faults=DEATHS)
+@given(
+    graph=graphs(), seeds=st.tuples(SEEDS, SEEDS), engine=st.sampled_from(["thread", "process", "async"]), faults=DEATHS
+)
 def test_any_engine_gives_what_the_inline_engine_gives(
     graph: Graph, seeds: tuple[int, int], engine: str, faults: Faults
 ) -> None:

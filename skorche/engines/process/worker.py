@@ -23,6 +23,7 @@ from mmap import mmap
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from skorche.call import Ends, close_all
 from skorche.engines.process.memory import resident_bytes
 from skorche.engines.process.stacks import answer_here, answer_in
 from skorche.engines.process.transcript import TRANSCRIPT_BYTES, Transcript
@@ -166,8 +167,15 @@ class _Worker:
         if self._stderr < 0:
             take_over()
         self._stages: dict[int, _Stage] = {}
+        self._ends: Ends = []
 
     def serve(self) -> None:
+        try:
+            self._serve()
+        finally:
+            close_all(self._ends, _complain)
+
+    def _serve(self) -> None:
         self._send(frame(READY, 0, b""))
         while (message := self._receive()) is not None:
             stage = None
@@ -183,11 +191,13 @@ class _Worker:
 
     def _load_stage(self, message: Frame) -> None:
         try:
-            stage = _Stage(loads(message.body), message.first, message.last)
+            stage = _Stage(loads(message.body).opened(self._ends), message.first, message.last)
             if not self._stages and stage.is_bloated:
                 raise _never_small_enough(stage.most_bytes)
             self._stages[message.ticket] = stage
         except BaseException as error:  # noqa: BLE001  (a module that fails to import must be told, not hung on)
+            if isinstance(error, WorkerStartError) and error.__cause__ is not None:
+                error.add_note(f"where it was raised, in a worker process:\n{describe(error.__cause__)}")
             self._send(frame(REFUSED, message.ticket, dump_error(error)))
         self._give_stderr_back()
 
@@ -331,6 +341,12 @@ class _Worker:
                 return None
             got += more
         return bytes(buffer) if count <= HEADER.size else buffer  # type: ignore[return-value]  # as good to loads()
+
+
+def _complain(text: str) -> None:
+    from skorche.runtime.log import complain  # with logging: only what goes wrong at the end needs it
+
+    complain(text)
 
 
 def _never_small_enough(most_bytes: int) -> WorkerStartError:
