@@ -24,14 +24,14 @@ from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
-from skorche.runtime.chunk import Chunk
-from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
+from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Taken, Warn
 from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
 from skorche.runtime.resolve import Resolver
 from skorche.runtime.stage import Again, Flight, Stage
+from skorche.runtime.starting import Starting
 from skorche.runtime.watchdog import Watchdog
 
 LARGEST_PULL = 1 << 16
@@ -52,11 +52,11 @@ class Scheduler:
         self.error: BaseException | None = None
         self.finished = False
         self.rerun = self.abandoned_threads = self.recycled = 0
-        self.flights: dict[int, Flight] = {}
         self._deadlines: list[tuple[float, int]] = []
-        self._tickets = 0
         self._killing = False
         self._watchdog = Watchdog(policy or Policy())
+        self._starting = Starting(self.parts.stages, self.books, self._watchdog)
+        self.flights = self._starting.flights
 
     def begin(self, now: float) -> list[Command]:
         """The first commands."""
@@ -293,19 +293,16 @@ class Scheduler:
 
     def _advance(self, now: float) -> None:
         """Close what has ended and start what can start, until nothing changes."""
-        stopping, unfinished = self.books.stopping, self._unfinished
+        stopping = self.books.stopping
         while True:
-            flowed, started = self._flow(), False
-            if not stopping:
-                for stage in reversed(unfinished):
-                    if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
-                        started |= self._start(stage, now)
+            flowed = self._flow()
+            started = not stopping and self._starting.start(now)
             closed = self.books.closing and self._close_finished()
             if not (flowed or closed or (started and self._backlogged())):
                 break
         if not stopping:
             self._pull()
-        if not (self.flights and unfinished):
+        if not (self.flights and self._unfinished):
             self._check_end()
 
     def _flow(self) -> bool:
@@ -328,47 +325,10 @@ class Scheduler:
         self.books.closing = len(closing) > len(ended)
         for stage in ended:
             self._unfinished.remove(stage)
+            self._starting.end(stage)
             for target in stage.targets:
                 target.close()
         return bool(ended)
-
-    def _start(self, stage: Stage, now: float) -> bool:
-        started = False
-        while stage.in_flight < stage.slots:
-            flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
-            if flight is None:
-                break
-            flight.since = now
-            if not self.flights:
-                self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
-            stage.in_flight += 1
-            self.flights[flight.ticket] = flight
-            self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
-            started = True
-        return started
-
-    def _fresh_flight(self, stage: Stage) -> Flight | None:
-        edge = stage.edge
-        count = stage.size(edge.waiting.count) if edge.waiting.count else 0
-        if not count:
-            return None
-        items, places = edge.waiting.take(count)
-        holds = stage.hold(len(items))
-        origins = None if stage.window is None else stage.window.open(len(items), holds)
-        self._tickets += 1
-        return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
-
-    def _again_flight(self, stage: Stage) -> Flight:
-        """Items that enter again; the room for their results is held already."""
-        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
-        entry = stage.due[0].entry
-        group: list[Again] = []
-        while stage.due and len(group) < share and stage.due[0].entry == entry:
-            group.append(stage.due.popleft())
-        chunk = Chunk([one.item for one in group], [one.place for one in group], entry, [one.attempts for one in group])
-        origins = [one.origin for one in group if one.origin is not None]
-        self._tickets += 1
-        return Flight(self._tickets, stage, chunk, [len(group)] * len(stage.targets), origins or None)
 
     def _pull(self) -> None:
         """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""

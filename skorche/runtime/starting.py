@@ -1,0 +1,75 @@
+"""What starts: chunks of what waits in front of the stages, as far as workers and room for the results allow.
+
+Nothing starts here that has nowhere to leave its results: room is held for them in all targets before the chunk goes
+to its engine. An item that enters a stage again has kept its room, and goes before fresh ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skorche.runtime.chunk import Chunk
+from skorche.runtime.command import Submit
+from skorche.runtime.flow import Books
+from skorche.runtime.stage import Again, Flight, Stage
+from skorche.runtime.watchdog import Watchdog
+
+
+class Starting:
+    """Starts chunks; `flights` are those that are out, by ticket."""
+
+    def __init__(self, stages: Sequence[Stage], books: Books, watchdog: Watchdog) -> None:
+        self.flights: dict[int, Flight] = {}
+        self._books, self._watchdog = books, watchdog
+        self._stages = list(reversed(stages))
+        self._tickets = 0
+
+    def start(self, now: float) -> bool:
+        """Start what can start, in the stages that stand last first; whether anything did."""
+        started = False
+        for stage in self._stages:
+            if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
+                started |= self._start(stage, now)
+        return started
+
+    def end(self, stage: Stage) -> None:
+        """Nothing will ever wait for this stage again."""
+        self._stages.remove(stage)
+
+    def _start(self, stage: Stage, now: float) -> bool:
+        started = False
+        while stage.in_flight < stage.slots:
+            flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
+            if flight is None:
+                break
+            flight.since = now
+            if not self.flights:
+                self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
+            stage.in_flight += 1
+            self.flights[flight.ticket] = flight
+            self._books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
+            started = True
+        return started
+
+    def _fresh_flight(self, stage: Stage) -> Flight | None:
+        edge = stage.edge
+        count = stage.size(edge.waiting.count) if edge.waiting.count else 0
+        if not count:
+            return None
+        items, places = edge.waiting.take(count)
+        holds = stage.hold(len(items))
+        origins = None if stage.window is None else stage.window.open(len(items), holds)
+        self._tickets += 1
+        return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
+
+    def _again_flight(self, stage: Stage) -> Flight:
+        """Items that enter again; the room for their results is held already."""
+        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
+        entry = stage.due[0].entry
+        group: list[Again] = []
+        while stage.due and len(group) < share and stage.due[0].entry == entry:
+            group.append(stage.due.popleft())
+        chunk = Chunk([one.item for one in group], [one.place for one in group], entry, [one.attempts for one in group])
+        origins = [one.origin for one in group if one.origin is not None]
+        self._tickets += 1
+        return Flight(self._tickets, stage, chunk, [len(group)] * len(stage.targets), origins or None)
