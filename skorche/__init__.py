@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from skorche.events import Failure, NodeTally
     from skorche.graph import Task, task
+    from skorche.limits import Limit, Rate, limit, rate
     from skorche.observe.report import Report
     from skorche.ops.batch import batch
     from skorche.ops.chain import chain
@@ -57,10 +58,12 @@ __all__ = [
     "Failure",
     "GraphError",
     "InternalError",
+    "Limit",
     "NodeTally",
     "Pipeline",
     "Queue",
     "QueueClosed",
+    "Rate",
     "RemoteError",
     "Report",
     "Run",
@@ -80,9 +83,11 @@ __all__ = [
     "filter",
     "init",
     "last_report",
+    "limit",
     "map",
     "merge",
     "push_to_queue",
+    "rate",
     "render_pipeline",
     "run",
     "shutdown",
@@ -101,6 +106,7 @@ _HOME = {
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.graph": "Task task",
+    "skorche.limits": "Limit Rate limit rate",
     "skorche.observe.report": "Report",
     "skorche.ops.batch": "batch",
     "skorche.ops.chain": "chain",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, Concatenate, Generic, Literal, NamedTuple, TypeVar, cast, overload
 
 from skorche.errors import GraphError, Location, nearest, shorten
 from skorche.kernel import Regrouping, Work
+from skorche.limits import AnyLimit, limits_of
 from skorche.queue import Queue
 
 A = TypeVar("A")
@@ -46,6 +47,7 @@ class TaskOptions(NamedTuple):
     tag: str | None = None
     max_items_per_worker: int | None = None
     max_worker_memory: int | str | None = None
+    limits: tuple[AnyLimit, ...] = ()
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""
@@ -170,6 +172,8 @@ def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOption
                 f"the options are {known}.",
                 f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
             )
+    if "limits" in changes:
+        changes = changes | {"limits": limits_of(changes["limits"])}
     changed = options._replace(**changes)
     changed.check()
     return changed
@@ -196,6 +200,7 @@ def task(
     tag: str | None = None,
     max_items_per_worker: int | None = None,
     max_worker_memory: int | str | None = None,
+    limits: Iterable[AnyLimit] = (),
 ) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
 def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a function a task, with or without options. The function can still be called.
@@ -203,7 +208,8 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     Options: `engine` ("thread", the default, "process", "inline", or an executor), `max_workers` (1),
     `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
-    (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members).
+    (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members),
+    `limits` (what it shares with other tasks; see `limit` and `rate`).
 
     For worker processes only: `max_items_per_worker` (a process that has done so many items of this task is replaced)
     and `max_worker_memory` (so is one that has grown larger: bytes, or a text such as "500MB"). Nothing is lost by it,

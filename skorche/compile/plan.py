@@ -14,6 +14,7 @@ from skorche.compile.validate import validate
 from skorche.errors import GraphError
 from skorche.graph import Graph, Node, OnError, Recycling
 from skorche.kernel import Kernel, Regrouping, Step
+from skorche.limits import AnyLimit, Rate
 from skorche.queue import Queue
 
 
@@ -54,6 +55,17 @@ class StagePlan(NamedTuple):
     maxsize: int | None
     recycling: Recycling = Recycling()
     names: tuple[str, ...] = ()
+    limits: tuple[AnyLimit, ...] = ()
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each chunk is one item, of which no worker has another in line."""
+        return self.timeout is not None or bool(self.limits)
+
+    @property
+    def tells_start(self) -> bool:
+        """Whether the engine says when work on a chunk begins."""
+        return self.timeout is not None or any(isinstance(one, Rate) for one in self.limits)
 
 
 class GatherPlan(NamedTuple):
@@ -98,6 +110,7 @@ class Plan(NamedTuple):
             extras = [word for word, on in (("ordered", stage.ordered), ("runs once", not stage.idempotent)) if on]
             if stage.timeout is not None:
                 extras.append(f"timeout {stage.timeout:g} s")
+            extras += map(str, stage.limits)
             lines.append(f"  stage {stage.number}: {names} [{', '.join([how, *extras])}]{self._arrow(stage.ports)}")
         for number, gather in enumerate(self.gathers):
             lines.append(f"  op {number}: {self.nodes[gather.node].name} [scheduler]{self._arrow((gather.output,))}")
@@ -210,6 +223,7 @@ class _Planner:
             queue.maxsize if id(queue) in self.graph.producers else None,
             self._recycling(head, members.engine),
             tuple(node.name for node in members.nodes),
+            members.limits,
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:

@@ -12,6 +12,7 @@ from typing import Any
 from skorche.compile.fuse import IN_PROCESS
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
+from skorche.limits import AnyLimit, disagreement
 from skorche.queue import Queue
 
 
@@ -27,6 +28,7 @@ def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[Gr
         findings += _unknown_engine(choice, chooser, engines)
     for node in graph.nodes:
         findings += _no_worker_to_replace(node, run_engine)
+    findings += _disagreeing_limits(graph)
     return findings
 
 
@@ -72,6 +74,16 @@ def _no_worker_to_replace(node: Node, run_engine: Any) -> Iterator[GraphError]:
         f"it runs {where}: skorche has no worker process there that it could replace.",
         "add engine='process', or leave it out.",
     )
+
+
+def _disagreeing_limits(graph: Graph) -> Iterator[GraphError]:
+    """Limits of one name are one limit, so they must say the same."""
+    known: dict[str, tuple[AnyLimit, Node]] = {}
+    for node in graph.nodes:
+        for one in node.task.settings.limits if node.task else ():
+            first, holder = known.setdefault(one.name, (one, node))
+            if first != one:
+                yield disagreement(first, holder.title, one, node.title)
 
 
 def _is_executor(choice: Any) -> bool:

@@ -111,14 +111,14 @@ class _Pool:
             self._give_up(error)
 
     def _work_off(self) -> None:
-        me, run, timed = current_thread(), self._stage.kernel.run, self._stage.timeout is not None
+        me, run, tells_start = current_thread(), self._stage.kernel.run, self._stage.tells_start
         self._has_grown()
         while (work := self._work.get()) is not None:
             ticket, chunk = work
             if not self._begin(ticket, me):
                 del work, chunk
                 continue
-            if timed:
+            if tells_start:
                 self._emit(Started(ticket))
             outcome = run(chunk.items, entry=chunk.entry)
             with self._lock:

@@ -81,12 +81,14 @@ class Scheduler:
     @property
     def next_timer(self) -> float | None:
         """When to call `handle` at the latest, events or not."""
-        limit = self.recovery.timers[0][0] if self.recovery.timers else None
-        if self._deadlines and (limit is None or self._deadlines[0][0] < limit):
-            limit = self._deadlines[0][0]
-        if self.flights and (stall := self._watchdog.due) < math.inf:
-            limit = stall if limit is None or stall < limit else limit
-        return limit
+        first = self._starting.limits.wakes_at
+        if self.recovery.timers and self.recovery.timers[0][0] < first:
+            first = self.recovery.timers[0][0]
+        if self._deadlines and self._deadlines[0][0] < first:
+            first = self._deadlines[0][0]
+        if self.flights and self._watchdog.due < first:
+            first = self._watchdog.due
+        return None if first == math.inf else first
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, Done):
@@ -98,9 +100,7 @@ class Scheduler:
             self._watchdog.moved = now
             self._lost(event, now)
         elif isinstance(event, Started):
-            flight = self.flights.get(event.ticket)
-            if flight is not None and flight.stage.plan.timeout is not None:
-                heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
+            self._begun(event, now)
         else:
             self._take_rare(event, now)
 
@@ -116,6 +116,15 @@ class Scheduler:
         elif isinstance(event, Diagnosed):
             self._diagnosed(event, now)
 
+    def _begun(self, event: Started, now: float) -> None:
+        flight = self.flights.get(event.ticket)
+        if flight is None:
+            return
+        if flight.stage.gates:
+            self._starting.limits.begin(flight, now)
+        if flight.stage.plan.timeout is not None:
+            heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
+
     # -- what comes back from engines -------------------------------------------------------------------------------
 
     def _done(self, event: Done, now: float) -> None:
@@ -123,6 +132,8 @@ class Scheduler:
         if flight is None:
             raise InternalError(f"an engine returned ticket {event.ticket}, which is not out.")
         outcome, limit = event.outcome, flight.stage.plan.timeout
+        if flight.stage.gates:
+            self._starting.limits.end(flight, now, outcome.seconds)
         if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
             outcome = Outcome.empty(flight.stage.plan.kernel)
             outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
@@ -132,6 +143,8 @@ class Scheduler:
         flight = self.flights.pop(event.ticket, None)
         if flight is None:
             raise InternalError(f"an engine lost ticket {event.ticket}, which is not out.")
+        if flight.stage.gates:
+            self._starting.limits.end(flight, now, None)
         outcome = event.finished or Outcome.empty(flight.stage.plan.kernel)
         self.rerun += event.rerun
         self.abandoned_threads += event.abandoned_thread
@@ -243,6 +256,7 @@ class Scheduler:
         if self.books.stopping:
             return
         self.books.stopping = True
+        self._starting.stop()
         self.books.commands.append(StopSources(error))
         for stage in self.parts.stages:
             stage.edge.cancel(stage.edge.waiting.drain()[1])

@@ -18,6 +18,7 @@ from skorche.place import Place
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Edge, Target
+from skorche.runtime.gate import Gate
 from skorche.runtime.order import Origin, Window
 
 EDGE_SECONDS = 0.05
@@ -67,6 +68,7 @@ class Stage:
     due: deque[Again] = field(default_factory=deque)
     cost: float | None = None
     slots: int = 0
+    gates: tuple[Gate, ...] = ()
     _largest: int = 0
     _settled: float = 0.0
     _ideal: int = 1
@@ -89,6 +91,12 @@ class Stage:
             or self.delayed
             or (self.window is not None and len(self.window))
         )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has something to start, a worker to spare, and room for the results."""
+        waiting = self.edge.waiting.count
+        return self.in_flight < self.slots and bool(self.due or (waiting and self.size(waiting)))
 
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
@@ -136,6 +144,10 @@ class Stage:
         seconds = outcome.seconds
         if not count or not seconds:
             return
+        if outcome.expansions or self._expanding:
+            self._learn_ratios(outcome, count)
+        if self.gates:
+            return  # one item at a time and a short edge, as while nothing was measured: a limit, not the cost, decides
         cost = max(seconds / count, 1e-9)
         if self.cost is None:
             self.cost = cost
@@ -143,8 +155,6 @@ class Stage:
             self.cost += (0.5 if cost > self.cost else 0.3) * (cost - self.cost)
         if outcome.bytes_in or outcome.bytes_out:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
-        if outcome.expansions or self._expanding:
-            self._learn_ratios(outcome, count)
         if count > self._largest or self._bytes or abs(self.cost - self._settled) > SETTLED * self._settled:
             self._largest = max(count, self._largest)
             self._settle()

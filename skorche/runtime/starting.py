@@ -1,16 +1,19 @@
 """What starts: chunks of what waits in front of the stages, as far as workers and room for the results allow.
 
 Nothing starts here that has nowhere to leave its results: room is held for them in all targets before the chunk goes
-to its engine. An item that enters a stage again has kept its room, and goes before fresh ones.
+to its engine. An item that enters a stage again has kept its room, and goes before fresh ones. Stages with limits start
+one item at a time, by turns.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Submit
 from skorche.runtime.flow import Books
+from skorche.runtime.limits import Limits
 from skorche.runtime.stage import Again, Flight, Stage
 from skorche.runtime.watchdog import Watchdog
 
@@ -21,7 +24,9 @@ class Starting:
     def __init__(self, stages: Sequence[Stage], books: Books, watchdog: Watchdog) -> None:
         self.flights: dict[int, Flight] = {}
         self._books, self._watchdog = books, watchdog
-        self._stages = list(reversed(stages))
+        self._stages = [stage for stage in reversed(stages) if not stage.plan.limits]
+        self._limited = any(stage.plan.limits for stage in stages)
+        self.limits = Limits(stages)
         self._tickets = 0
 
     def start(self, now: float) -> bool:
@@ -29,27 +34,36 @@ class Starting:
         started = False
         for stage in self._stages:
             if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
-                started |= self._start(stage, now)
+                while stage.in_flight < stage.slots and self._start_one(stage, now):
+                    started = True
+        if self._limited:
+            while (chosen := self.limits.choose(now)) is not None:
+                started |= self._start_one(chosen, now)
+                self.limits.enter(chosen)
         return started
+
+    def stop(self) -> None:
+        """Nothing will start any more, so nothing waits for its time either."""
+        self.limits.wakes_at = math.inf
 
     def end(self, stage: Stage) -> None:
         """Nothing will ever wait for this stage again."""
-        self._stages.remove(stage)
+        if stage.gates:
+            self.limits.forget(stage)
+        else:
+            self._stages.remove(stage)
 
-    def _start(self, stage: Stage, now: float) -> bool:
-        started = False
-        while stage.in_flight < stage.slots:
-            flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
-            if flight is None:
-                break
-            flight.since = now
-            if not self.flights:
-                self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
-            stage.in_flight += 1
-            self.flights[flight.ticket] = flight
-            self._books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
-            started = True
-        return started
+    def _start_one(self, stage: Stage, now: float) -> bool:
+        flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
+        if flight is None:
+            return False
+        flight.since = now
+        if not self.flights:
+            self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
+        stage.in_flight += 1
+        self.flights[flight.ticket] = flight
+        self._books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
+        return True
 
     def _fresh_flight(self, stage: Stage) -> Flight | None:
         edge = stage.edge
@@ -64,7 +78,7 @@ class Starting:
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""
-        share = 1 if stage.plan.timeout is not None else -(-len(stage.due) // (2 * stage.plan.workers))
+        share = 1 if stage.plan.one_by_one else -(-len(stage.due) // (2 * stage.plan.workers))
         entry = stage.due[0].entry
         group: list[Again] = []
         while stage.due and len(group) < share and stage.due[0].entry == entry:

@@ -71,7 +71,7 @@ class Bounds:
 
     def _too_much_out(self) -> Iterator[str]:
         for line in self._lines:
-            ahead = line.capabilities.ahead and line.plan.timeout is None
+            ahead = line.capabilities.ahead and not line.plan.one_by_one
             allowed = line.plan.workers * (2 if ahead else 1)
             if line.out > allowed:
                 yield f"{line.out} chunks are out for {line.plan.edge}, {allowed} are allowed"

@@ -110,7 +110,7 @@ class SimulatedEngine:
     def _begin(self, line: Line, ticket: int, chunk: Chunk) -> None:
         bounds = self._cut(line, len(chunk.items))
         slices, seconds, crashed = [], [], None
-        if line.plan.timeout is not None and line.capabilities.kill:
+        if line.plan.tells_start and line.capabilities.kill:
             self._emit(Started(ticket))
         for start, stop in pairwise(bounds):
             outcome, took = self._run(line, chunk, start, stop)

@@ -8,7 +8,7 @@ from typing import Any
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Graph, Label, Node, branch, make, trouble
+from .behaviour import Bound, Graph, Label, Node, branch, make, trouble
 
 BRANCHES = ("left", "middle", "right")
 
@@ -97,13 +97,21 @@ def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any],
     return task
 
 
+def declare_limit(bound: Bound) -> Any:
+    """A limit or a rate, as users make it. An equal one is the same."""
+    if bound.per is None:
+        return skorche.limit(bound.name, bound.most)
+    return skorche.rate(bound.name, bound.most, per=bound.per)
+
+
 @dataclass
 class Built:
-    """A pipeline, its queues by number, and the clock its tasks sleep by."""
+    """A pipeline, its queues by number, the clock its tasks sleep by, and when tasks with limits were called."""
 
     pipeline: skorche.Pipeline
     queues: dict[int, Any]
     clock: FakeClock
+    starts: list[tuple[Node, float]]
 
 
 def build(graph: Graph) -> Built:
@@ -111,7 +119,7 @@ def build(graph: Graph) -> Built:
     builder = Builder(graph)
     for node in graph.nodes:
         builder.add(node)
-    return Built(builder.pipeline, builder.queues, builder.clock)
+    return Built(builder.pipeline, builder.queues, builder.clock, builder.starts)
 
 
 class Builder:
@@ -122,6 +130,7 @@ class Builder:
     def __init__(self, graph: Graph) -> None:
         self.pipeline, self.clock = skorche.Pipeline(), FakeClock()
         self.bounds = graph.maxsizes
+        self.starts: list[tuple[Node, float]] = []
         self.queues = {
             number: skorche.Queue(fixed_inputs=self.source([build_item(label) for label in labels]))
             for number, labels in enumerate(graph.sources)
@@ -133,7 +142,13 @@ class Builder:
 
     def function(self, node: Node) -> Callable[[Any], Any]:
         """What the task of a node does."""
-        return task_function(node, self.clock)
+        function = task_function(node, self.clock)
+
+        def note_start(item: Any) -> Any:
+            self.starts.append((node, self.clock()))
+            return function(item)
+
+        return note_start if node.limits else function
 
     def add(self, node: Node) -> None:
         made = [skorche.Queue(name=f"q{number}", maxsize=self.bounds.get(number)) for number in node.outputs]
@@ -151,6 +166,7 @@ class Builder:
             ordered=node.ordered,
             idempotent=node.idempotent,
             isolate=node.isolate,
+            limits=map(declare_limit, node.limits),
         )(self.function(node))
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])

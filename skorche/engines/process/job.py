@@ -20,7 +20,7 @@ class Job:
     def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.left: Sequence[int] = range(len(chunk.items))
-        self.careful = False
+        self.careful = bool(stage.limits)  # so that the hub never does one again that has begun: that is a start too
         self.stopped = False
         self.frames: list[Frame] = []
         self.outcome = Outcome.empty(stage.kernel)
@@ -38,7 +38,7 @@ class Job:
                 self.careful = True
                 return self.request()
         stage = self.stage
-        single, timed = self.careful or not stage.idempotent, stage.timeout is not None
+        single, timed = self.careful or not stage.idempotent, stage.tells_start
         indices = None if whole else list(self.left)
         body = dumps((Work(stage.number, self.chunk.entry, single, self.careful, timed, indices), payload))
         self.outcome.bytes_in += len(body)
