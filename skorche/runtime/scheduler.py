@@ -13,18 +13,18 @@ All counters live here, so there are no locks.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Sequence
 from random import Random
 
 from skorche.compile.plan import Plan
-from skorche.errors import InternalError, TaskTimeout
+from skorche.errors import InternalError
 from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
-from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Taken, Warn
+from skorche.runtime.command import Command, Diagnosed, Event, Fed, Pull, Stop, StopSources, Taken, Warn
+from skorche.runtime.deadlines import Deadlines, timeout_error
 from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
@@ -52,11 +52,10 @@ class Scheduler:
         self.error: BaseException | None = None
         self.finished = False
         self.rerun = self.abandoned_threads = self.recycled = 0
-        self._deadlines: list[tuple[float, int]] = []
-        self._killing = False
         self._watchdog = Watchdog(policy or Policy())
         self._starting = Starting(self.parts.stages, self.books, self._watchdog)
         self.flights = self._starting.flights
+        self._deadlines = Deadlines(self.flights, self.books)
 
     def begin(self, now: float) -> list[Command]:
         """The first commands."""
@@ -68,8 +67,8 @@ class Scheduler:
             self._take(event, now)
         if self.recovery.timers:
             self.recovery.wake(now)
-        if self._deadlines:
-            self._expire(now)
+        if self._deadlines.due < math.inf:
+            self._deadlines.expire(now)
         if self.flights and now >= self._watchdog.due:
             self.books.commands.append(self._watchdog.ask(self.flights.values(), now))
         if self.recovery.fatal is not None and self.error is None:
@@ -84,8 +83,8 @@ class Scheduler:
         first = self._starting.limits.wakes_at
         if self.recovery.timers and self.recovery.timers[0][0] < first:
             first = self.recovery.timers[0][0]
-        if self._deadlines and self._deadlines[0][0] < first:
-            first = self._deadlines[0][0]
+        if self._deadlines.due < first:
+            first = self._deadlines.due
         if self.flights and self._watchdog.due < first:
             first = self._watchdog.due
         return None if first == math.inf else first
@@ -110,7 +109,7 @@ class Scheduler:
         elif isinstance(event, Stop | Broken):
             self._stop(event.error)
             if isinstance(event, Stop) and event.grace is not None:
-                heapq.heappush(self._deadlines, (now + event.grace, -1))
+                self._deadlines.end_grace(now + event.grace)
         elif isinstance(event, Recycled):
             self.recycled += event.workers
         elif isinstance(event, Diagnosed):
@@ -122,8 +121,7 @@ class Scheduler:
             return
         if flight.stage.gates:
             self._starting.limits.begin(flight, now)
-        if flight.stage.plan.timeout is not None:
-            heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
+        self._deadlines.begin(flight, now)
 
     # -- what comes back from engines -------------------------------------------------------------------------------
 
@@ -136,7 +134,7 @@ class Scheduler:
             self._starting.limits.end(flight, now, outcome.seconds)
         if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
             outcome = Outcome.empty(flight.stage.plan.kernel)
-            outcome.troubles.append(self._suspicion(flight, 0, self._timeout_error(flight)))
+            outcome.troubles.append(self._suspicion(flight, 0, timeout_error(flight)))
         self._land(flight, outcome, (), now)
 
     def _lost(self, event: Lost, now: float) -> None:
@@ -150,25 +148,15 @@ class Scheduler:
         self.abandoned_threads += event.abandoned_thread
         left = list(event.left)
         if event.suspect is not None:
-            if self._killing and not flight.timed_out:
+            if self._deadlines.killing and not flight.timed_out:
                 left.append(event.suspect)
             else:
-                cause = self._timeout_error(flight) if flight.timed_out else event.cause
+                cause = timeout_error(flight) if flight.timed_out else event.cause
                 outcome.troubles.append(self._suspicion(flight, event.suspect, cause))
         self._land(flight, outcome, left, now)
 
     def _suspicion(self, flight: Flight, index: int, cause: BaseException) -> Trouble:
         return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "")
-
-    def _timeout_error(self, flight: Flight) -> TaskTimeout:
-        stage = flight.stage.plan
-        return TaskTimeout(
-            f"task {self.plan.nodes[stage.nodes[0]].name!r} took longer than its timeout of {stage.timeout:g} s.",
-            "the item was given up; a process is stopped, a thread cannot be and goes on in the background."
-            if flight.stage.capabilities.kill
-            else "this engine cannot stop an item, so its late result was dropped.",
-            "raise timeout=, or look into what the task waits for.",
-        )
 
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
@@ -277,23 +265,6 @@ class Scheduler:
             again.origin[0].pending -= 1
             self._send_in_order(stage)
 
-    def _expire(self, now: float) -> None:
-        """Kill what is out past its deadline; ticket -1 stands for the end of a stop's grace.
-
-        Then the latest goes first: what waits behind others in an engine must not begin when those are killed.
-        """
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, ticket = heapq.heappop(self._deadlines)
-            if ticket == -1:
-                self._killing = True
-            for number in reversed(self.flights) if ticket == -1 else (ticket,):
-                flight = self.flights.get(number)
-                if flight is not None and flight.stage.capabilities.kill:
-                    flight.timed_out = flight.timed_out or ticket != -1
-                    self.books.commands.append(Kill(number, flight.stage.plan.number))
-        while self._deadlines and self._deadlines[0][1] not in self.flights and self._deadlines[0][1] != -1:
-            heapq.heappop(self._deadlines)
-
     def _diagnosed(self, event: Diagnosed, now: float) -> None:
         """It is known what the run waits for: say so, or fail and kill it, as a stop without grace does."""
         verdict = self._watchdog.judge(event, self.flights, now)
@@ -301,7 +272,7 @@ class Scheduler:
             self.books.commands.append(Warn(verdict))
         elif verdict is not None:
             self._stop(verdict)
-            heapq.heappush(self._deadlines, (now, -1))
+            self._deadlines.end_grace(now)
 
     # -- what starts and ends ---------------------------------------------------------------------------------------
 
