@@ -48,7 +48,8 @@ class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
-    `isolate=True` broke in two, and elements that failed by themselves (each adds an item).
+    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `paused`: it was told by
+    `run.pause()` to start nothing.
     """
 
     received: int = 0
@@ -64,6 +65,7 @@ class NodeTally(NamedTuple):
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+    paused: bool = False
 
 
 class RunFinished(NamedTuple):

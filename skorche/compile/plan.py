@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from skorche.compile.fuse import IN_PROCESS, Members, fuse
 from skorche.compile.validate import validate
-from skorche.errors import GraphError
+from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node, OnError, Recycling
 from skorche.kernel import Kernel, Regrouping, Step
 from skorche.limits import AnyLimit, Rate
@@ -100,6 +100,23 @@ class Plan(NamedTuple):
     gathers: tuple[GatherPlan, ...]
     sources: tuple[SourcePlan, ...]
     ends: tuple[EndPlan, ...]
+
+    def stage_of(self, node: object) -> int:
+        """The number of the stage that does the work of the node with this name.
+
+        Raises:
+            GraphError: there is none.
+        """
+        stages = {name: stage.number for stage in self.stages for name in stage.names}
+        if isinstance(node, str) and node in stages:
+            return stages[node]
+        regroups = any(one.name == node for one in self.nodes)
+        names = ", ".join(map(repr, stages))
+        raise GraphError(
+            f"pipeline {self.name!r} was asked for the work of {shorten(node)}.",
+            "that only regroups what others have made." if regroups else "it has no node of that name.",
+            f"{'' if regroups else nearest(node, stages)}Those that work are {names}.",
+        )
 
     def explain(self) -> str:
         """The stages, engines and edges, as text."""

@@ -37,6 +37,13 @@ class Stop(NamedTuple):
     grace: float | None = None
 
 
+class Pause(NamedTuple):
+    """A stage is to start nothing until it is resumed (`paused` is false)."""
+
+    stage: int
+    paused: bool
+
+
 class Diagnosed(NamedTuple):
     """The answer to `Diagnose`: in words, and what the workers of the tickets were seen doing."""
 
@@ -48,7 +55,7 @@ class Tick(NamedTuple):
     """Time has passed: timers may be due."""
 
 
-Event = EngineEvent | Fed | Taken | Stop | Tick | Diagnosed
+Event = EngineEvent | Fed | Taken | Stop | Pause | Tick | Diagnosed
 
 
 class Submit(NamedTuple):

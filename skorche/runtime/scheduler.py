@@ -23,7 +23,7 @@ from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
-from skorche.runtime.command import Command, Diagnosed, Event, Fed, Pull, Stop, StopSources, Taken, Warn
+from skorche.runtime.command import Command, Diagnosed, Event, Fed, Pause, Pull, Stop, StopSources, Taken, Warn
 from skorche.runtime.deadlines import Deadlines, timeout_error
 from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
 from skorche.runtime.flow import Edge
@@ -69,8 +69,8 @@ class Scheduler:
             self.recovery.wake(now)
         if self._deadlines.due < math.inf:
             self._deadlines.expire(now)
-        if self.flights and now >= self._watchdog.due:
-            self.books.commands.append(self._watchdog.ask(self.flights.values(), now))
+        if self._is_watched and now >= self._watchdog.due:
+            self._look(now)
         if self.recovery.fatal is not None and self.error is None:
             self._stop(self.recovery.fatal)
         self._advance(now)
@@ -85,9 +85,19 @@ class Scheduler:
             first = self.recovery.timers[0][0]
         if self._deadlines.due < first:
             first = self._deadlines.due
-        if self.flights and self._watchdog.due < first:
+        if self._is_watched and self._watchdog.due < first:
             first = self._watchdog.due
         return None if first == math.inf else first
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether the run could go on, but for workers that do not come back, or a stage that was paused."""
+        return bool(self.flights or (self._starting.paused and self._starting.holds_back))
+
+    def _look(self, now: float) -> None:
+        watchdog, paused = self._watchdog, self._starting.paused
+        told = watchdog.ask(self.flights.values(), now) if self.flights else Warn(watchdog.tell_paused(paused))
+        self.books.commands.append(told)
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, Done):
@@ -110,6 +120,8 @@ class Scheduler:
             self._stop(event.error)
             if isinstance(event, Stop) and event.grace is not None:
                 self._deadlines.end_grace(now + event.grace)
+        elif isinstance(event, Pause):
+            self._pause(event, now)
         elif isinstance(event, Recycled):
             self.recycled += event.workers
         elif isinstance(event, Diagnosed):
@@ -237,6 +249,12 @@ class Scheduler:
             self._stop(event.error)
         feed.exhausted |= event.ended
 
+    def _pause(self, event: Pause, now: float) -> None:
+        stage = self.parts.stages[event.stage]
+        if stage.unfinished and not self.books.stopping:
+            self._starting.pause(stage, paused=event.paused)
+            self._watchdog.moved = now
+
     def _stop(self, error: BaseException) -> None:
         """Cancel what waits, and take no more in."""
         if self.error is None:
@@ -334,8 +352,10 @@ class Scheduler:
             if not self.finished and not any(outlet.open for outlet in parts.outlets):
                 self.finished = True
                 audit(self.parts, self.recovery)
-        elif not self.flights and self.next_timer is None and (problem := stuck(self.parts)) is not None:
-            raise InternalError(problem)
+        elif not self.flights and not self._starting.paused and self.next_timer is None:
+            problem = stuck(self.parts)
+            if problem is not None:
+                raise InternalError(problem)
 
     def edges(self) -> list[Edge]:
         """The edges, in the order of the stages, for whoever watches."""

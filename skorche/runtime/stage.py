@@ -69,6 +69,7 @@ class Stage:
     cost: float | None = None
     slots: int = 0
     gates: tuple[Gate, ...] = ()
+    paused: bool = False
     _largest: int = 0
     _settled: float = 0.0
     _ideal: int = 1
@@ -96,7 +97,8 @@ class Stage:
     def ready(self) -> bool:
         """Whether it has something to start, a worker to spare, and room for the results."""
         waiting = self.edge.waiting.count
-        return self.in_flight < self.slots and bool(self.due or (waiting and self.size(waiting)))
+        idle = self.in_flight < self.slots and not self.paused
+        return idle and bool(self.due or (waiting and self.size(waiting)))
 
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""

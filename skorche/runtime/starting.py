@@ -2,7 +2,7 @@
 
 Nothing starts here that has nowhere to leave its results: room is held for them in all targets before the chunk goes
 to its engine. An item that enters a stage again has kept its room, and goes before fresh ones. Stages with limits start
-one item at a time, by turns.
+one item at a time, by turns. A stage that is paused starts nothing: what waits stays where it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Starting:
     def __init__(self, stages: Sequence[Stage], books: Books, watchdog: Watchdog) -> None:
         self.flights: dict[int, Flight] = {}
         self._books, self._watchdog = books, watchdog
-        self._stages = [stage for stage in reversed(stages) if not stage.plan.limits]
+        self._unlimited = [stage for stage in reversed(stages) if not stage.plan.limits]
+        self._stages = self._unlimited
+        self.paused: list[Stage] = []
         self._limited = any(stage.plan.limits for stage in stages)
         self.limits = Limits(stages)
         self._tickets = 0
@@ -51,7 +53,21 @@ class Starting:
         if stage.gates:
             self.limits.forget(stage)
         else:
-            self._stages.remove(stage)
+            self._unlimited.remove(stage)
+        self.pause(stage, paused=False)
+
+    def pause(self, stage: Stage, *, paused: bool) -> None:
+        """From now on the stage starts nothing, or goes on."""
+        stage.paused = paused
+        for node in stage.plan.nodes:
+            self._books.tallies[node].paused = paused
+        self.paused = [one for one in self.paused if one is not stage] + [stage] * paused
+        self._stages = [one for one in self._unlimited if not one.paused]
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether items wait in front of what is paused."""
+        return any(stage.edge.waiting.count or stage.due for stage in self.paused)
 
     def _start_one(self, stage: Stage, now: float) -> bool:
         flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)

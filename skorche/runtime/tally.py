@@ -25,6 +25,7 @@ class Tally:
     retried: int = 0
     divided: int = 0
     handled: int = 0
+    paused: bool = False
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sketch: Sketch = field(default_factory=Sketch)
@@ -71,4 +72,5 @@ class Tally:
             self.sketch.quantile(0.5),
             self.sketch.quantile(0.9),
             self.sketch.quantile(0.99),
+            self.paused,
         )

@@ -115,6 +115,12 @@ def loop_that_is_blocked(run: Any, numbers: Any, out: Any) -> None:
     asyncio.run(main())
 
 
+def paused(run: Any, numbers: Any, out: Any) -> None:
+    """Would wait for ever."""
+    run.pause("work")
+    run.shutdown()
+
+
 def exit(run: Any, numbers: Any, out: Any) -> None:
     pass
 
@@ -137,7 +143,8 @@ def keep_going(run: Any, numbers: Any, out: Any) -> None:
 
 PLACES = [
     *(wait, wait_for_a_while, shutdown, block, block_twice, own_code, own_code_with_finally, get, get_in_time),
-    *(iterate, flush, put, join_thread, loop, loop_that_is_blocked, exit, report, keep_going),
+    *(iterate, flush, put, join_thread, loop, loop_that_is_blocked, paused, exit, report),
+    keep_going,
 ]
 WHERE: dict[Callable[..., None], str] = {
     wait: "wait_ended",
@@ -154,6 +161,7 @@ WHERE: dict[Callable[..., None], str] = {
     join_thread: "join",
     loop: "select",
     loop_that_is_blocked: "wait_ended",
+    paused: "wait_ended",
     exit: "_leave",
     keep_going: "wait_ended",
 }

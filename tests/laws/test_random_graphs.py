@@ -16,8 +16,9 @@ from .reference import Meaning, interpret
 SEEDS = st.integers(0, 2**32 - 1)
 NO_FAULTS = Faults()
 CHANCES = st.sampled_from([0.0, 0.3])
-DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES)
-STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES)
+PAUSES = st.sampled_from([0.0, 0.0, 0.1])
+DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, pauses=PAUSES)
+STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES, pauses=PAUSES)
 
 
 EARLY_LISTS = Graph(

@@ -173,6 +173,7 @@ def test_a_report_goes_through_json_unchanged():
                 "p50": 0.001,
                 "p90": 0.01,
                 "p99": 2.0,
+                "paused": False,
             }
         },
         "guarantees": ["an item may run twice"],
