@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         EngineError,
         GraphError,
         InternalError,
+        LengthError,
+        PairingError,
         QueueClosed,
         RemoteError,
         RunCancelled,
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
     from skorche.ops.map import map
     from skorche.ops.merge import merge
     from skorche.ops.split import split
+    from skorche.ops.tee import tee
     from skorche.ops.unbatch import unbatch
+    from skorche.ops.zip import zip
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
@@ -58,8 +62,10 @@ __all__ = [
     "Failure",
     "GraphError",
     "InternalError",
+    "LengthError",
     "Limit",
     "NodeTally",
+    "PairingError",
     "Pipeline",
     "Queue",
     "QueueClosed",
@@ -93,16 +99,18 @@ __all__ = [
     "shutdown",
     "split",
     "task",
+    "tee",
     "unbatch",
+    "zip",
 ]
 
 
 _HOME = {
     "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
-        "AlreadyRunning EngineError GraphError InternalError QueueClosed RemoteError RunCancelled "
-        "SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures TransferError WorkerCrash "
-        "WorkerStartError"
+        "AlreadyRunning EngineError GraphError InternalError LengthError PairingError QueueClosed "
+        "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
+        "TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.graph": "Task task",
@@ -114,7 +122,9 @@ _HOME = {
     "skorche.ops.map": "map",
     "skorche.ops.merge": "merge",
     "skorche.ops.split": "split",
+    "skorche.ops.tee": "tee",
     "skorche.ops.unbatch": "unbatch",
+    "skorche.ops.zip": "zip",
     "skorche.port": "QUEUE_SENTINEL",
     "skorche.queue": "Queue",
     "skorche.runtime.run": "Run",

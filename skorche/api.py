@@ -21,7 +21,9 @@ from skorche.ops.filter import filter
 from skorche.ops.map import map
 from skorche.ops.merge import merge
 from skorche.ops.split import split
+from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
+from skorche.ops.zip import zip
 from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.runtime.coordinator import Coordinator
@@ -73,6 +75,8 @@ class Pipeline:
     batch = _method(batch)
     unbatch = _method(unbatch)
     merge = _method(merge)
+    tee = _method(tee)
+    zip = _method(zip)
 
     def __init__(self, name: str = "pipeline") -> None:
         self.graph = Graph(name)

@@ -50,6 +50,22 @@ def shorten(value: object, longest: int = LONGEST_REPR) -> str:
     return text[: longest - 3 - half] + "..." + text[-half:]
 
 
+def glance(value: object, longest: int) -> str:
+    """As `shorten`, for threads that must not be kept: it looks into a large value only so far.
+
+    >>> glance(list(range(1_000_000)), 40)
+    '[0, 1, 2, 3, 4, 5, ...]'
+    """
+    from reprlib import Repr
+
+    looker = Repr()
+    looker.maxstring = looker.maxother = looker.maxlong = longest
+    try:
+        return looker.repr(value)
+    except Exception as error:  # noqa: BLE001  # as above
+        return f"<{type(value).__name__} whose repr() raised {type(error).__name__}>"
+
+
 def text_of(error: BaseException) -> str:
     """The type and the text of an exception; never raises.
 
@@ -155,6 +171,14 @@ class SplitError(SkorcheError):
 
     def __reduce__(self) -> tuple[type[SplitError], tuple[object, ...]]:
         return type(self), (self.node, self.value, self.allowed)
+
+
+class PairingError(SkorcheError):
+    """An item that came to a `zip` can have no partners."""
+
+
+class LengthError(SkorcheError, ValueError):
+    """The inputs of a `zip` with `strict=True` have different lengths."""
 
 
 class TaskError(SkorcheError):

@@ -28,6 +28,7 @@ CO_COROUTINE = 0x80
 
 OnError = Literal["raise", "collect"]
 OnStall = Literal["warn", "raise"]
+AnyQueue = Queue[Any]
 EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
 
 
@@ -253,12 +254,21 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
     return Task(function, name, options or TaskOptions())
 
 
+class Pairing(NamedTuple):
+    """How a `zip` makes tuples: what takes the place of a missing item ("drop": no tuple); must lengths agree?"""
+
+    missing: object = "drop"
+    strict: bool = False
+
+
 class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
 
-    `work` makes the per-item step, `regrouping` the memory; exactly one of them is not None. `rides` tells where the
-    step may run: "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process)
-    or "anywhere" (behind any stage).
+    `work` makes the per-item step, `regrouping` the memory, `pairing` puts items of several inputs together; exactly
+    one of them is not None. `rides` tells where the step may run: "alone" (a stage of its own), "lane" (behind a stage
+    that runs one call at a time in this process) or "anywhere" (behind any stage). `places` tells what becomes of the
+    items' places: they are kept, gathered into groups, spread from groups again, or there is one new item ("one") or
+    any number of them ("new").
     """
 
     label: str
@@ -271,6 +281,8 @@ class Node(NamedTuple):
     rides: Literal["alone", "lane", "anywhere"] = "alone"
     work: Callable[[], Work] | None = None
     regrouping: Callable[[], Regrouping] | None = None
+    pairing: Pairing | None = None
+    places: Literal["kept", "gathered", "spread", "one", "new"] = "kept"
     edge_labels: tuple[str, ...] = ()
 
     @property

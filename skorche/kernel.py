@@ -305,6 +305,10 @@ class Regrouping(Protocol):
         """Forget what is held, and give its places: the run stops."""
         ...
 
+    def held_within(self, depth: int) -> int:
+        """How many items the held ones hold, in so many batches."""
+        ...
+
     def outputs(self, inputs: int) -> int:
         """How many items at most come out when so many more come in."""
         ...

@@ -12,9 +12,9 @@ items behind it. Consecutive numbers travel as a `range`, which costs nothing pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
-from typing import Union
+from typing import Union, cast, overload
 
 SOURCE_STRIDE = 1 << 48
 """Numbers of one source: the second source's items start here, so that they sort after the first's."""
@@ -24,6 +24,33 @@ class Group(tuple["Place", ...]):
     """The place of a batch: the places of its members, in order. Sorts as its first member does."""
 
     __slots__ = ()
+
+
+class Abreast(Sequence["Place"]):
+    """The groups of the first of several runs of numbers, of the second of each, and so on; each made when asked for.
+
+    >>> Abreast([range(2), range(5, 7)])[1], list(Abreast([range(2), range(5, 7)])[:1])
+    ((1, 6), [(0, 5)])
+    """
+
+    __slots__ = ("runs",)
+
+    def __init__(self, runs: Sequence[range]) -> None:
+        self.runs = runs
+
+    def __len__(self) -> int:
+        return len(self.runs[0])
+
+    def __iter__(self) -> Iterator[Group]:
+        return map(Group, zip(*self.runs, strict=True))
+
+    @overload
+    def __getitem__(self, which: int) -> Group: ...
+    @overload
+    def __getitem__(self, which: slice) -> Abreast: ...
+    def __getitem__(self, which: int | slice) -> Group | Abreast:
+        parts = [run[which] for run in self.runs]
+        return Group(cast("list[int]", parts)) if isinstance(which, int) else Abreast(cast("list[range]", parts))
 
 
 Place = Union[int, tuple["Place | int", ...], Group]  # noqa: UP007  (a recursive alias: `|` would evaluate the string)
@@ -72,9 +99,26 @@ def element(place: Place, index: int, count: int) -> Place:
     return (*place, index)
 
 
-def is_run(places: Places) -> bool:
-    """Whether these places are consecutive numbers, held as a `range`."""
-    return type(places) is range
+def members(places: Iterable[Place], depth: int) -> Iterable[Place]:
+    """The places of what is in so many batches, one inside the other.
+
+    >>> list(members([Group([3, 4]), Group([5])], 1)), list(members([3, 4], 0))
+    ([3, 4, 5], [3, 4])
+    """
+    for _ in range(depth):
+        places = chain.from_iterable([one if isinstance(one, Group) else (one,) for one in places])
+    return places
+
+
+def run_of(places: Places) -> range | None:
+    """The consecutive numbers that these places sort by, if they are held as such.
+
+    >>> run_of(range(3)), run_of(Abreast([range(3), range(9, 12)])), run_of([0, 1, 2])
+    (range(0, 3), range(0, 3), None)
+    """
+    if type(places) is range:
+        return places
+    return places.runs[0] if isinstance(places, Abreast) else None
 
 
 def join(parts: Sequence[Places]) -> Places:
@@ -95,10 +139,14 @@ def sort_by_place(items: list[object], places: Places) -> list[object]:
     >>> sort_by_place(["b", "a2", "a1"], [2, (1, 1), (1, 0)])
     ['a1', 'a2', 'b']
     """
-    if is_run(places):
+    if run_of(places) is not None:
         return items
     keys: Sequence[object] = places
-    if set(map(type, places)) != {int}:
+    kinds = set(map(type, places))
+    if kinds == {Group} and all(places):
+        keys = [place[0] for place in places]  # type: ignore[index]  # all Groups
+        kinds = set(map(type, keys))
+    if kinds != {int}:
         keys = list(map(order_key, places))
     order = sorted(range(len(items)), key=keys.__getitem__)  # type: ignore[arg-type]  # keys are all int or all tuples of int
     return list(map(items.__getitem__, order))

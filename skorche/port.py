@@ -16,7 +16,7 @@ from threading import Condition, Lock, RLock
 from typing import Generic, NoReturn, TypeVar, cast
 
 from skorche.errors import AlreadyRunning, QueueClosed
-from skorche.place import Places, sort_by_place
+from skorche.place import Places, run_of, sort_by_place
 
 T = TypeVar("T")
 
@@ -241,7 +241,7 @@ class Outbox(Generic[T]):
 
 def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
     """The items of all pieces by place. Pieces that are runs, and follow each other, need no sorting by item."""
-    runs = [(places, items) for items, places in pieces if type(places) is range]
+    runs = [(run, items) for items, places in pieces if (run := run_of(places)) is not None]
     if len(runs) == len(pieces):
         runs.sort(key=lambda run: run[0].start)
         if all(left.stop <= right.start for (left, _), (right, _) in pairwise(runs)):

@@ -10,19 +10,21 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
 from skorche.compile.fuse import IN_PROCESS, Members, fuse
+from skorche.compile.pairs import Branch, find_pairs, is_fed_only
 from skorche.compile.validate import validate
 from skorche.errors import GraphError, nearest, shorten
-from skorche.graph import Graph, Node, OnError, Recycling
+from skorche.graph import Graph, Node, OnError, Pairing, Recycling
 from skorche.kernel import Kernel, Regrouping, Step
 from skorche.limits import AnyLimit, Rate
 from skorche.queue import Queue
 
 
 class Destination(NamedTuple):
-    """Where a port leads: a stage, an operator with memory, or an end, by number."""
+    """Where a port leads: a stage, an operator with memory, a zip (to which of its inputs), or an end, by number."""
 
-    kind: Literal["stage", "gather", "end"]
+    kind: Literal["stage", "gather", "zip", "end"]
     number: int
+    lane: int = 0
 
 
 class NodePlan(NamedTuple):
@@ -73,8 +75,46 @@ class GatherPlan(NamedTuple):
 
     node: int
     make: Callable[[], Regrouping]
-    output: Destination
+    outputs: tuple[Destination, ...]
     feeders: int
+
+
+class Passage(NamedTuple):
+    """A stage on the way to a zip. `depth` batches are around an item there, and so many at the ports that lead on.
+
+    It tells the zip what is lost there, unless it stands before another zip, which does.
+    """
+
+    stage: int
+    depth: int
+    ports: dict[int, int]
+    tells: bool
+
+
+class Lane(NamedTuple):
+    """The way to one input of a zip: what is on it, by number, with the depth at a gather's input, a zip's output.
+
+    Of several zips, one before the other, only the last is named.
+    """
+
+    passages: tuple[Passage, ...]
+    gathers: tuple[tuple[int, int], ...]
+    zips: tuple[tuple[int, int], ...]
+
+
+class ZipPlan(NamedTuple):
+    """An operator that pairs: the copies made by the gather `tee`, or, by number, the items of these sources.
+
+    `own` are the sources from which nothing goes elsewhere.
+    """
+
+    node: int
+    pairing: Pairing
+    output: Destination
+    lanes: tuple[Lane, ...]
+    tee: int | None
+    sources: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
 
 
 class SourcePlan(NamedTuple):
@@ -100,6 +140,7 @@ class Plan(NamedTuple):
     gathers: tuple[GatherPlan, ...]
     sources: tuple[SourcePlan, ...]
     ends: tuple[EndPlan, ...]
+    zips: tuple[ZipPlan, ...] = ()
 
     def stage_of(self, node: object) -> int:
         """The number of the stage that does the work of the node with this name.
@@ -130,7 +171,10 @@ class Plan(NamedTuple):
             extras += map(str, stage.limits)
             lines.append(f"  stage {stage.number}: {names} [{', '.join([how, *extras])}]{self._arrow(stage.ports)}")
         for number, gather in enumerate(self.gathers):
-            lines.append(f"  op {number}: {self.nodes[gather.node].name} [scheduler]{self._arrow((gather.output,))}")
+            lines.append(f"  op {number}: {self.nodes[gather.node].name} [scheduler]{self._arrow(gather.outputs)}")
+        for number, one in enumerate(self.zips):
+            how = "by number" if one.tee is None else f"by place, from op {one.tee}"
+            lines.append(f"  zip {number}: {self.nodes[one.node].name} [scheduler, {how}]{self._arrow((one.output,))}")
         for source in self.sources:
             lines.append(f"  input {source.name}{self._arrow((source.output,))}")
         return "\n".join(lines)
@@ -141,7 +185,7 @@ class Plan(NamedTuple):
     def _describe(self, port: Destination) -> str:
         if port.kind == "end":
             return f"output {self.ends[port.number].name}"
-        return f"{'op' if port.kind == 'gather' else 'stage'} {port.number}"
+        return f"{'op' if port.kind == 'gather' else port.kind} {port.number}"
 
 
 def _engine_name(engine: Any) -> str:
@@ -175,8 +219,10 @@ class _Planner:
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
         self.stages = fuse(graph, self._engine_of)
         self.gathers = [node for node in graph.nodes if node.regrouping is not None]
+        self.zips = [node for node in graph.nodes if node.pairing is not None]
         self.head_number = {stage.nodes[0].name: number for number, stage in enumerate(self.stages)}
         self.gather_number = {node.name: number for number, node in enumerate(self.gathers)}
+        self.zip_number = {node.name: number for number, node in enumerate(self.zips)}
         self.end_number = {id(queue): number for number, queue in enumerate(graph.ends())}
 
     def _engine_of(self, node: Node) -> Any:
@@ -194,6 +240,7 @@ class _Planner:
             tuple(self._gather(node) for node in self.gathers),
             tuple(SourcePlan(_queue_name(queue), self._destination(queue)) for queue in graph.sources()),
             tuple(EndPlan(_queue_name(queue), queue.maxsize) for queue in graph.ends()),
+            tuple(self._zip(node) for node in self.zips),
         )
 
     def _destination(self, queue: Queue[Any]) -> Destination:
@@ -202,6 +249,9 @@ class _Planner:
             return Destination("end", self.end_number[id(queue)])
         if consumer.regrouping is not None:
             return Destination("gather", self.gather_number[consumer.name])
+        if consumer.pairing is not None:
+            lane = next(lane for lane, one in enumerate(consumer.inputs) if one is queue)
+            return Destination("zip", self.zip_number[consumer.name], lane)
         return Destination("stage", self.head_number[consumer.name])
 
     def _node(self, node: Node) -> NodePlan:
@@ -268,7 +318,43 @@ class _Planner:
     def _gather(self, node: Node) -> GatherPlan:
         assert node.regrouping is not None
         number = self.node_number[node.name]
-        return GatherPlan(number, node.regrouping, self._destination(node.outputs[0]), len(node.inputs))
+        outputs = tuple(self._destination(queue) for queue in node.outputs)
+        return GatherPlan(number, node.regrouping, outputs, len(node.inputs))
+
+    def _zip(self, node: Node) -> ZipPlan:
+        assert node.pairing is not None
+        pairs = find_pairs(self.graph, node)
+        number_of = {id(queue): number for number, queue in enumerate(self.graph.sources())}
+        return ZipPlan(
+            self.node_number[node.name],
+            node.pairing,
+            self._destination(node.outputs[0]),
+            tuple(self._lane(branch) for branch in pairs.branches),
+            None if pairs.tee is None else self.gather_number[pairs.tee.name],
+            tuple(number_of[id(queue)] for queue in pairs.sources),
+            tuple(number_of[id(queue)] for queue in pairs.sources if is_fed_only(self.graph, queue, node)),
+        )
+
+    def _lane(self, branch: Branch) -> Lane:
+        depths = branch.depths
+        passages = [
+            Passage(number, depths[id(head.inputs[0])], self._ports_on(members, depths), head.name not in branch.inner)
+            for number, members in enumerate(self.stages)
+            if (head := members.nodes[0]).name in branch.nodes
+        ]
+        gathers = [
+            (one, depths[id(node.inputs[0])]) for one, node in enumerate(self.gathers) if node.name in branch.nodes
+        ]
+        direct = branch.nodes - branch.inner
+        zips = [(one, depths[id(node.outputs[0])]) for one, node in enumerate(self.zips) if node.name in direct]
+        return Lane(tuple(passages), tuple(gathers), tuple(zips))
+
+    def _ports_on(self, members: Members, depths: dict[int, int]) -> dict[int, int]:
+        """Which ports of a stage, those of its errors last, lead on to where these queues do."""
+        inside = {id(node.inputs[0]) for node in members.nodes[1:]}
+        queues = [queue for node in members.nodes for queue in node.outputs if id(queue) not in inside]
+        queues += [node.errors for node in members.nodes if node.errors is not None]
+        return {port: depths[id(queue)] for port, queue in enumerate(queues) if id(queue) in depths}
 
 
 def _queue_name(queue: Queue[Any]) -> str:

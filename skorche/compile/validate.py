@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from skorche.compile.fuse import IN_PROCESS
+from skorche.compile.pairs import find_pairs
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
 from skorche.limits import AnyLimit, disagreement
@@ -28,6 +29,7 @@ def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[Gr
         findings += _unknown_engine(choice, chooser, engines)
     for node in graph.nodes:
         findings += _no_worker_to_replace(node, run_engine)
+        findings += _no_pairs(graph, node)
     findings += _disagreeing_limits(graph)
     return findings
 
@@ -74,6 +76,14 @@ def _no_worker_to_replace(node: Node, run_engine: Any) -> Iterator[GraphError]:
         f"it runs {where}: skorche has no worker process there that it could replace.",
         "add engine='process', or leave it out.",
     )
+
+
+def _no_pairs(graph: Graph, node: Node) -> Iterator[GraphError]:
+    if node.pairing is not None:
+        try:
+            find_pairs(graph, node)
+        except GraphError as finding:
+            yield finding
 
 
 def _disagreeing_limits(graph: Graph) -> Iterator[GraphError]:

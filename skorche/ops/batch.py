@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from skorche.errors import GraphError
 from skorche.graph import declare
-from skorche.place import Group, Place, Places, order_key
+from skorche.place import Group, Place, Places, members, order_key
 from skorche.queue import Queue
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ def batch(
         (queue_in,),
         [queue_out],
         regrouping=partial(Batching, batch_size, not fill_batch),
+        places="gathered",
     )
     return made
 
@@ -56,6 +57,10 @@ class Batching:
     def held(self) -> int:
         """Items of the batch under construction."""
         return len(self._items)
+
+    def held_within(self, depth: int) -> int:
+        """The items in them, if they are batches themselves."""
+        return len(list(members(self._places, depth)))
 
     def feed(self, items: list[Any], places: Places) -> tuple[list[Any], list[Place]]:
         """Take items in; give the lists that are full, with the places of their members."""

@@ -27,12 +27,12 @@ def merge(queues_in: Sequence[Queue[T]], *, queue_out: Queue[T] | None = None) -
     queues = (queues_in,) if isinstance(queues_in, Queue) else tuple(queues_in)
     if not queues:
         raise GraphError("merge was given no queues.", "there is nothing to merge.", "give a tuple of queues.")
-    (made,) = declare("Merge", "Merge", queues, [queue_out], regrouping=Merging)
+    (made,) = declare("Merge", "Merge", queues, [queue_out], regrouping=Passing)
     return made
 
 
-class Merging:
-    """The memory of `merge`: none."""
+class Passing:
+    """The memory of `merge` and `tee`: none."""
 
     held = 0
     eager = False
@@ -44,6 +44,10 @@ class Merging:
     def close(self) -> tuple[list[Any], Places]:
         """Nothing is held."""
         return [], []
+
+    def held_within(self, depth: int) -> int:
+        """Nothing is held."""
+        return 0
 
     def drop(self) -> Places:
         """Nothing is held."""

@@ -31,6 +31,7 @@ def unbatch(queue_in: Readable[Iterable[T]], *, queue_out: Queue[T] | None = Non
         [queue_out],
         rides="anywhere",
         work=Unbatching,
+        places="spread",
     )
     return made
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skorche.compile.plan import Destination, Plan, StagePlan
+from skorche.compile.plan import Destination, Plan, StagePlan, ZipPlan
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.engine import Capabilities
-from skorche.runtime.flow import Books, Edge, Gather, Outlet, Target
+from skorche.runtime.flow import Books, Edge, Gather, Limit, Outlet, Target
 from skorche.runtime.order import Window
 from skorche.runtime.stage import Stage
 from skorche.runtime.tally import Tally
+from skorche.runtime.zipping import Span, Way, Zip
 
 
 @dataclass
@@ -30,10 +31,26 @@ class Feed:
     exhausted: bool = False
     ended: bool = False
     waiting: Waiting = field(default_factory=Waiting)
+    limits: list[Limit] = field(default_factory=list)
+    fed: list[Zip] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        """Items that may still go on."""
+        room = self.target.room
+        for limit in self.limits:
+            room = min(room, limit.room(self.given - self.waiting.count))
+        return room
+
+    @property
+    def sated(self) -> bool:
+        """Whether nothing behind wants more of it, and nothing more has been asked for."""
+        return bool(self.fed) and not self.asked and any(one.exhausted for one in self.fed)
 
     def flow(self, *, stopping: bool) -> bool:
         """Let what has come go on, as far as there is room; after the last item close. Whether anything changed."""
-        count = self.waiting.count if stopping else min(self.waiting.count, self.target.room)
+        self.exhausted |= self.sated
+        count = self.waiting.count if stopping else min(self.waiting.count, self.room)
         if count > 0:
             self.target.accept(*self.waiting.take(count))
         closing = self.exhausted and not self.ended and not self.waiting.count
@@ -52,6 +69,7 @@ class Parts:
     gathers: list[Gather]
     outlets: list[Outlet]
     feeds: list[Feed]
+    zips: list[Zip]
 
 
 def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
@@ -61,12 +79,18 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
     gathers = [Gather(books, gather.node, gather.make(), gather.feeders) for gather in plan.gathers]
 
+    zips = [Zip(books, one) for one in plan.zips]
+
     def target(destination: Destination) -> Target:
+        if destination.kind == "zip":
+            return zips[destination.number].intakes[destination.lane]
         kinds: dict[str, Sequence[Target]] = {"stage": edges, "gather": gathers, "end": outlets}
         return kinds[destination.kind][destination.number]
 
     for gather, planned in zip(gathers, plan.gathers, strict=True):
-        gather.target = target(planned.output)
+        gather.targets = [target(output) for output in planned.outputs]
+    for one, paired in zip(zips, plan.zips, strict=True):
+        one.target = target(paired.output)
     stages = []
     for stage, can, edge in zip(plan.stages, capabilities, edges, strict=True):
         targets = [target(port) for port in stage.ports]
@@ -80,7 +104,31 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
         stages.append(Stage(stage, can, edge, targets, error_target, edge.limit, window))
     _widen(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
-    return Parts(books, stages, gathers, outlets, feeds)
+    parts = Parts(books, stages, gathers, outlets, feeds, zips)
+    for one in zips:
+        _connect_zip(parts, one)
+    return parts
+
+
+def _connect_zip(parts: Parts, one: Zip) -> None:
+    """Have what lies on the way to a zip tell it of gaps, and bound where its lanes begin."""
+    plan: ZipPlan = one.plan
+    span = Span(one)
+    for intake, lane in zip(one.intakes, plan.lanes, strict=True):
+        for passage in lane.passages:
+            stage = parts.stages[passage.stage]
+            if passage.tells:
+                stage.ways.append(Way(intake, passage))
+            span.stages.append(stage)
+        span.batches += [(parts.gathers[gather], depth) for gather, depth in lane.gathers]
+        for inner, depth in lane.zips:
+            parts.zips[inner].outer.append((intake, depth))
+    if plan.tee is not None:
+        parts.gathers[plan.tee].limits.append(span)
+    for source in plan.sources:
+        parts.feeds[source].limits.append(span)
+    for source in plan.own:
+        parts.feeds[source].fed.append(one)
 
 
 def _first_limit(stage: StagePlan) -> int:
@@ -88,10 +136,11 @@ def _first_limit(stage: StagePlan) -> int:
     return limit if stage.maxsize is None else min(limit, stage.maxsize)
 
 
-def _behind_gathers(plan: Plan, port: Destination) -> Destination:
-    while port.kind == "gather":
-        port = plan.gathers[port.number].output
-    return port
+def _behind_gathers(plan: Plan, port: Destination) -> list[Destination]:
+    """Where what leaves by a port comes to, past operators with memory."""
+    if port.kind != "gather":
+        return [port]
+    return [one for output in plan.gathers[port.number].outputs for one in _behind_gathers(plan, output)]
 
 
 def _widen(plan: Plan, stages: list[Stage]) -> None:
@@ -99,10 +148,13 @@ def _widen(plan: Plan, stages: list[Stage]) -> None:
     for feeder in plan.stages:
         errors = [port for node in feeder.nodes if (port := plan.nodes[node].errors) is not None]
         for port in (*feeder.ports, *errors):
-            behind = _behind_gathers(plan, port)
-            if behind.kind == "stage":
-                stage = stages[behind.number]
-                stage.floor = max(stage.floor, feeder.workers + stage.plan.workers)
-                if stage.plan.maxsize is not None:
-                    stage.floor = min(stage.floor, stage.plan.maxsize)
-                stage.edge.limit = stage.floor
+            for behind in _behind_gathers(plan, port):
+                if behind.kind == "stage":
+                    _raise_floor(stages[behind.number], feeder.workers)
+
+
+def _raise_floor(stage: Stage, feeders: int) -> None:
+    stage.floor = max(stage.floor, feeders + stage.plan.workers)
+    if stage.plan.maxsize is not None:
+        stage.floor = min(stage.floor, stage.plan.maxsize)
+    stage.edge.limit = stage.floor

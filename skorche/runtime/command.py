@@ -51,11 +51,7 @@ class Diagnosed(NamedTuple):
     sights: dict[int, Sight]
 
 
-class Tick(NamedTuple):
-    """Time has passed: timers may be due."""
-
-
-Event = EngineEvent | Fed | Taken | Stop | Pause | Tick | Diagnosed
+Event = EngineEvent | Fed | Taken | Stop | Pause | Diagnosed
 
 
 class Submit(NamedTuple):
@@ -122,4 +118,3 @@ class Diagnose(NamedTuple):
 
 
 Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose
-Commands = Sequence[Command]

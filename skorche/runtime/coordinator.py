@@ -20,7 +20,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread, get_ident
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
@@ -308,7 +308,7 @@ class Coordinator:
             if source not in self._finished_inputs:
                 one.stop(error)
 
-    def _close(self, how: Any) -> None:
+    def _close(self, how: Literal["drain", "kill"]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.finish()
         for outbox in self.outboxes:

@@ -32,6 +32,7 @@ class Books:
     stopping: bool = False
     closing: bool = False
     arrived: int = 0
+    fatal: BaseException | None = None
 
 
 class Target(Protocol):
@@ -94,26 +95,40 @@ class Edge:
         self._books.closing = True
 
 
+class Limit(Protocol):
+    """A bound on what is under way behind a point that so many items have passed."""
+
+    def room(self, begun: int) -> int: ...
+
+
 class Gather:
-    """An operator with memory between its feeders and its own target."""
+    """An operator with memory between its feeders and its own targets, each of which gets all it gives."""
 
     def __init__(self, books: Books, node: int, regrouping: Regrouping, feeders: int) -> None:
         self._books, self._tally = books, books.tallies[node]
         self._regrouping = regrouping
         self._feeders = feeders
-        self.target: Target
+        self.targets: list[Target] = []
+        self.limits: list[Limit] = []
         self._held = self._reserved = 0
         self.open = True
 
     @property
     def room(self) -> int:
-        """Items that may still come without overfilling the target."""
-        return self._regrouping.inputs(self.target.room + self._reserved) - self._held
+        """Items that may still come without overfilling a target."""
+        room = self._regrouping.inputs(min([target.room for target in self.targets]) + self._reserved)
+        for limit in self.limits:
+            room = min(room, limit.room(self._tally.received))
+        return room - self._held
 
     @property
     def idle(self) -> bool:
-        """Whether the reader behind has nothing to do."""
-        return self.target.idle
+        """Whether a reader behind has nothing to do."""
+        return any(target.idle for target in self.targets)
+
+    def holding(self, depth: int) -> int:
+        """Items of the group under construction; at a depth the items in so many batches."""
+        return self._regrouping.held if not depth else self._regrouping.held_within(depth)
 
     def hold(self, count: int) -> None:
         """Keep room for results to come, here and behind."""
@@ -128,7 +143,8 @@ class Gather:
     def _reserve(self) -> None:
         wanted = self._regrouping.outputs(self._held) if self._held else 0
         if wanted != self._reserved:
-            self.target.hold(wanted - self._reserved)
+            for target in self.targets:
+                target.hold(wanted - self._reserved)
             self._reserved = wanted
 
     def accept(self, items: list[Any], places: Places) -> None:
@@ -143,22 +159,26 @@ class Gather:
         members = self._regrouping.members(items)
         self._tally.passed += members
         self._tally.members += members
-        self._tally.emitted += len(items)
+        self._tally.emitted += len(self.targets) * len(items)
         if items:
-            self.target.accept(items, places)
+            if len(self.targets) > 1:
+                self._books.ledger.multiply(places, len(self.targets))
+            for target in self.targets:
+                target.accept(items, places)
         self._reserve()
 
     def flow(self) -> bool:
         """Let a group go that is not full, early or as the last one; then close. Whether anything changed."""
         held = self._regrouping.held
-        fits = not held or self.target.room > 0
+        fits = not held or min([target.room for target in self.targets]) > 0
         early = self._regrouping.eager and held and fits and self.idle
         last = not self._feeders and self.open and fits
         if early or last:
             self._send(*self._regrouping.close())
         if last:
             self.open = False
-            self.target.close()
+            for target in self.targets:
+                target.close()
         return bool(early or last)
 
     def _cancel(self, places: Places) -> None:

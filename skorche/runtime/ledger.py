@@ -6,10 +6,13 @@ addition for all. Only for the others is a count of living descendants kept, wit
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from enum import IntEnum
-from itertools import chain
+from itertools import chain, repeat
+from typing import cast
 
-from skorche.place import Group, Place, Places, roots
+from skorche.place import Abreast, Group, Place, Places, roots
 
 
 class End(IntEnum):
@@ -25,6 +28,8 @@ def _simple(places: Places) -> int | None:
     """How many source items these are, if that can be told at a glance: all numbers, or all batches of numbers."""
     if type(places) is range:
         return len(places)
+    if type(places) is Abreast:
+        return len(places) * len(places.runs)
     kinds = set(map(type, places))
     if kinds <= {int}:
         return len(places)
@@ -34,12 +39,16 @@ def _simple(places: Places) -> int | None:
 
 
 class Ledger:
-    """Admitted items and their ends."""
+    """Admitted items and their ends.
+
+    A source item with several living descendants has an entry: four times their count, plus the worst end met so far.
+    Entries are plain numbers, so that those of a whole chunk are looked up, and changed, in one call each.
+    """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.ended = dict.fromkeys(End, 0)
-        self._alive: dict[int, list[int]] = {}
+        self._alive: dict[int, int] = {}
 
     @property
     def open_roots(self) -> int:
@@ -51,20 +60,43 @@ class Ledger:
         if not self._alive and (count := _simple(places)) is not None:
             self.ended[how] += count
             return
-        for place in places:
-            for root in roots(place):
-                self._end_one(root, how)
+        if (entry := self._common_entry(places)) is None:
+            for place in places:
+                for root in roots(place):
+                    self._end_one(root, how)
+        elif not entry:
+            self.ended[how] += len(places)
+        else:
+            self._set_all(places, entry - 4 & ~3 | max(entry & 3, how))
 
     def _end_one(self, root: int, how: End) -> None:
         entry = self._alive.get(root)
         if entry is None:
             self.ended[how] += 1
             return
-        entry[0] -= 1
-        entry[1] = max(entry[1], how)
-        if not entry[0]:
+        entry = entry - 4 & ~3 | max(entry & 3, how)
+        if entry < 4:
             del self._alive[root]
-            self.ended[End(entry[1])] += 1
+            self.ended[End(entry)] += 1
+        else:
+            self._alive[root] = entry
+
+    def _common_entry(self, places: Places) -> int | None:
+        """The entry that all of these have (0: none has any); None if they differ, or are not so many source items."""
+        numbers = cast("Sequence[int]", places)
+        if type(places) is not range and (set(map(type, places)) != {int} or len(set(numbers)) < len(numbers)):
+            return None
+        known = set(map(self._alive.get, numbers, repeat(0)))
+        return known.pop() if len(known) == 1 else None
+
+    def _set_all(self, places: Places, entry: int) -> None:
+        """The same new entry for all of these source items."""
+        numbers = cast("Sequence[int]", places)
+        if entry >= 4:
+            self._alive.update(dict.fromkeys(numbers, entry))
+            return
+        deque(map(self._alive.__delitem__, numbers), maxlen=0)
+        self.ended[End(entry)] += len(numbers)
 
     def expand(self, place: Place, count: int) -> None:
         """The item at this place became `count` items (a batch that keeps its length gives its members back)."""
@@ -73,16 +105,30 @@ class Ledger:
         if count == 0:
             self.end([place], End.FILTERED)
         elif count > 1:
-            self.multiply(place, count)
+            self.multiply([place], count)
 
-    def multiply(self, place: Place, count: int) -> None:
-        """The item at this place became `count` items, each of which comes from all of its source items."""
-        for root in roots(place):
-            entry = self._alive.setdefault(root, [1, End.FILTERED])
-            entry[0] += count - 1
+    def multiply(self, places: Places, count: int) -> None:
+        """Each item became `count` items, each of which comes from all of its source items."""
+        if self._common_entry(places) == 0:
+            self._alive.update(dict.fromkeys(cast("Sequence[int]", places), 4 * count))
+            return
+        for place in places:
+            for root in roots(place):
+                self._alive[root] = self._alive.get(root, 4) + 4 * (count - 1)
+
+    def join(self, places: Places, count: int) -> None:
+        """At each place, `count` items that had become of one are one again."""
+        if self._common_entry(places) == 4 * count:  # nothing else is left of them: back to plain items
+            deque(map(self._alive.__delitem__, cast("Sequence[int]", places)), maxlen=0)
+            return
+        for place in places:
+            for root in roots(place):
+                self._alive[root] -= 4 * (count - 1)
+                if self._alive[root] == 4:
+                    del self._alive[root]
 
     def mark(self, place: Place, how: End) -> None:
         """Remember a bad end for an item that lives on (as a `Failure` in a queue)."""
         for root in roots(place):
-            entry = self._alive.setdefault(root, [1, End.FILTERED])
-            entry[1] = max(entry[1], how)
+            entry = self._alive.get(root, 4)
+            self._alive[root] = entry & ~3 | max(entry & 3, how)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
@@ -21,7 +21,7 @@ from skorche.events import Failure
 from skorche.graph import OnError, OnStall
 from skorche.kernel import Trouble
 from skorche.place import Group, Place, element, roots
-from skorche.runtime.flow import Books
+from skorche.runtime.flow import Books, Target
 from skorche.runtime.ledger import End
 from skorche.runtime.order import Origin
 from skorche.runtime.stage import Again, Flight, Stage
@@ -54,7 +54,6 @@ class Recovery:
         self._lost: set[int] = set()
         self.failures: list[Failure] = []
         self.unhandled = 0
-        self.fatal: BaseException | None = None
 
     def handle(self, flight: Flight, trouble: Trouble, place: Place, now: float) -> bool:
         """Deal with one failed item; whether it will enter the stage again."""
@@ -72,15 +71,20 @@ class Recovery:
                 again = Again(trouble.item, place, known + 1, trouble.step, origin)
                 self._delay(stage, again, node, number, now)
                 return True
-        self._fail(stage, trouble, place, number, known + 1)
+        target = stage.error_target.get(number)
+        self._fail(number, trouble, place, known + 1, None if target is None else stage.targets[target])
         return False
+
+    def reject(self, number: int, item: Any, place: Place, error: BaseException) -> None:
+        """An operator that runs nothing cannot do anything with an item: it fails there."""
+        self._fail(number, Trouble(0, 0, item, error, ""), place, 1, None)
 
     def _divide(self, stage: Stage, trouble: Trouble, place: Place, node: int, origin: Origin | None) -> None:
         items, half = trouble.item, len(trouble.item) // 2
         if isinstance(place, Group) and len(place) == len(items):
             places: list[Place] = [Group(place[:half]), Group(place[half:])]
         else:  # -1 elements: neither half stands for a member, also where the list was made from a batch of two
-            self._books.ledger.multiply(place, 2)
+            self._books.ledger.multiply([place], 2)
             places = [element(place, 0, -1), element(place, 1, -1)]
         self._books.tallies[node].divided += 1
         if origin is not None:
@@ -97,17 +101,16 @@ class Recovery:
         heapq.heappush(self.timers, (now + self._random.uniform(0, longest), self._number, stage, again))
         stage.delayed += 1
 
-    def _fail(self, stage: Stage, trouble: Trouble, place: Place, number: int, attempts: int) -> None:
+    def _fail(self, number: int, trouble: Trouble, place: Place, attempts: int, errors: Target | None) -> None:
         node = self._books.plan.nodes[number]
         tally = self._books.tallies[number]
         tally.failed += 1
         failure = Failure(node.name, trouble.item, trouble.error, trouble.traceback, attempts)
         self.failures.append(failure)
-        target = stage.error_target.get(number)
-        if target is not None:
+        if errors is not None:
             tally.handled += 1
             self._books.ledger.mark(place, End.FAILED)
-            stage.targets[target].accept([failure], [place])
+            errors.accept([failure], [place])
             return
         self._books.ledger.end([place], End.FAILED)
         self.unhandled += 1
@@ -116,12 +119,12 @@ class Recovery:
         self._judge(node, failure)
 
     def _judge(self, node: NodePlan, failure: Failure) -> None:
-        if self.fatal is not None:
+        if self._books.fatal is not None:
             return
         if (node.on_error or self._policy.on_error) == "raise":
-            self.fatal = explain_failure(node, failure)
+            self._books.fatal = explain_failure(node, failure)
         elif self._too_many():
-            self.fatal = self._give_up(failure)
+            self._books.fatal = self._give_up(failure)
         else:
             failure.error.__traceback__ = None  # its text is kept; frames would keep the items they hold
 

@@ -39,7 +39,7 @@ LARGEST_PULL = 1 << 16
 
 
 class Scheduler:
-    """Moves the items of one run. Call `begin` once, then `handle` with every batch of events, until `finished`."""
+    """Moves the items of one run. Call `handle`, first with no event, then with those that come, until `finished`."""
 
     def __init__(
         self, plan: Plan, capabilities: Sequence[Capabilities], policy: Policy | None = None, seed: int | None = None
@@ -49,6 +49,8 @@ class Scheduler:
         self.books = self.parts.books
         self._unfinished = list(self.parts.stages)
         self.recovery = Recovery(self.books, policy or Policy(), Random(seed))
+        for one in self.parts.zips:
+            one.reject = self.recovery.reject
         self.error: BaseException | None = None
         self.finished = False
         self.rerun = self.abandoned_threads = self.recycled = 0
@@ -57,12 +59,8 @@ class Scheduler:
         self.flights = self._starting.flights
         self._deadlines = Deadlines(self.flights, self.books)
 
-    def begin(self, now: float) -> list[Command]:
-        """The first commands."""
-        return self.handle((), now)
-
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
-        """Take events in, give the commands that follow."""
+        """Take events in (none: a timer is due), give the commands that follow."""
         for event in events:
             self._take(event, now)
         if self.recovery.timers:
@@ -71,8 +69,6 @@ class Scheduler:
             self._deadlines.expire(now)
         if self._is_watched and now >= self._watchdog.due:
             self._look(now)
-        if self.recovery.fatal is not None and self.error is None:
-            self._stop(self.recovery.fatal)
         self._advance(now)
         commands, self.books.commands = self.books.commands, []
         return commands
@@ -183,6 +179,9 @@ class Scheduler:
         again: set[int] = set()
         if left or outcome.eventful:
             self._account(flight, outcome, left, resolver, again, now)
+        if stage.ways and not self.books.stopping:
+            for way in stage.ways:
+                way.tell_gaps(stage, chunk, outcome, resolver, again)
         self._route(flight, outcome, resolver, again)
 
     def _account(
@@ -272,6 +271,8 @@ class Scheduler:
             self._cancel(stage, again)
         for gather in self.parts.gathers:
             gather.drop()
+        for one in self.parts.zips:
+            one.drop()
 
     def _cancel(self, stage: Stage, again: Again) -> None:
         self.books.tallies[stage.plan.nodes[again.entry]].cancelled += 1
@@ -296,14 +297,16 @@ class Scheduler:
 
     def _advance(self, now: float) -> None:
         """Close what has ended and start what can start, until nothing changes."""
-        stopping = self.books.stopping
+        books = self.books
         while True:
+            if books.fatal is not None and self.error is None:
+                self._stop(books.fatal)
             flowed = self._flow()
-            started = not stopping and self._starting.start(now)
-            closed = self.books.closing and self._close_finished()
+            started = not books.stopping and self._starting.start(now)
+            closed = books.closing and self._close_finished()
             if not (flowed or closed or (started and self._backlogged())):
                 break
-        if not stopping:
+        if not books.stopping:
             self._pull()
         if not (self.flights and self._unfinished):
             self._check_end()
@@ -312,10 +315,12 @@ class Scheduler:
         """Let sources and operators with memory pass on what they have; whether anything changed."""
         changed = False
         for feed in self.parts.feeds:
-            if feed.waiting.count or (feed.exhausted and not feed.ended):
+            if feed.waiting.count or ((feed.exhausted or feed.sated) and not feed.ended):
                 changed |= feed.flow(stopping=self.books.stopping)
         for gather in self.parts.gathers:
             changed |= gather.flow()
+        for one in self.parts.zips:
+            changed |= one.flow()
         return changed
 
     def _backlogged(self) -> bool:
@@ -338,7 +343,7 @@ class Scheduler:
         for feed in self.parts.feeds:
             if feed.exhausted:
                 continue
-            wanted = min(feed.target.room, LARGEST_PULL) - feed.asked - feed.waiting.count
+            wanted = min(feed.room, LARGEST_PULL) - feed.asked - feed.waiting.count
             if wanted <= 0 or wanted < feed.asked:
                 continue
             if 4 * wanted >= feed.portion or feed.target.idle:

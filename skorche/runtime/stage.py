@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
@@ -20,12 +20,19 @@ from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Edge, Target
 from skorche.runtime.gate import Gate
 from skorche.runtime.order import Origin, Window
+from skorche.runtime.resolve import Resolver
 
 EDGE_SECONDS = 0.05
 GROWTH = 4
 AHEAD_SECONDS = 0.03
 SETTLED = 0.05
 """A cost that changes by a smaller share changes no size."""
+
+
+class Gaps(Protocol):
+    """A way to a zip, which wants to know what will not come."""
+
+    def tell_gaps(self, stage: Stage, chunk: Chunk, outcome: Outcome, resolver: Resolver, again: set[int]) -> None: ...
 
 
 class Again(NamedTuple):
@@ -70,6 +77,7 @@ class Stage:
     slots: int = 0
     gates: tuple[Gate, ...] = ()
     paused: bool = False
+    ways: list[Gaps] = field(default_factory=list)
     _largest: int = 0
     _settled: float = 0.0
     _ideal: int = 1

@@ -51,9 +51,11 @@ class Bounds:
                 self._allow(port, 2 * line.plan.workers * len(items))
 
     def _allow(self, port: Destination, overflow: int) -> None:
-        while port.kind == "gather":
-            port = self._scheduler.plan.gathers[port.number].output
-        self._overflow[port] = max(self._overflow.get(port, 0), overflow)
+        if port.kind == "gather":
+            for output in self._scheduler.plan.gathers[port.number].outputs:
+                self._allow(output, overflow)
+        key = port.kind, port.number
+        self._overflow[key] = max(self._overflow.get(key, 0), overflow)
 
     def commanded(self, command: Command) -> None:
         """The scheduler wants something."""

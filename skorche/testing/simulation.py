@@ -20,7 +20,7 @@ from skorche.graph import EngineChoice, OnError
 from skorche.observe.report import Report
 from skorche.place import sort_by_place
 from skorche.queue import Queue
-from skorche.runtime.command import Command, Deliver, Event, Kill, Pause, Pull, Stop, StopSources, Submit, Tick
+from skorche.runtime.command import Command, Deliver, Event, Kill, Pause, Pull, Stop, StopSources, Submit
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
@@ -139,7 +139,7 @@ class _Play:
     def run(self) -> Simulation:
         """Play to the end."""
         scheduler, step = self._scheduler, 0
-        self._execute(scheduler.begin(self._clock.now))
+        self._execute(scheduler.handle((), self._clock.now))
         while not scheduler.finished:
             step += 1
             if step > STEP_LIMIT:
@@ -164,21 +164,19 @@ class _Play:
             self._agenda.soon(PAUSE_SECONDS, lambda: self._events.append(Pause(stage, paused=False)))
 
     def _next_events(self) -> list[Event]:
-        """What happens next: sometimes one event, sometimes several at once, as a busy coordinator sees them."""
+        """What happens next: one event, several at once, as a busy coordinator sees them, or none: a timer is due."""
         timer, agenda = self._scheduler.next_timer, self._agenda
-        while not self._events:
+        due = False
+        while not (self._events or due):
             if timer is not None and timer < agenda.next_time:
-                self._clock.now = max(self._clock.now, timer)
-                self._events.append(Tick())
+                self._clock.now, due = max(self._clock.now, timer), True
             elif agenda.next_time < math.inf:
                 agenda.advance()
             else:
-                break
+                raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
         latest = self._clock.now + LATEST
         while agenda.next_time < latest and self._random.random() < 0.3:
             agenda.advance()
-        if not self._events:
-            raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
         events = self._events[:]
         self._events.clear()
         for event in events:

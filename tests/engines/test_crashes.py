@@ -75,6 +75,16 @@ def test_what_is_not_idempotent_never_runs_twice_whoever_dies(tmp_path: Path) ->
     assert report.rerun == 0
 
 
+def test_a_death_among_items_too_quick_to_mark_fails_exactly_its_item() -> None:
+    report, results = collect(deadly.leave_at_150_000, range(200_000), max_workers=2, engine="process")
+
+    (failure,) = report.failures
+    assert results == [*range(150_000), *range(150_001, 200_000)]
+    assert (failure.item, type(failure.error), failure.attempts) == (150_000, skorche.WorkerCrash, 1)
+    assert (report.delivered, report.failed) == (199_999, 1)
+    assert report.rerun > 0  # the slice, item by item: nobody knew which of them it was on
+
+
 def test_what_runs_again_is_counted(tmp_path: Path) -> None:
     log, last = tmp_path / "log", frozenset(range(5, 1000, 100))
 

@@ -17,7 +17,7 @@ import pytest
 import skorche
 from skorche.engines.process.blame import Verdict, judge
 from skorche.engines.process.engine import ProcessEngine
-from skorche.engines.process.worker import IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
+from skorche.engines.process.worker import ANY, IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
 from skorche.runtime.chunk import Chunk
 
 from . import deadly, fragile, tasks
@@ -302,6 +302,8 @@ def test_a_hub_that_fails_itself_ends_the_run(monkeypatch: pytest.MonkeyPatch) -
         (0, 5, 5, Verdict(suspect=5, rerun=2)),
         (1, -1, 5, Verdict(rerun=3, unclear=True)),
         (1, 4, 5, Verdict(suspect=4, rerun=2)),
+        (0, ANY, 5, Verdict(rerun=3, unclear=True)),
+        (0, ANY, 3, Verdict(suspect=3)),
         (WRITING, 5, 5, Verdict(rerun=3, unclear=True)),
         (WRITING, 3, 3, Verdict(suspect=3)),
         (WRITING, 2, 2, Verdict()),

@@ -182,7 +182,7 @@ def test_a_thread_that_fails_itself_ends_the_run_and_leaves_nobody_waiting(monke
 class Array:
     """Compares like an array: to something that has no truth. It cannot be hashed."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # how Python spells that it cannot be hashed
 
     def __init__(self, *numbers: int) -> None:
         self.numbers = numbers

@@ -90,7 +90,7 @@ import multiprocessing, os, sys, time
 lock = multiprocessing.get_context("spawn").Lock()
 open(sys.argv[1], "x").close()
 while not os.path.exists(sys.argv[2]):
-    time.sleep(0.01)
+    time.sleep(0.01)  # until the file is there
 """
 LEAVE_A_STRANGER = f"""
 import os, subprocess, sys

@@ -194,23 +194,6 @@ def test_a_host_whose_threads_hold_locks_while_workers_start() -> None:
 # -- sources and watchers that misbehave -------------------------------------------------------------------------------
 
 
-def test_a_source_that_raises_gives_its_error_and_what_came_before() -> None:
-    def numbers() -> Iterator[int]:
-        yield from range(7)
-        raise ConnectionError("the source is gone")
-
-    pipeline, out = mapping(double, numbers())
-
-    run = pipeline.run(progress=False)
-    with pytest.raises(ConnectionError, match="the source is gone"):
-        run.wait()
-
-    results = out.flush()
-    assert results == [0, 2, 4, 6, 8, 10, 12][: len(results)]
-    assert run.report is not None
-    assert (run.report.admitted, run.report.delivered + run.report.cancelled) == (7, 7)
-
-
 def test_a_source_that_raises_when_it_is_closed_does_not_hide_why_the_run_stopped() -> None:
     def numbers() -> Iterator[int]:
         try:

@@ -48,7 +48,7 @@ class Undecided(Exception):
 class Incomparable(Exception):
     """It can be neither compared nor hashed."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # how Python spells that it cannot be hashed
 
     def __eq__(self, other: object) -> NoReturn:
         raise RuntimeError("not to be compared")
@@ -94,7 +94,7 @@ def annotated(error: BaseException) -> BaseException:
 def odd_syntax_error() -> SyntaxError:
     """One whose place in the text is nonsense, so that Python itself cannot print it."""
     error = SyntaxError("odd")
-    error.filename, error.lineno, error.text = 3, "a", 5  # type: ignore[assignment]
+    error.filename, error.lineno, error.text = 3, "a", 5  # type: ignore[assignment]  # wrong on purpose
     return error
 
 

@@ -5,6 +5,7 @@
     "raises", "array", "sentinel" ...  a `Thing` that is hard to compare, or looks like something else
     ("made", "n3", label)              a `Thing` that task n3 made of an item
     ("failure", "n3", label)           what an error queue carries
+    ("row", label, label)              a tuple
     [label, ...]                       a list
 
 So the pipeline under test and the reference interpreter share one definition of what a task does, and nothing else.
@@ -39,7 +40,8 @@ class Bound(NamedTuple):
 class Node:
     """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
 
-    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`.
+    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A zip `fills`
+    gaps with None, or drops the rest; it pairs by place, or is `numbered`.
     """
 
     op: str
@@ -64,6 +66,8 @@ class Node:
     size: int = 1
     fill: bool = True
     loose: bool = False
+    fills: bool = False
+    numbered: bool = False
 
     def __repr__(self) -> str:
         told = [f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default]
@@ -102,6 +106,13 @@ def fails(node: Node, label: Label) -> bool:
     """Whether the item fails for good at this node."""
     found = trouble(node, label)
     return found is not None and found.times > node.retries
+
+
+def elements(label: Label) -> list[Label] | None:
+    """What an unbatch finds in an item; None if it is nothing that can be iterated."""
+    if isinstance(label, tuple) and label[0] == "row":
+        return list(label[1:])
+    return label if isinstance(label, list) else None
 
 
 def make(node: Node, label: Label) -> Label:

@@ -16,7 +16,7 @@ WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
 SOURCE = st.integers(0, 20).flatmap(lambda size: st.lists(LABELS, min_size=size, max_size=size)).map(tuple)
 OPERATORS = {
-    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch"],
+    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows"],
     "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
     "loose": ["map", "map", "unbatch", "unbatch", "merge"],
 }
@@ -24,18 +24,19 @@ MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "eac
 
 
 class Open(NamedTuple):
-    """A queue that no node consumes yet."""
+    """A queue that no node consumes yet; copies of its items may be in others that name the same tees."""
 
     number: int
     kind: str
     in_order: bool
+    tees: frozenset[str] = frozenset()
 
 
 class _Drawing:
     """A graph under construction."""
 
     def __init__(self, draw: Any, sources: int, ordered: bool) -> None:
-        self.draw, self.ordered = draw, ordered
+        self.draw, self.ordered, self.sources = draw, ordered, sources
         self.nodes: list[Node] = []
         self.open = [Open(number, "item", True) for number in range(sources)]
         self.queues = sources
@@ -68,8 +69,15 @@ class _Drawing:
         self.queues += len(outputs)
         node = Node(op, f"n{len(self.nodes)}", tuple(queue.number for queue in inputs), tuple(numbers), **traits)
         self.nodes.append(node)
-        self.open += [Open(number, *known) for number, known in zip(numbers, outputs, strict=True)]
+        tees = frozenset().union(*(queue.tees for queue in inputs), [node.name] if op == "tee" else [])
+        self.open += [Open(number, *known[:2], tees) for number, known in zip(numbers, outputs, strict=True)]
         return node
+
+    def take(self, node: Node) -> Open:
+        """Take back the (first) output of a node, to go on with it."""
+        (found,) = [one for one in self.open if one.number == node.outputs[0]]
+        self.open.remove(found)
+        return found
 
     def add_map(self, queue: Open) -> None:
         makes = self.pick(MAKES[queue.kind] if self.fans < 2 else MAKES[queue.kind][:4])
@@ -127,12 +135,76 @@ class _Drawing:
 
     def add_merge(self, queue: Open) -> None:
         listed = queue.kind != "item"
-        others = [one for one in self.open if (one.kind != "item") == listed]
+        others = [one for one in self.open if (one.kind != "item") == listed and not one.tees & queue.tees]
+        others = [one for place, one in enumerate(others) if not any(one.tees & other.tees for other in others[:place])]
         chosen = [queue, *(one for one in others[:3] if self.flag())]
         self.open = [one for one in self.open if one not in chosen]
         kinds = {one.kind for one in chosen}
         kind = "loose" if "loose" in kinds else queue.kind
         self.put("merge", chosen, [(kind, len(chosen) == 1 and queue.in_order)], loose=kind == "loose")
+
+    def add_tee(self, queue: Open) -> None:
+        self.put("tee", [queue], [queue[1:]] * self.pick([2, 2, 3]))
+
+    def add_diamond(self, queue: Open) -> None:
+        """A tee, something on each branch, and a zip."""
+        node = self.put("tee", [queue], [queue[1:]] * self.pick([2, 2, 3]))
+        lanes = [one for one in self.open if one.number in node.outputs]
+        self.open = [one for one in self.open if one not in lanes]
+        self.zip([self.walk(lane) for lane in lanes], numbered=False)
+
+    def add_rows(self, queue: Open) -> None:
+        """A zip of two sources, if there are two that nobody has read."""
+        sources = [one for one in self.open if one.in_order and not one.tees and one.number < self.sources]
+        if queue.number >= self.sources or not sources:
+            self.add_filter(queue)
+            return
+        self.open.remove(sources[0])
+        self.zip([self.walk(queue, 1), self.walk(sources[0], 1)], numbered=True)
+
+    def zip(self, lanes: list[Open], *, numbered: bool) -> None:
+        fills = self.flag()
+        in_order = all(lane.in_order for lane in lanes) and not fills
+        self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered)
+
+    def walk(self, queue: Open, most: int = 2) -> Open:
+        """Some operators one after the other that keep what an item is, or drop it."""
+        for _ in range(self.draw(st.integers(0, most))):
+            if queue.kind == "item":
+                queue = getattr(self, "walk_" + self.pick(["map", "map", "filter", "split", "batch", "diamond"]))(queue)
+        return queue
+
+    def walk_map(self, queue: Open) -> Open:
+        self.add_map(queue)
+        return self.take(self.nodes[-1])
+
+    def walk_filter(self, queue: Open) -> Open:
+        self.add_filter(queue)
+        return self.take(self.nodes[-1])
+
+    def walk_split(self, queue: Open) -> Open:
+        """Apart and together again; the last branch may go elsewhere."""
+        self.add_split(queue)
+        parts = [one for one in self.open if one.number in self.nodes[-1].outputs][: 3 - self.flag()]
+        self.open = [one for one in self.open if one not in parts]
+        return self.take(self.put("merge", parts, [("item", False)]))
+
+    def walk_batch(self, queue: Open) -> Open:
+        """Into batches, through a task, and out of them."""
+        self.add_batch(queue)
+        queue = self.take(self.nodes[-1])
+        isolate = self.flag()
+        loose = isolate or queue.kind == "loose"
+        traits = self.policies(permanent=queue.kind != "loose" or isolate)
+        in_order = queue.in_order and traits["ordered"]
+        traits |= {"makes": "each", "isolate": isolate, "loose": loose}
+        node = self.put("map", [queue], [("loose" if loose else "lists", in_order)], **traits)
+        self.add_unbatch(self.take(node))
+        return self.take(self.nodes[-1])
+
+    def walk_diamond(self, queue: Open) -> Open:
+        self.add_diamond(queue)
+        return self.take(self.nodes[-1])
 
 
 @st.composite

@@ -16,7 +16,7 @@ BRANCHES = ("left", "middle", "right")
 class Thing:
     """An item known by its label only. It cannot be compared, hashed, iterated, or asked for its truth."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # how Python spells that it cannot be hashed
 
     def __init__(self, label: Label) -> None:
         self.label = label
@@ -43,6 +43,8 @@ def build_item(label: Label) -> Any:
         return label
     if isinstance(label, list):
         return [build_item(one) for one in label]
+    if isinstance(label, tuple) and label[0] == "row":
+        return tuple(build_item(one) for one in label[1:])
     if isinstance(label, str) and label in ODD:
         return ODD[label]
     return Thing(label)
@@ -58,6 +60,8 @@ def label_of(item: Any) -> Label:
         return [label_of(one) for one in item]
     if isinstance(item, skorche.Failure):
         return ("failure", item.node, label_of(item.item))
+    if isinstance(item, tuple):
+        return ("row", *map(label_of, item))
     return item.label if isinstance(item, Thing) else LABEL_OF[id(item)]
 
 
@@ -188,6 +192,13 @@ class Builder:
 
     def add_merge(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.merge(inputs, queue_out=made[0])
+
+    def add_tee(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        self.pipeline.tee(inputs[0], n=len(made), queue_out=made)
+
+    def add_zip(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        missing = {"missing": None} if node.fills else {}
+        self.pipeline.zip(inputs, queue_out=made[0], **missing)
 
     def predicate(self, node: Node) -> Callable[[Any], Any]:
         def choose(item: Any) -> Any:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .behaviour import Graph, Label, Node, branch, fails, make
+from .behaviour import Graph, Label, Node, branch, elements, fails, make
 
 
 class Place(NamedTuple):
@@ -53,6 +53,9 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
         items = [item for queue in node.inputs for item in run.queues[queue]]
         run.queues |= {queue: [] for queue in node.outputs}
         count = run.counts[node.name] = Counter(received=len(items))
+        if node.op == "zip":
+            pair(node, run, count)
+            continue
         for place, label in batches(node, items) if node.op == "batch" else items:
             for where, made in divided(node, place, label):
                 visit(node, where, made, run, count)
@@ -65,16 +68,13 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
 def visit(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> None:
     """Take one item through one node."""
     made, port = [(place, label)], 0
-    if (
-        fails(node, label)
-        or (node.name, repr(label)) in run.lost
-        or (node.op == "unbatch" and not isinstance(label, list))
-    ):
+    if fails(node, label) or (node.name, repr(label)) in run.lost or (node.op == "unbatch" and elements(label) is None):
         return fail(node, place, label, run, count)
     if node.op == "map":
         made = [(place, make(node, label))]
     if node.op == "unbatch":
-        made = [(place.element(index, len(label)), one) for index, one in enumerate(label)]
+        parts = elements(label) or []
+        made = [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
     if node.op in ("split", "filter"):
         port = branch(node, label)
     if node.op == "split" and port == node.branches:
@@ -84,8 +84,32 @@ def visit(node: Node, place: Place, label: Label, run: Meaning, count: Counter[s
         count["filtered"] += 1
     if not made:
         run.end(place, "filtered")
+    if node.op == "tee":
+        count["emitted"] += len(node.outputs)
+        for queue in node.outputs:
+            run.queues[queue].append((place, label))
+        return None
     count["emitted"] += len(made)
     return run.queues[node.outputs[0 if node.op == "filter" else port]].extend(made)
+
+
+def pair(node: Node, run: Meaning, count: Counter[str]) -> None:
+    """Make rows of what has the same place, or number, on all lanes; the rest is filtered, or filled up."""
+    lanes: list[dict[object, tuple[Place, Label]]] = []
+    for queue in node.inputs:
+        lanes.append({place.key[1] if node.numbered else place: (place, label) for place, label in run.queues[queue]})
+    for key in dict.fromkeys(key for lane in lanes for key in lane):
+        places = tuple(lane[key][0] for lane in lanes if key in lane)
+        if len(places) < len(lanes) and not node.fills:
+            count["filtered"] += len(places)
+            for place in places:
+                run.end(place, "filtered")
+            continue
+        parts = tuple(part for place in places for part in (place.parts or (place,)))
+        whole = Place(parts[0].key, frozenset().union(*(part.roots for part in parts)), parts)
+        row = ("row", *(lane[key][1] if key in lane else "none" for lane in lanes))
+        run.queues[node.outputs[0]].append((whole if node.numbered else places[0], row))
+        count["emitted"] += 1
 
 
 def fail(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> None:

@@ -128,3 +128,51 @@ def test_plain_items_are_told_apart_from_expanded_ones_in_the_same_chunk():
 
     assert ends(ledger) == {"delivered": 2}
     assert ledger.open_roots == 1
+
+
+def test_copies_of_one_item_end_once_with_the_worst_end_of_any():
+    ledger = Ledger()
+    ledger.multiply(range(4), 2)
+
+    ledger.end(range(4), End.CANCELLED)
+    before = ends(ledger)
+    ledger.end([0, 1], End.DELIVERED)
+    ledger.end([3, 2], End.FAILED)
+
+    assert before == {}
+    assert ends(ledger) == {"cancelled": 2, "failed": 2}
+    assert ledger.open_roots == 0
+
+
+def test_copies_that_end_in_the_same_chunk_are_two():
+    ledger = Ledger()
+    ledger.multiply([5, 6], 2)
+
+    ledger.end([5, 5, 6, 6], End.DELIVERED)
+
+    assert ends(ledger) == {"delivered": 2}
+    assert ledger.open_roots == 0
+
+
+def test_copies_that_are_joined_again_are_one():
+    ledger = Ledger()
+    ledger.multiply([1, 2, (3, 0)], 3)
+
+    ledger.join([2, 1], 3)
+    ledger.join([(3, 0)], 3)
+    ledger.end([1, 2, 3], End.DELIVERED)
+
+    assert ends(ledger) == {"delivered": 3}
+    assert ledger.open_roots == 0
+
+
+def test_a_bad_end_of_one_copy_is_remembered_when_the_others_are_joined():
+    ledger = Ledger()
+    ledger.multiply(range(2), 3)
+
+    ledger.end(range(2), End.FAILED)
+    ledger.join(range(2), 2)
+    ledger.end(range(2), End.DELIVERED)
+
+    assert ends(ledger) == {"failed": 2}
+    assert ledger.open_roots == 0

@@ -6,7 +6,7 @@ import pytest
 
 import skorche
 from skorche.errors import EngineError, InternalError, TaskTimeout, WorkerCrash
-from skorche.runtime.command import Deliver, Fed, Kill, Pull, Stop, StopSources, Taken, Tick
+from skorche.runtime.command import Deliver, Fed, Kill, Pull, Stop, StopSources, Taken
 from skorche.runtime.engine import Broken, Lost, Started
 from skorche.testing import FakeClock
 
@@ -128,10 +128,10 @@ def test_an_item_that_takes_too_long_is_killed_when_its_time_is_up():
     clock.sleep(1.0)
     hand.tell(Started(out.ticket), now=clock())
     clock.sleep(1.9)
-    early = hand.tell(Tick(), now=clock())
+    early = hand.tell(now=clock())
     clock.sleep(0.1)
 
-    late = hand.tell(Tick(), now=clock())
+    late = hand.tell(now=clock())
 
     assert hand.scheduler.next_timer is None
     assert early == []
@@ -150,7 +150,7 @@ def test_an_item_killed_for_its_timeout_fails_with_a_timeout_that_says_what_to_d
     hand = one_task(timeout=2.0)
     (out,) = hand.feed(7)
     hand.tell(Started(out.ticket))
-    hand.tell(Tick(), now=2.0)
+    hand.tell(now=2.0)
 
     hand.tell(Lost(out.ticket, CRASH, 0, (), abandoned_thread=True), now=2.1)
 
@@ -165,7 +165,7 @@ def test_an_item_that_ends_just_before_it_is_killed_is_delivered():
     hand = one_task(timeout=2.0)
     (out,) = hand.feed(7)
     hand.tell(Started(out.ticket))
-    hand.tell(Tick(), now=2.0)
+    hand.tell(now=2.0)
 
     hand.work(out, now=2.0)
 
@@ -178,7 +178,7 @@ def test_an_item_that_ends_in_time_leaves_no_timer():
     hand.tell(Started(out.ticket))
 
     hand.work(out, now=1.0)
-    hand.tell(Tick(), now=1.0)
+    hand.tell(now=1.0)
 
     assert hand.scheduler.next_timer is None
 
@@ -217,7 +217,7 @@ def test_what_is_out_after_the_grace_is_killed_and_cancelled():
     (out,) = hand.feed(1)
     hand.tell(Stop(STOPPED, grace=5.0), now=10.0)
 
-    killed = hand.tell(Tick(), now=15.0)
+    killed = hand.tell(now=15.0)
     hand.tell(Lost(out.ticket, CRASH, 0, ()), now=15.1)
     hand.finish()
 
@@ -372,7 +372,7 @@ def test_standing_still_for_no_reason_is_an_error_that_names_the_edges():
 def test_waiting_for_a_source_is_no_standstill():
     hand = one_task()
 
-    hand.tell(Tick())
+    hand.tell()
 
     assert not hand.scheduler.finished
 

@@ -20,7 +20,7 @@ def hand_with_one_item_out(policy: Policy = PATIENT) -> Hand:
     with skorche.Pipeline("job") as pipeline:
         skorche.map(skorche.task(name="slow")(abs), skorche.Queue(name="numbers"))
     hand = Hand(pipeline, KILLABLE, policy, seed=0)
-    hand.scheduler.begin(0.0)
+    hand.scheduler.handle((), 0.0)
     hand.feed(-7, now=1.0)
     return hand
 

@@ -125,5 +125,5 @@ def excess(trial: Trial, node: Node, meant: Meaning) -> Counter[str]:
 
 def differences(came: Counter[str] | Counter[Failed], wanted: Counter[str] | Counter[Failed]) -> str:
     """The first few of each side."""
-    lost, more = list((wanted - came).elements()), list((came - wanted).elements())  # type: ignore[operator]
+    lost, more = list((wanted - came).elements()), list((came - wanted).elements())  # type: ignore[operator]  # both are Counters
     return f"{len(lost)} lost: {lost[:5]}; {len(more)} too many: {more[:5]}"

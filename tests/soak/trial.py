@@ -154,7 +154,7 @@ def error_of(run: Any) -> BaseException | None:
 def broken(items: list[Any], after: int) -> Iterator[Any]:
     """So many of the items, and an error."""
     yield from items[:after]
-    time.sleep(0.01)
+    time.sleep(0.01)  # not to wait for anything: so that some of them are under way
     raise SourceBroke
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from reprlib import Repr
 from typing import Any, NamedTuple
 
 from skorche.engines.process.worker import (
@@ -26,11 +25,10 @@ from skorche.engines.process.worker import (
     TICKET,
     WRITING,
 )
-from skorche.errors import WorkerCrash
+from skorche.errors import WorkerCrash, glance
 
-SHORT = Repr()
-"""How an item is told. It looks into large ones only so far: this is done in the thread that serves all workers."""
-SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 100
+LONGEST_ITEM = 100
+"""Characters of an item in a message."""
 
 
 class Verdict(NamedTuple):
@@ -90,7 +88,11 @@ def explain_crash(code: int, task: str, slot: Sequence[int], item: tuple[Any, ..
         READING: ", while it was read and unpickled",
         WRITING: ", while its result was pickled and written",
     }.get(slot[STEP], "")
-    where = f"on the item {SHORT.repr(item[0])} of task {task!r}{moment}" if item else f"at work for task {task!r}"
+    where = (
+        f"on the item {glance(item[0], LONGEST_ITEM)} of task {task!r}{moment}"
+        if item
+        else f"at work for task {task!r}"
+    )
     what = f"a worker process died ({told_ending(code)}) {where}."
     if code != -signal.SIGKILL:
         why = "the task, or a library it calls, ended the process."

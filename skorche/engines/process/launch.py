@@ -1,4 +1,4 @@
-"""Starts worker processes: fork and exec by the standard library, so that nothing is inherited but three files.
+"""Starts worker processes: fork and exec by the standard library, so that they inherit nothing but their `Files`.
 
 A plain interpreter is ready in 20 ms. It imports neither the user's `__main__` nor anything the tasks do not need, so
 no `__main__` guard is wanted. It gets a session of its own, so that Ctrl-C in a terminal does not reach it and that its

@@ -59,7 +59,7 @@ class Question(NamedTuple):
     def _wait(self) -> str:
         end, size, grown = time.monotonic() + ANSWER_SECONDS, 0, 0.0
         while (now := time.monotonic()) < end and not (size and now > grown + QUIET_SECONDS):
-            time.sleep(0.01)
+            time.sleep(0.01)  # nothing tells when a file has grown
             if (latest := self._size) != size:
                 size, grown = latest, now
         text = os.pread(self.file, min(size, LONGEST_STACK), self.start).decode(errors="replace")

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from reprlib import Repr
 from struct import Struct
 from threading import get_ident, local
 from types import ModuleType
 from typing import Any, NamedTuple, TextIO
+
+from skorche.errors import glance
 
 INDEX, STEP, TICKET = 0, 1, 2
 """Where in its slot a worker says which item, step and chunk it is on."""
@@ -32,8 +33,8 @@ MOST_PIECES = 32
 LONGEST_TEXT = 16_000
 """Characters of one message; a longer text is printed in several, of a longer log record the middle is left out."""
 
-SHORT = Repr()
-SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 40
+LONGEST_ITEM = 40
+"""Characters of an item in front of what was said about it."""
 
 RECORD, OUT, ERR, LAST = "record", "out", "err", "last"
 
@@ -116,16 +117,9 @@ class Voice:
         own = self._own.__dict__
         if own.get("which") != which:
             own |= {"which": which, "text": ""}
-            own["text"] = _shorten(item)
+            own["text"] = glance(item, LONGEST_ITEM)
         text: str = own["text"]
         return text
-
-
-def _shorten(item: object) -> str:
-    try:
-        return SHORT.repr(item)
-    except Exception:  # noqa: BLE001  (a broken __repr__ must not hide what was to be said)
-        return f"<{type(item).__name__}>"
 
 
 class _Stream:

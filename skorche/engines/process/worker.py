@@ -230,9 +230,10 @@ class _Worker:
         if outcome is None:
             self._voice.at = (job.work.stage, items, indices)
             began = time.perf_counter()
-            fine = len(items) <= FINE_SLICE
-            self._slot[INDEX], self._slot[STEP] = ANY, job.work.entry
-            outcome = stage.kernel.run(items, indices, job.work.entry, self._slot if fine else None)
+            mark = self._slot if len(items) <= FINE_SLICE else None
+            if mark is None:
+                self._slot[INDEX], self._slot[STEP] = ANY, job.work.entry
+            outcome = stage.kernel.run(items, indices, job.work.entry, mark)
             stage.learn(stop - start, time.perf_counter() - began)
         self._slot[STEP] = WRITING
         stage.items_left -= stop - start

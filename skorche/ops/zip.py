@@ -1,0 +1,76 @@
+"""`zip`: what belongs together, in tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar, overload
+
+from skorche.errors import GraphError
+from skorche.graph import Pairing, declare
+from skorche.queue import Queue
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+
+@overload
+def zip(
+    queues_in: tuple[Queue[A], Queue[B]],
+    *,
+    missing: object = "drop",
+    strict: bool = False,
+    queue_out: Queue[tuple[A, B]] | None = None,
+) -> Queue[tuple[A, B]]: ...
+@overload
+def zip(
+    queues_in: tuple[Queue[A], Queue[B], Queue[C]],
+    *,
+    missing: object = "drop",
+    strict: bool = False,
+    queue_out: Queue[tuple[A, B, C]] | None = None,
+) -> Queue[tuple[A, B, C]]: ...
+@overload
+def zip(
+    queues_in: Sequence[Queue[Any]],
+    *,
+    missing: object = "drop",
+    strict: bool = False,
+    queue_out: Queue[tuple[Any, ...]] | None = None,
+) -> Queue[tuple[Any, ...]]: ...
+def zip(
+    queues_in: Sequence[Queue[Any]],
+    *,
+    missing: object = "drop",
+    strict: bool = False,
+    queue_out: Queue[Any] | None = None,
+) -> Queue[Any]:
+    """Tuples of the items that belong together, one from each queue.
+
+    Branches of one `tee` belong together by the item they come from; queues that have no tee in common by number: the
+    third item of one source and the third of the other, whatever is filtered between. An item that was filtered out,
+    or failed, on one branch leaves a gap: the tuple is dropped, and the others in it count as filtered; with
+    `missing=value` the value takes its place. So it is with the rest of a longer source, at which `strict=True` fails
+    the run.
+
+    >>> drive(zip, [1, 2, 3], "ab")
+    [(1, 'a'), (2, 'b')]
+    >>> drive(zip, [1, 2, 3], "ab", missing=None)
+    [(1, 'a'), (2, 'b'), (3, None)]
+
+    Order of completion. One from each in, one out. Holds what waits for its partners; how much that may be is
+    limited where the branches begin.
+
+    Raises:
+        GraphError: fewer than two queues are given, one is given twice or has a consumer already; when compiled, if an
+            operator on the way makes other items of them, so that there are no pairs.
+    """
+    queues = (queues_in,) if isinstance(queues_in, Queue) else tuple(queues_in)
+    if len(queues) < 2:
+        raise GraphError(
+            f"zip was given {len(queues)} queue{'' if len(queues) == 1 else 's'}.",
+            "a tuple needs an item from each of two queues, or more.",
+            "give a tuple of queues, such as zip((a, b)).",
+        )
+    (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=Pairing(missing, strict))
+    return made
