@@ -124,6 +124,23 @@ def loop_merge() -> list[list[int]]:
     return [results]
 
 
+def loop_tee() -> list[list[int]]:
+    """`tee` the plain way."""
+    left, right = [], []
+    for number in range(COUNT):
+        left.append(number)
+        right.append(number)
+    return [left, right]
+
+
+def loop_zip() -> list[list[tuple[int, int]]]:
+    """`zip` the plain way."""
+    results = []
+    for pair in zip(range(COUNT), range(COUNT), strict=True):
+        results.append(pair)
+    return [results]
+
+
 def declare_map() -> Ends:
     """A trivial task."""
     return [skorche.map(increment, numbers())]
@@ -169,6 +186,21 @@ def declare_merge() -> Ends:
     return [skorche.merge((numbers(0, COUNT // 2), numbers(COUNT // 2, COUNT // 2)))]
 
 
+def declare_tee() -> Ends:
+    """Two branches."""
+    return skorche.tee(numbers())
+
+
+def declare_zip() -> Ends:
+    """Two sources, by number."""
+    return [skorche.zip((numbers(), numbers()))]
+
+
+def declare_tee_zip() -> Ends:
+    """The branches of a tee, by place."""
+    return [skorche.zip(skorche.tee(numbers()))]
+
+
 @dataclass(frozen=True)
 class Operator:
     """An operator's name, its pipeline, and the same in plain Python."""
@@ -203,6 +235,9 @@ OPERATORS = (
     Operator("batch of ten", declare_batch, loop_batch),
     Operator("unbatch of ten", declare_unbatch, loop_unbatch),
     Operator("merge of two", declare_merge, loop_merge),
+    Operator("tee in two", declare_tee, loop_tee),
+    Operator("zip of two sources", declare_zip, loop_zip),
+    Operator("zip of a tee", declare_tee_zip, loop_zip),
 )
 
 

@@ -91,6 +91,16 @@ def draw_merge():
     skorche.merge((queue("q_img_out"), queue("q_doc_out")), queue_out=queue("q_out"))
 
 
+def draw_tee():
+    skorche.tee(queue("q_img"), queue_out=(queue("q_thumbnails"), queue("q_faces")))
+
+
+def draw_zip():
+    left, right = skorche.tee(queue("q_img"))
+    pairs = (skorche.map(process_images, left), skorche.map(classify, right))
+    skorche.zip(pairs, queue_out=queue("q_img_classified"))
+
+
 def draw_demo():
     queue_in, queue_out = queue("inputs"), queue("outputs")
     q_unzipped = skorche.chain([download_file, unzip_file], queue_in)
@@ -113,6 +123,8 @@ DRAWN: dict[str, Callable[[], None]] = {
     "unbatch": draw_unbatch,
     "filter": draw_filter,
     "merge": draw_merge,
+    "tee": draw_tee,
+    "zip": draw_zip,
     "demo": draw_demo,
 }
 

@@ -43,13 +43,13 @@ class Feed:
         return room
 
     @property
-    def sated(self) -> bool:
-        """Whether nothing behind wants more of it, and nothing more has been asked for."""
-        return bool(self.fed) and not self.asked and any(one.exhausted for one in self.fed)
+    def unwanted(self) -> bool:
+        """Whether nothing behind has any use for more of it."""
+        return bool(self.fed) and any(one.exhausted for one in self.fed)
 
     def flow(self, *, stopping: bool) -> bool:
         """Let what has come go on, as far as there is room; after the last item close. Whether anything changed."""
-        self.exhausted |= self.sated
+        self.exhausted |= self.unwanted and not self.asked
         count = self.waiting.count if stopping else min(self.waiting.count, self.room)
         if count > 0:
             self.target.accept(*self.waiting.take(count))

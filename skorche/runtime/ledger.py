@@ -118,6 +118,8 @@ class Ledger:
 
     def join(self, places: Places, count: int) -> None:
         """At each place, `count` items that had become of one are one again."""
+        if count < 2:
+            return
         if self._common_entry(places) == 4 * count:  # nothing else is left of them: back to plain items
             deque(map(self._alive.__delitem__, cast("Sequence[int]", places)), maxlen=0)
             return

@@ -315,7 +315,7 @@ class Scheduler:
         """Let sources and operators with memory pass on what they have; whether anything changed."""
         changed = False
         for feed in self.parts.feeds:
-            if feed.waiting.count or ((feed.exhausted or feed.sated) and not feed.ended):
+            if feed.waiting.count or ((feed.exhausted or feed.unwanted) and not feed.ended):
                 changed |= feed.flow(stopping=self.books.stopping)
         for gather in self.parts.gathers:
             changed |= gather.flow()
@@ -341,7 +341,7 @@ class Scheduler:
     def _pull(self) -> None:
         """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""
         for feed in self.parts.feeds:
-            if feed.exhausted:
+            if feed.exhausted or feed.unwanted:
                 continue
             wanted = min(feed.room, LARGEST_PULL) - feed.asked - feed.waiting.count
             if wanted <= 0 or wanted < feed.asked:

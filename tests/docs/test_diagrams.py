@@ -11,7 +11,20 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["archive_job", "batch", "chain", "demo", "filter", "map", "merge", "split", "split_many", "unbatch"]
+NAMES = [
+    "archive_job",
+    "batch",
+    "chain",
+    "demo",
+    "filter",
+    "map",
+    "merge",
+    "split",
+    "split_many",
+    "tee",
+    "unbatch",
+    "zip",
+]
 
 
 @pytest.fixture(scope="module")

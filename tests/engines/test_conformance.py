@@ -39,8 +39,11 @@ def everything(numbers: range) -> tuple[skorche.Pipeline, Any]:
         even, odd = skorche.split(is_even, doubled)
         squares = skorche.map(skorche.task(max_workers=2)(tasks.square_all), skorche.batch(even, batch_size=7))
         scaled = skorche.map(skorche.task(tasks.double), skorche.filter(is_not_ninth, odd))
-        merged = skorche.merge((skorche.unbatch(squares), scaled), queue_out=skorche.Queue(name="out"))
-    return pipeline, merged
+        merged = skorche.merge((skorche.unbatch(squares), scaled))
+        left, right = skorche.tee(merged)
+        kept = skorche.filter(is_even, skorche.map(skorche.task(tasks.double), left))
+        pairs = skorche.zip((kept, right), missing=None, queue_out=skorche.Queue(name="out"))
+    return pipeline, pairs
 
 
 def test_a_graph_of_all_operators_gives_what_the_inline_engine_gives(choice: Choice) -> None:

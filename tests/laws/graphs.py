@@ -35,11 +35,11 @@ class Open(NamedTuple):
 class _Drawing:
     """A graph under construction."""
 
-    def __init__(self, draw: Any, sources: int, ordered: bool) -> None:
+    def __init__(self, draw: Any, sources: list[int], ordered: bool) -> None:
         self.draw, self.ordered, self.sources = draw, ordered, sources
         self.nodes: list[Node] = []
-        self.open = [Open(number, "item", True) for number in range(sources)]
-        self.queues = sources
+        self.open = [Open(number, "item", True) for number in range(len(sources))]
+        self.queues = len(sources)
         self.fans = 0
         self.limits = self.draw_limits() if self.flag() else []
 
@@ -155,15 +155,16 @@ class _Drawing:
 
     def add_rows(self, queue: Open) -> None:
         """A zip of two sources, if there are two that nobody has read."""
-        sources = [one for one in self.open if one.in_order and not one.tees and one.number < self.sources]
-        if queue.number >= self.sources or not sources:
+        sources = [one for one in self.open if one.in_order and not one.tees and one.number < len(self.sources)]
+        if queue.number >= len(self.sources) or not sources:
             self.add_filter(queue)
             return
         self.open.remove(sources[0])
-        self.zip([self.walk(queue, 1), self.walk(sources[0], 1)], numbered=True)
+        uneven = self.sources[queue.number] != self.sources[sources[0].number]  # what is read of the rest is not known
+        self.zip([self.walk(queue, 1), self.walk(sources[0], 1)], numbered=True, fills=uneven)
 
-    def zip(self, lanes: list[Open], *, numbered: bool) -> None:
-        fills = self.flag()
+    def zip(self, lanes: list[Open], *, numbered: bool, fills: bool = False) -> None:
+        fills = fills or self.flag()
         in_order = all(lane.in_order for lane in lanes) and not fills
         self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered)
 
@@ -211,7 +212,7 @@ class _Drawing:
 def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     """A graph of up to `most` nodes; with `ordered` each task keeps the order (None: drawn)."""
     sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
-    drawing = _Drawing(draw, len(sources), draw(st.booleans()) if ordered is None else ordered)
+    drawing = _Drawing(draw, list(map(len, sources)), draw(st.booleans()) if ordered is None else ordered)
     for _ in range(draw(st.integers(1, most))):
         drawing.add()
     made = [queue for queue in drawing.open if queue.number >= len(sources)]

@@ -176,3 +176,12 @@ def test_a_bad_end_of_one_copy_is_remembered_when_the_others_are_joined():
 
     assert ends(ledger) == {"failed": 2}
     assert ledger.open_roots == 0
+
+
+def test_an_item_that_is_alone_has_nothing_to_be_joined_with():
+    ledger = Ledger()
+
+    ledger.join([1], 1)
+    ledger.end([1], End.DELIVERED)
+
+    assert ends(ledger) == {"delivered": 1}
