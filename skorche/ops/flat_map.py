@@ -70,9 +70,16 @@ def flat_map(
 
 
 def _flows(task: Task[Any, Any]) -> bool:
-    """Whether elements may leave before their item is done: never if it may be tried again, or is timed as a whole."""
+    """Whether elements may leave before their item is done: never if it may be tried again, or counts as a whole."""
     options = task.settings
-    return not (task.is_async or options.retries or options.timeout is not None or options.isolate or options.ordered)
+    return not (
+        task.is_async
+        or options.retries
+        or options.timeout is not None
+        or options.isolate
+        or options.ordered
+        or options.limits
+    )
 
 
 class Expanding(Calling):
