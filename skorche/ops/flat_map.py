@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from skorche.events import Failure
 from skorche.expansion import Part, Portion, Rest
-from skorche.graph import Task, declare, task_of
+from skorche.graph import TaskOptions, declare, task_of
 from skorche.kernel import Paths, Record, trimmed
 from skorche.ops.function import Calling
 from skorche.ops.unbatch import element_paths
@@ -53,7 +53,7 @@ def flat_map(
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
-    tag, flows = real.settings.tag, _flows(real)
+    tag, flows = real.settings.tag, _flows(real.settings)
     (made,) = declare(
         real.name,
         f"{real.name}({tag})" if tag else real.name,
@@ -68,10 +68,9 @@ def flat_map(
     return made
 
 
-def _flows(task: Task[Any, Any]) -> bool:
+def _flows(options: TaskOptions) -> bool:
     """Whether elements may leave before their item is done: never if it may be tried again, or is timed as a whole."""
-    options = task.settings
-    return not (task.is_async or options.retries or options.timeout is not None or options.isolate or options.ordered)
+    return not (options.retries or options.timeout is not None or options.isolate or options.ordered)
 
 
 class Expanding(Calling):
