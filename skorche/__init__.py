@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         WorkerStartError,
     )
     from skorche.events import Failure, NodeTally
+    from skorche.file import atomic, files, lines
     from skorche.graph import Task, task
     from skorche.observe.report import Report
     from skorche.ops.batch import batch
@@ -86,12 +87,15 @@ __all__ = [
     "TransferError",
     "WorkerCrash",
     "WorkerStartError",
+    "atomic",
     "batch",
     "chain",
+    "files",
     "filter",
     "flat_map",
     "init",
     "last_report",
+    "lines",
     "map",
     "merge",
     "push_to_queue",
@@ -116,6 +120,7 @@ _HOME = {
         "TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
+    "skorche.file": "atomic files lines",
     "skorche.graph": "Task task",
     "skorche.observe.report": "Report",
     "skorche.ops.batch": "batch",

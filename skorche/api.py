@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
 from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
 from skorche.engines import EngineNames, find_engine
@@ -30,6 +29,7 @@ from skorche.ops.zip import zip
 from skorche.options import EngineChoice, OnError, OnStall, Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
+from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
@@ -39,9 +39,6 @@ from skorche.runtime.run import Run
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-STALL_TIMEOUT = 300.0
-"""Seconds without any result before a run says what it waits for."""
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
@@ -64,6 +61,9 @@ def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
 class Pipeline:
     """A graph of tasks and operators, which can be drawn and run.
 
+    Type hints of consecutive tasks are compared as they are bound: a pair that surely cannot fit is a `GraphError`.
+    `check_types=False` looks at no hints.
+
     >>> with Pipeline("sums") as pipeline:
     ...     numbers = Queue(fixed_inputs=range(4))
     ...     results = map(lambda number: number + 1, numbers)
@@ -85,8 +85,8 @@ class Pipeline:
     tee = _method(tee)
     zip = _method(zip)
 
-    def __init__(self, name: str = "pipeline") -> None:
-        self.graph = Graph(name)
+    def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
+        self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
@@ -168,12 +168,31 @@ class Pipeline:
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = _policy(on_error, max_failures, stall_timeout, on_stall)
+        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        _check_capture(capture)
+        check_capture(capture)
         plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture)
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run
+
+    async def run_async(self, **options: Unpack[RunOptions]) -> Report:
+        """Run in an async program, with the options of `run`: wait for the end, and give the report.
+
+        The event loop goes on meanwhile, so others can `put_async` and read with `async for`. Inputs stay open until
+        they are closed. A task that is cancelled while it waits cancels the run; see `Run.wait_async`. For a run that
+        ends with a block of your program, write `async with pipeline.run() as run`.
+
+        >>> import asyncio
+        >>> with Pipeline() as pipeline:
+        ...     sizes = map(len, Queue(fixed_inputs=["a", "bc"]))
+        >>> asyncio.run(pipeline.run_async()).delivered
+        2
+
+        Raises:
+            Exception: the task's own exception, or whatever stopped the run.
+            GraphError, AlreadyRunning: as `run` does.
+        """
+        return await self.run(**options).wait_async()
 
     def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
         sources, ends = self.graph.sources(), self.graph.ends()
@@ -221,46 +240,6 @@ class Pipeline:
     render_pipeline = render
 
 
-def _policy(
-    on_error: OnError | None, max_failures: float | None, stall_timeout: float | None, on_stall: OnStall
-) -> Policy:
-    if on_error not in (None, "raise", "collect"):
-        raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
-    most = 1.0 if isinstance(max_failures, float) else math.inf
-    if max_failures is not None and not 0 <= max_failures <= most:
-        raise GraphError(
-            f"run() was given max_failures={max_failures!r}.",
-            "it is a number of items, or a share between 0.0 and 1.0.",
-            "give max_failures=10, or 0.05 for one item in twenty.",
-        )
-    _check_stall(stall_timeout, on_stall)
-    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
-
-
-def _check_capture(capture: Capture) -> None:
-    if capture not in ("stream", "item", "off"):
-        raise GraphError(
-            f"run() was given capture={capture!r}.", "it has no meaning.", "give 'stream', 'item' or 'off'."
-        )
-
-
-def _check_stall(stall_timeout: float | None, on_stall: OnStall) -> None:
-    if on_stall not in ("warn", "raise"):
-        raise GraphError(f"run() was given on_stall={on_stall!r}.", "it has no meaning.", "give 'warn' or 'raise'.")
-    if stall_timeout is None and on_stall == "raise":
-        raise GraphError(
-            "run() was given on_stall='raise' with stall_timeout=None.",
-            "without a time nothing ever counts as a stall, so it would never raise.",
-            "give stall_timeout a number of seconds.",
-        )
-    if stall_timeout is not None and not stall_timeout > 0:
-        raise GraphError(
-            f"run() was given stall_timeout={stall_timeout!r}.",
-            "it is a number of seconds above zero.",
-            "give stall_timeout=60, or None for a run that may stand still.",
-        )
-
-
 def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
     """One engine for each choice, with its stages."""
     by_choice: dict[Any, list[StagePlan]] = {}
@@ -293,11 +272,11 @@ class _Default:
         self.pipeline = Pipeline()
         self.pipeline.graph = SCOPE.default  # what was declared before this module was first needed
 
-    def retire(self) -> None:
+    def retire(self, *, check_types: bool = True) -> None:
         """Begin anew; the old one stays for pictures and its report."""
         if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
             self.last = self.pipeline
-        self.pipeline = Pipeline()
+        self.pipeline = Pipeline(check_types=check_types)
         SCOPE.default = self.pipeline.graph
 
 
@@ -309,30 +288,9 @@ def _current() -> Pipeline:
     return _ENTERED.get() or DEFAULT.pipeline
 
 
-def run(
-    *,
-    on_error: OnError | None = None,
-    max_failures: float | None = None,
-    engine: EngineChoice = None,
-    stall_timeout: float | None = STALL_TIMEOUT,
-    on_stall: OnStall = "warn",
-    progress: Literal["auto"] | bool = "auto",
-    max_items_per_worker: int | None = None,
-    max_worker_memory: int | str | None = None,
-    capture: Capture = "stream",
-) -> Run[Report]:
-    """Start the current pipeline, and return at once; see `Pipeline.run`."""
-    return _current().run(
-        on_error=on_error,
-        max_failures=max_failures,
-        engine=engine,
-        stall_timeout=stall_timeout,
-        on_stall=on_stall,
-        progress=progress,
-        max_items_per_worker=max_items_per_worker,
-        max_worker_memory=max_worker_memory,
-        capture=capture,
-    )
+def run(**options: Unpack[RunOptions]) -> Run[Report]:
+    """Start the current pipeline, and return at once; its options are those of `Pipeline.run`."""
+    return _current().run(**options)
 
 
 def shutdown() -> Report:
@@ -345,13 +303,16 @@ def shutdown() -> Report:
             DEFAULT.retire()
 
 
-def init() -> None:
-    """Begin a new default pipeline; a run of the old one that is still going is cancelled."""
+def init(*, check_types: bool = True) -> None:
+    """Begin a new default pipeline; a run of the old one that is still going is cancelled.
+
+    `check_types` is for the new one; see `Pipeline`.
+    """
     old = DEFAULT.pipeline.last_run
     if old is not None and old.running:
         old.cancel()
         old.join()
-    DEFAULT.retire()
+    DEFAULT.retire(check_types=check_types)
 
 
 def last_report() -> Report | None:

@@ -8,6 +8,8 @@ The tree:
     ├── AlreadyRunning      a pipeline was started while it runs
     ├── SplitError          a predicate gave a value that has no branch    (fails the item)
     ├── BatchError          a key cannot be used, or a weight is no weight (fails the item)
+    ├── PairingError        an item that came to a zip has no partner      (fails the item)
+    ├── LengthError         the inputs of a zip with strict=True differ    (also a ValueError)
     ├── TaskError           a task raised what is not an `Exception`       (fails the item; a source's: the run)
     ├── TaskTimeout         an item took longer than its task's `timeout`  (fails the item, also a TimeoutError)
     ├── WorkerCrash         the process working on an item died            (fails the item)
@@ -218,7 +220,9 @@ class TooManyFailures(SkorcheError):
 
 
 class RunCancelled(SkorcheError):
-    """The run was cancelled before all items had ended."""
+    """The run was cancelled before all items had ended. `by_signal`: by Ctrl-C or SIGTERM, not by the program."""
+
+    by_signal = False
 
 
 class StallError(SkorcheError):

@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, Concatenate, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, overload
 
 from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generator, makes_callables
 from skorche.errors import GraphError, Location, shorten
 from skorche.kernel import Regrouping, Work
 from skorche.options import EngineChoice, OnError, TaskOptions, changed_options
 from skorche.queue import Queue
+
+if TYPE_CHECKING:
+    from skorche.hints.items import Items, Rule
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -251,7 +254,8 @@ class Node(NamedTuple):
     step and a memory may come together: what the step gives goes into the memory. `rides` tells where the step may run:
     "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process) or "anywhere"
     (behind any stage). `places` tells what becomes of the items' places: they are kept, gathered into groups, spread
-    from groups again, or there is one new item ("one") or any number of them ("new").
+    from groups again, or there is one new item ("one") or any number of them ("new"). `types` makes of what is known of
+    the inputs' types what is known of the outputs'.
 
     `flows`: an item may be worked on a part at a time. `takes_in`: items end here, as delivered. `folds`: moreover, the
     work keeps a value (`plan.Fold`), so it runs in this process, one call at a time; the last goes to the output.
@@ -273,6 +277,7 @@ class Node(NamedTuple):
     flows: bool = False
     takes_in: bool = False
     folds: bool = False
+    types: Rule | None = None
 
     @property
     def title(self) -> str:
@@ -283,18 +288,19 @@ class Node(NamedTuple):
 class Graph:
     """Nodes in order of declaration, and which queue connects which. Refuses what cannot be right at once."""
 
-    def __init__(self, name: str = "pipeline") -> None:
-        self.name = name
+    def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
+        self.name, self.check_types = name, check_types
         self.nodes: list[Node] = []
         self.producers: dict[int, Node] = {}
         self.consumers: dict[int, Node] = {}
         self.queues: dict[int, Queue[Any]] = {}
+        self.types: dict[int, Items] = {}
 
     def add(self, node: Node) -> Node:
         """Add a node under a name of its own.
 
         Raises:
-            GraphError: a queue has a producer or a consumer already, stands on both sides, or closes a circle.
+            GraphError: a queue is taken already, stands on both sides, or closes a circle; or types surely do not fit.
         """
         node = node._replace(name=self._unique(node.name))
         outputs = [*node.outputs, *([node.errors] if node.errors is not None else [])]
@@ -303,6 +309,10 @@ class Graph:
         for queue in outputs:
             self._check_fillable(queue, node)
         self._check_acyclic(node, outputs)
+        if self.check_types:
+            from skorche.hints.items import follow  # a worker, which declares nothing, does without
+
+            self.types |= follow(node, self.types, self.consumers)
         self._connect(node, outputs)
         return node
 

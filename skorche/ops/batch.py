@@ -81,8 +81,12 @@ def batch(
         traits = {"regrouping": memory, "rides": "lane", "work": partial(Asking, name, key, weight)}
     elif timeout is not None:
         traits = {"regrouping": partial(TimedBatching, size, not fill_batch, timeout)}
-    (made,) = declare(name, name, (queue_in,), [queue_out], places="gathered", **traits)
+    (made,) = declare(name, name, (queue_in,), [queue_out], places="gathered", types=_types, **traits)
     return made
+
+
+def _types(items: Any) -> Any:
+    return (items.gathered(),)
 
 
 def _name(size: int, *functions: Callable[..., object] | None) -> str:

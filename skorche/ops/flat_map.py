@@ -64,6 +64,7 @@ def flat_map(
         work=lambda: Expanding(real.call, flows),
         places="new",
         flows=flows,
+        types=lambda items: (items.through(real).elements("flat_map"),),
     )
     return made
 

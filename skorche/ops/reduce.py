@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, TypeVar
 
 from skorche.errors import GraphError, shorten, text_of
@@ -68,8 +69,15 @@ def reduce(
         places="one",
         takes_in=True,
         folds=True,
+        types=partial(_types, real, initial),
     )
     return made
+
+
+def _types(task: Task[Any, Any], initial: object, items: Any) -> Any:
+    """The result is the task's, or that of an input of no items, or of one."""
+    made = items.through(task, 1)
+    return (made.merged(items).selected() if initial is MISSING else made.or_value(initial),)
 
 
 def _check_lane(task: Task[Any, Any]) -> None:

@@ -33,6 +33,7 @@ def unbatch(queue_in: Readable[Iterable[T]], *, queue_out: Queue[T] | None = Non
         rides="anywhere",
         work=Unbatching,
         places="spread",
+        types=lambda items: (items.elements("unbatch"),),
     )
     return made
 

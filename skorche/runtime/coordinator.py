@@ -35,6 +35,7 @@ from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.turns import Turns
+from skorche.waiters import Waiters
 
 FEW_CHUNKS = 8
 """While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""
@@ -81,6 +82,7 @@ class Coordinator:
         observers: Sequence[Observer] = (),
     ) -> None:
         self.ended = Flag()
+        self._waiters = Waiters()
         self.record: RunFinished | None = None
         self.error: BaseException | None = None
         self._plan, self._engines, self._input_makers = plan, engines, inputs
@@ -132,6 +134,11 @@ class Coordinator:
             return False
         self._thread.join()
         return True
+
+    async def wait_ended_async(self) -> None:
+        """Wait for the end in an event loop."""
+        await self._waiters.wait(lambda: self.ended.is_set() or None)
+        self.wait_ended()
 
     def _notify(self, tell: Callable[[Observer], None]) -> None:
         """Tell the observers; one that is broken is told nothing more."""
@@ -185,6 +192,7 @@ class Coordinator:
         self._notify(lambda observer: observer.stop())
         self.record = self._make_record()
         self.ended.set()
+        self._waiters.ring()
 
     def _patience(self) -> float | None:
         """Seconds until a timer is due."""

@@ -18,6 +18,7 @@ SAID = {
     "live.py": "1000 results",
     "model_per_worker.py": "process: 1000 texts, the model was loaded by no more than 2 workers",
     "web_log.py": "4963 hits, 37 rejected, most on /",
+    "web_service.py": "each was answered",
 }
 
 FIRST_USERS_PROGRAM = """\

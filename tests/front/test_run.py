@@ -1,5 +1,6 @@
 """`Run` and `Pipeline`: starting, waiting, stopping, and doing it again."""
 
+import inspect
 import itertools
 import logging
 import threading
@@ -9,6 +10,7 @@ from engines.deadly import Deadly
 
 import skorche
 from skorche import AlreadyRunning, GraphError, Pipeline, Queue, Report, RunCancelled
+from skorche.run_options import RunOptions
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -400,3 +402,10 @@ def test_every_operator_is_a_method_of_a_pipeline():
     pipeline.run().wait(PATIENCE)
 
     assert made.flush() == list(range(10))
+
+
+def test_all_who_start_a_run_take_the_same_options():
+    parameters = inspect.signature(Pipeline.run).parameters.values()
+    options = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+    assert RunOptions.__annotations__.keys() == options

@@ -152,12 +152,13 @@ def build(graph: Graph) -> Built:
 
 
 class Builder:
-    """Declares a graph, node by node."""
+    """Declares a graph, node by node. It may unbatch failures: mistakes are drawn too, and must be survived."""
 
     backoff = 0.5
+    check_types = False
 
     def __init__(self, graph: Graph) -> None:
-        self.pipeline, self.clock = skorche.Pipeline(), FakeClock()
+        self.pipeline, self.clock = skorche.Pipeline(check_types=self.check_types), FakeClock()
         self.bounds = graph.maxsizes
         self.queues = {
             number: skorche.Queue(fixed_inputs=self.source([build_item(label) for label in labels]))

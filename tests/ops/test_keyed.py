@@ -13,7 +13,7 @@ def initial(word: str) -> str:
 
 def ask(asking: Asking, *items: object) -> tuple[list[object], list[object]]:
     """What goes on, and what failed."""
-    record = Record(None)
+    record = Record(None, None)
     ((members, _),) = asking.run(items, range(len(items)), record)
     return list(members), [trouble.item for trouble in record.troubles]
 
