@@ -1,5 +1,6 @@
 """One run of a soak: a random graph on real engines, while workers are killed and the run is stopped at random."""
 
+import asyncio
 import os
 import signal
 import threading
