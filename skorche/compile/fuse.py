@@ -15,7 +15,9 @@ from typing import Any
 from skorche.graph import Graph, Node
 from skorche.limits import AnyLimit
 
-IN_PROCESS = frozenset({"inline", "thread", "async"})
+IN_TURN = frozenset({"inline", "thread"})
+"""Engines in this process whose worker does one thing at a time, and holds up nobody else with it."""
+IN_PROCESS = IN_TURN | {"async"}
 
 
 @dataclass
@@ -38,13 +40,10 @@ class Members:
 
     @property
     def is_lane(self) -> bool:
-        """Whether the stage runs one call at a time in this process, whatever happens, and holds up only itself.
-
-        What runs on an event loop holds up all other tasks there.
-        """
+        """Whether the stage runs one call at a time in this process, whatever happens."""
         head = self.nodes[0]
         stoppable = head.task is not None and head.task.settings.timeout is not None
-        return self.workers == 1 and self.engine in IN_PROCESS - {"async"} and not stoppable
+        return self.workers == 1 and self.engine in IN_TURN and not stoppable
 
 
 def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:

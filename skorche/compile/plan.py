@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal, NamedTuple, Protocol
 
-from skorche.compile.fuse import IN_PROCESS, Members, fuse
+from skorche.compile.fuse import IN_PROCESS, IN_TURN, Members, fuse
 from skorche.compile.pairs import Branch, find_pairs, is_fed_only
 from skorche.compile.validate import validate
 from skorche.errors import GraphError, nearest, shorten
@@ -321,7 +321,7 @@ class _Planner:
             self._recycling(head, members.engine),
             tuple(node.name for node in members.nodes),
             self.capture,
-            head.flows and members.engine in IN_PROCESS,
+            head.flows and members.engine in IN_TURN,
             head.folds,
             members.limits,
         )

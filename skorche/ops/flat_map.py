@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from skorche.events import Failure
 from skorche.expansion import Part, Portion, Rest
-from skorche.graph import Task, declare, task_of
+from skorche.graph import declare, task_of
 from skorche.kernel import Paths, Record, trimmed
 from skorche.ops.function import Calling
 from skorche.ops.unbatch import element_paths
+from skorche.options import TaskOptions
 from skorche.queue import Queue
 
 A = TypeVar("A")
@@ -53,7 +54,7 @@ def flat_map(
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
-    tag, flows = real.settings.tag, _flows(real)
+    tag, flows = real.settings.tag, _flows(real.settings)
     (made,) = declare(
         real.name,
         f"{real.name}({tag})" if tag else real.name,
@@ -69,17 +70,10 @@ def flat_map(
     return made
 
 
-def _flows(task: Task[Any, Any]) -> bool:
+def _flows(options: TaskOptions) -> bool:
     """Whether elements may leave before their item is done: never if it may be tried again, or counts as a whole."""
-    options = task.settings
-    return not (
-        task.is_async
-        or options.retries
-        or options.timeout is not None
-        or options.isolate
-        or options.ordered
-        or options.limits
-    )
+    whole = options.timeout is not None or options.limits or options.isolate or options.ordered
+    return not (whole or options.retries)
 
 
 class Expanding(Calling):

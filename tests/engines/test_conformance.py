@@ -11,7 +11,7 @@ import pytest
 import skorche
 from skorche.engines import find_engine
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Done
+from skorche.runtime.engine import Done, Returned
 
 from . import failing, tasks
 from .census import Census
@@ -232,15 +232,15 @@ def test_every_ticket_comes_back_once(choice: Choice) -> None:
     engine.open(plan.stages, events.put)
     for ticket in range(1, 21):
         engine.submit(ticket, 0, Chunk(range(ticket), range(ticket)))
-    done, made = [], {ticket: [] for ticket in range(1, 21)}
-    while len(done) < 20:
+    made = {ticket: [] for ticket in range(1, 21)}
+    while sum(map(len, made.values())) < sum(made):
         event = events.get(timeout=20)
-        made[event.ticket] += event.outcome.ports[0][0]
-        done += [event.ticket] if isinstance(event, Done) else []
+        assert isinstance(event, Done | Returned)
+        indices = range(event.ticket) if isinstance(event, Done) else event.indices
+        made[event.ticket] += zip(indices, event.outcome.ports[0][0], strict=True)
     engine.close("drain")
 
-    assert sorted(done) == list(range(1, 21))
-    assert all(sorted(made[ticket]) == list(range(0, 2 * ticket, 2)) for ticket in made)
+    assert all(sorted(made[ticket]) == [(index, 2 * index) for index in range(ticket)] for ticket in made)
     assert events.empty()
 
 

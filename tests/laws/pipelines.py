@@ -100,7 +100,7 @@ def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any],
         befall(label)
         return build_item(make(node, label))
 
-    return task if node.engine != "async" else as_async(task)
+    return task
 
 
 def as_async(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -188,6 +188,10 @@ class Builder:
 
         return note_start if node.limits else function
 
+    def coroutine(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The same function, to be awaited."""
+        return as_async(function)
+
     def add(self, node: Node) -> None:
         made = [skorche.Queue(name=f"q{number}", maxsize=self.bounds.get(number)) for number in node.outputs]
         self.queues |= dict(zip(node.outputs, made, strict=True))
@@ -195,6 +199,8 @@ class Builder:
 
     def task(self, node: Node, function: Callable[..., Any], engine: str | None) -> Any:
         """The function as a task with the node's policies."""
+        if engine == "async":
+            function = self.coroutine(function)
         return skorche.task(
             name=node.name,
             engine=engine,
