@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from skorche.events import Failure, NodeTally
     from skorche.file import atomic, files, lines
     from skorche.graph import Task, task
+    from skorche.limits import Limit, Rate, limit, rate
     from skorche.observe.report import Report
     from skorche.ops.batch import batch
     from skorche.ops.chain import chain
@@ -68,11 +69,13 @@ __all__ = [
     "GraphError",
     "InternalError",
     "LengthError",
+    "Limit",
     "NodeTally",
     "PairingError",
     "Pipeline",
     "Queue",
     "QueueClosed",
+    "Rate",
     "RemoteError",
     "Report",
     "Run",
@@ -95,10 +98,12 @@ __all__ = [
     "flat_map",
     "init",
     "last_report",
+    "limit",
     "lines",
     "map",
     "merge",
     "push_to_queue",
+    "rate",
     "reduce",
     "render_pipeline",
     "run",
@@ -122,6 +127,7 @@ _HOME = {
     "skorche.events": "Failure NodeTally",
     "skorche.file": "atomic files lines",
     "skorche.graph": "Task task",
+    "skorche.limits": "Limit Rate limit rate",
     "skorche.observe.report": "Report",
     "skorche.ops.batch": "batch",
     "skorche.ops.chain": "chain",

@@ -55,7 +55,8 @@ class NodeTally(NamedTuple):
     `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `shed_workers`: so many of
     its workers it had to do without from some time on, since one was killed each time, probably because memory ran out.
     `closed` tells how many lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key had
-    need of the place), "early" (`fill_batch=False`) or "end" (of the input).
+    need of the place), "early" (`fill_batch=False`) or "end" (of the input). `paused`: it was told by `run.pause()` to
+    start nothing.
     """
 
     received: int = 0
@@ -73,6 +74,7 @@ class NodeTally(NamedTuple):
     p99: float | None = None
     shed_workers: int = 0
     closed: Mapping[str, int] = MappingProxyType({})
+    paused: bool = False
 
 
 class RunFinished(NamedTuple):

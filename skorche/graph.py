@@ -7,13 +7,14 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, overload
 
 from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generator, makes_callables
 from skorche.errors import GraphError, Location, shorten
 from skorche.kernel import Regrouping, Work
+from skorche.limits import AnyLimit
 from skorche.options import EngineChoice, OnError, TaskOptions, changed_options
 from skorche.queue import Queue
 
@@ -169,6 +170,7 @@ def task(
     max_items_per_worker: int | None = None,
     max_worker_memory: int | str | None = None,
     unpack: Literal[False] = False,
+    limits: Iterable[AnyLimit] = (),
 ) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
 @overload
 def task(
@@ -184,7 +186,8 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     `unpack` (True: an item is a tuple, whose elements are the arguments),
     `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
-    (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members).
+    (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members),
+    `limits` (what it shares with other tasks; see `limit` and `rate`).
 
     For worker processes only: `max_items_per_worker` (a process that has done so many items of this task is replaced)
     and `max_worker_memory` (so is one that has grown larger: bytes, or a text such as "500MB"). Nothing is lost by it,

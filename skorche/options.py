@@ -6,6 +6,7 @@ import re
 from typing import Any, Literal, NamedTuple
 
 from skorche.errors import GraphError, nearest
+from skorche.limits import AnyLimit, limits_of
 
 OnError = Literal["raise", "collect"]
 OnStall = Literal["warn", "raise"]
@@ -29,6 +30,7 @@ class TaskOptions(NamedTuple):
     max_items_per_worker: int | None = None
     max_worker_memory: int | str | None = None
     unpack: bool = False
+    limits: tuple[AnyLimit, ...] = ()
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""
@@ -93,6 +95,8 @@ def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOption
                 f"the options are {known}.",
                 f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
             )
+    if "limits" in changes:
+        changes = changes | {"limits": limits_of(changes["limits"])}
     changed = options._replace(**changes)
     changed.check()
     return changed

@@ -2,7 +2,8 @@
 
 A step joins the stage that feeds it when nothing is lost by it: a predicate rides behind a stage that runs one call at
 a time in this process (so it is still called one at a time), or anywhere if it was declared with `fuse=True`; an
-unbatch rides anywhere. Thread tasks are never fused with each other: their overlap is the point.
+unbatch rides anywhere. A task with other limits than the stage's does not join it: each must count its own starts.
+Thread tasks are never fused with each other: their overlap is the point.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skorche.graph import Graph, Node
+from skorche.limits import AnyLimit
 
 IN_TURN = frozenset({"inline", "thread"})
 """Engines in this process whose worker does one thing at a time, and holds up nobody else with it."""
@@ -30,6 +32,11 @@ class Members:
         """How many calls of the stage may run at a time."""
         head = self.nodes[0]
         return head.task.workers if head.task else 1
+
+    @property
+    def limits(self) -> tuple[AnyLimit, ...]:
+        """What holds for the whole of the stage: the head's."""
+        return _limits_of(self.nodes[0])
 
     @property
     def is_lane(self) -> bool:
@@ -62,7 +69,13 @@ def feeder_errors(feeder: Node | None) -> Any:
     return feeder.errors if feeder is not None else None
 
 
+def _limits_of(node: Node) -> tuple[AnyLimit, ...]:
+    return node.task.settings.limits if node.task else ()
+
+
 def _joins(node: Node, stage: Members) -> bool:
+    if node.task is not None and set(_limits_of(node)) != set(stage.limits):
+        return False
     if node.rides == "anywhere":
         return True
     return node.rides == "lane" and stage.is_lane

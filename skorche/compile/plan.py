@@ -12,9 +12,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 from skorche.compile.fuse import IN_PROCESS, IN_TURN, Members, fuse
 from skorche.compile.pairs import Branch, find_pairs, is_fed_only
 from skorche.compile.validate import validate
-from skorche.errors import GraphError
+from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node, Pairing
 from skorche.kernel import Kernel, Regrouping, Step
+from skorche.limits import AnyLimit, Rate
 from skorche.options import OnError, Recycling
 from skorche.queue import Queue
 
@@ -62,6 +63,17 @@ class StagePlan(NamedTuple):
     capture: Capture = "stream"
     flows: bool = False
     folds: bool = False
+    limits: tuple[AnyLimit, ...] = ()
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each chunk is one item, of which no worker has another in line."""
+        return self.timeout is not None or bool(self.limits)
+
+    @property
+    def tells_start(self) -> bool:
+        """Whether the engine says when work on a chunk begins."""
+        return self.timeout is not None or any(isinstance(one, Rate) for one in self.limits)
 
 
 class GatherPlan(NamedTuple):
@@ -151,6 +163,23 @@ class Plan(NamedTuple):
     zips: tuple[ZipPlan, ...] = ()
     drains: tuple[DrainPlan, ...] = ()
 
+    def stage_of(self, node: object) -> int:
+        """The number of the stage that does the work of the node with this name.
+
+        Raises:
+            GraphError: there is none.
+        """
+        stages = {name: stage.number for stage in self.stages for name in stage.names}
+        if isinstance(node, str) and node in stages:
+            return stages[node]
+        regroups = any(one.name == node for one in self.nodes)
+        names = ", ".join(map(repr, stages))
+        raise GraphError(
+            f"pipeline {self.name!r} was asked for the work of {shorten(node)}.",
+            "that only regroups what others have made." if regroups else "it has no node of that name.",
+            f"{'' if regroups else nearest(node, stages)}Those that work are {names}.",
+        )
+
     def explain(self) -> str:
         """The stages, engines and edges, as text."""
         lines = [f"{self.name}: {len(self.stages)} stages"]
@@ -160,6 +189,7 @@ class Plan(NamedTuple):
             extras = [word for word, on in (("ordered", stage.ordered), ("runs once", not stage.idempotent)) if on]
             if stage.timeout is not None:
                 extras.append(f"timeout {stage.timeout:g} s")
+            extras += map(str, stage.limits)
             lines.append(f"  stage {stage.number}: {names} [{', '.join([how, *extras])}]{self._arrow(stage.ports)}")
         for number, gather in enumerate(self.gathers):
             lines.append(f"  op {number}: {self.nodes[gather.node].name} [scheduler]{self._arrow(gather.outputs)}")
@@ -293,6 +323,7 @@ class _Planner:
             self.capture,
             head.flows and members.engine in IN_TURN,
             head.folds,
+            members.limits,
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:

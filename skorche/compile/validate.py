@@ -13,6 +13,7 @@ from skorche.compile.fuse import IN_PROCESS
 from skorche.compile.pairs import find_pairs
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
+from skorche.limits import AnyLimit, disagreement
 from skorche.queue import Queue
 
 
@@ -30,6 +31,7 @@ def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[Gr
         findings += _wrong_kind_of_engine(node, run_engine)
         findings += _no_worker_to_replace(node, run_engine)
         findings += _no_pairs(graph, node)
+    findings += _disagreeing_limits(graph)
     return findings
 
 
@@ -103,6 +105,16 @@ def _no_pairs(graph: Graph, node: Node) -> Iterator[GraphError]:
             find_pairs(graph, node)
         except GraphError as finding:
             yield finding
+
+
+def _disagreeing_limits(graph: Graph) -> Iterator[GraphError]:
+    """Limits of one name are one limit, so they must say the same."""
+    known: dict[str, tuple[AnyLimit, Node]] = {}
+    for node in graph.nodes:
+        for one in node.task.settings.limits if node.task else ():
+            first, holder = known.setdefault(one.name, (one, node))
+            if first != one:
+                yield disagreement(first, holder.title, one, node.title)
 
 
 def _is_executor(choice: Any) -> bool:

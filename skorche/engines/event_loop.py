@@ -44,7 +44,7 @@ class _Stage:
     """
 
     def __init__(self, plan: StagePlan) -> None:
-        self.kernel, self.timed = plan.kernel, plan.timeout is not None
+        self.kernel, self.timed = plan.kernel, plan.tells_start
         awaiting = getattr(plan.kernel.steps[0].work, "awaiting", None)
         if awaiting is None:
             raise InternalError(f"{plan.names} was given to the event loop, and is not async.")

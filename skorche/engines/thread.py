@@ -117,7 +117,7 @@ class _Pool:
             close_all(ends, complain)
 
     def _work_off(self, ends: Ends) -> None:
-        me, run, timed = current_thread(), None, self._stage.timeout is not None
+        me, run, tells_start = current_thread(), None, self._stage.tells_start
         self._has_grown()
         while (work := self._work.get()) is not None:
             ticket, chunk = work
@@ -126,7 +126,7 @@ class _Pool:
                 continue
             if run is None:
                 run = self._stage.kernel.opened(ends).run
-            if timed:
+            if tells_start:
                 self._emit(Started(ticket))
             outcome = run(chunk.items, entry=chunk.entry, portion=chunk.portion)
             with self._lock:

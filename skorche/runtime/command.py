@@ -37,6 +37,13 @@ class Stop(NamedTuple):
     grace: float | None = None
 
 
+class Pause(NamedTuple):
+    """A stage is to start nothing until it is resumed (`paused` is false)."""
+
+    stage: int
+    paused: bool
+
+
 class Diagnosed(NamedTuple):
     """The answer to `Diagnose`: in words, and what the workers of the tickets were seen doing."""
 
@@ -44,7 +51,7 @@ class Diagnosed(NamedTuple):
     sights: dict[int, Sight]
 
 
-Event = EngineEvent | Fed | Taken | Stop | Diagnosed
+Event = EngineEvent | Fed | Taken | Stop | Pause | Diagnosed
 
 
 class Submit(NamedTuple):

@@ -26,7 +26,7 @@ from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
 from skorche.events import NodeTally, RunFinished
 from skorche.port import Outbox
-from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pull, Stop, Submit, Taken, Warn
+from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pause, Pull, Stop, Submit, Taken, Warn
 from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
@@ -157,6 +157,20 @@ class Coordinator:
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""
         self._turns.post(Stop(error, grace))
+
+    def pause(self, node: object, *, paused: bool) -> None:
+        """Have the stage of this node start nothing, or go on. When this returns, it has come into force.
+
+        Raises:
+            GraphError: there is no such node, or it does no work.
+        """
+        self._turns.post(Pause(self._plan.stage_of(node), paused))
+        self.statistics()  # comes back only after the turn that takes what was posted before
+
+    @property
+    def paused(self) -> list[str]:
+        """The nodes that are paused. A look without a lock, so a little behind."""
+        return [tally.name for tally in self.scheduler.books.tallies if tally.paused]
 
     @property
     def reads_unsized(self) -> bool:

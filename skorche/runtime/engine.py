@@ -72,7 +72,7 @@ class Lost(NamedTuple):
 
 
 class Started(NamedTuple):
-    """Work on a ticket begins. Only said for stages with a `timeout`."""
+    """Work on a ticket begins. Only said for stages that ask for it (`tells_start`): with a `timeout` or a rate."""
 
     ticket: int
 

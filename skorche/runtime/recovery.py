@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from skorche.compile.plan import NodePlan
-from skorche.errors import InternalError, SkorcheError, TaskTimeout, TooManyFailures, shorten
+from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
 from skorche.events import Failure
 from skorche.kernel import Trouble
 from skorche.options import OnError, OnStall
@@ -179,16 +179,3 @@ def explain_failure(node: NodePlan, failure: Failure) -> BaseException:
     more = ", queue_errors= makes them a queue, retries= tries again" if node.is_task else ""
     error.add_note(f"to keep going after a failure: run(on_error='collect') lists failures in the report{more}.")
     return error
-
-
-def explain_timeout(flight: Flight) -> TaskTimeout:
-    """The error of an item that took too long."""
-    stage = flight.stage.plan
-    return TaskTimeout(
-        f"task {stage.names[0]!r} took longer than its timeout of {stage.timeout:g} s.",
-        "the item was given up; a process is stopped, a coroutine cancelled, "
-        "a thread cannot be and goes on in the background."
-        if flight.stage.capabilities.kill
-        else "this engine cannot stop an item, so its late result was dropped.",
-        "raise timeout=, or look into what the task waits for.",
-    )

@@ -14,6 +14,7 @@ from skorche.events import NodeTally, RunFinished
 from skorche.port import LOOK_SECONDS, Inbox
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.exit import EXIT
+from skorche.runtime.log import say
 from skorche.runtime.signals import SIGNALS, in_main_thread
 from skorche.waiters import cancel_after_signal
 
@@ -187,8 +188,37 @@ class Run(Generic[R]):
         error.by_signal = by_signal
         self._coordinator.stop(error, grace)
 
+    def pause(self, node: str) -> None:
+        """Have a task or predicate start nothing more, until `resume`. Give its name as in the report.
+
+        When this returns, no further chunk of its items begins; what is in flight finishes. The rest of the pipeline
+        goes on until queues are full in front of it and empty behind. What runs together with it (see `explain()`) is
+        paused with it. `statistics()` says what is paused. Nothing happens if it is paused already, or has ended.
+
+        >>> run.pause("double")  # doctest: +SKIP
+        >>> run.statistics()["double"].paused  # doctest: +SKIP
+        True
+
+        A run does not end while items wait for what is paused: `shutdown()` and `wait()` wait for `resume`, called
+        by another thread. The logger "skorche" tells of it, `cancel()` and Ctrl-C stop it.
+
+        Raises:
+            GraphError: no node has that name, or it does no work of its own (`Batch`, `Merge`).
+        """
+        self._coordinator.pause(node, paused=True)
+
+    def resume(self, node: str) -> None:
+        """Let a node go on that was paused. Nothing happens if it was not.
+
+        Raises:
+            GraphError: no node has that name, or it does no work of its own.
+        """
+        self._coordinator.pause(node, paused=False)
+
     def close(self) -> None:
         """Close all live inputs of this run, and let bounded outputs take everything."""
+        if self.running and (paused := self._coordinator.paused):
+            say("the run is to end, but %s is paused: it waits for run.resume()", " and ".join(map(repr, paused)))
         for inbox in self._live:
             inbox.close(for_this_run=True)
         for outbox in self._coordinator.outboxes:
@@ -258,11 +288,22 @@ class Run(Generic[R]):
         while self.belongs_to_thread:
             self._starter.join(LOOK_SECONDS)
         self.close()
-        if self._coordinator.reads_unsized and self.interruption is None:
+        if self._holds_exit is not None and self.interruption is None:
             self._wait(GRACE)
-            if self._coordinator.reads_unsized and self.interruption is None:
-                self._coordinator.stop(_left_reading(), GRACE)
+            if (held := self._holds_exit) is not None and self.interruption is None:
+                self._coordinator.stop(held, GRACE)
         self._wait()
+
+    @property
+    def _holds_exit(self) -> RunCancelled | None:
+        """What may keep the run from ever ending, now that nobody can do anything about it."""
+        if self._coordinator.paused:
+            names = " and ".join(map(repr, self._coordinator.paused))
+            return _left(f"{names} was still paused.", "call run.resume() before the program ends.")
+        if self._coordinator.reads_unsized:
+            mend = "call shutdown(), which reads it to its end however long that takes."
+            return _left("a source was still being read that may have no end.", mend)
+        return None
 
     @property
     def untold(self) -> RunFinished | None:
@@ -275,9 +316,5 @@ class Run(Generic[R]):
         return record if record.error is not None or record.unhandled else None
 
 
-def _left_reading() -> RunCancelled:
-    return RunCancelled(
-        "the run was cancelled.",
-        f"the program ended, and {GRACE:.0f} seconds later a source was still being read that may have no end.",
-        "call shutdown(), which reads it to its end however long that takes.",
-    )
+def _left(why: str, mend: str) -> RunCancelled:
+    return RunCancelled("the run was cancelled.", f"the program ended, and {GRACE:.0f} seconds later {why}", mend)

@@ -13,7 +13,6 @@ All counters live here, so there are no locks.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Sequence
 from random import Random
@@ -24,8 +23,8 @@ from skorche.kernel import Outcome, Trouble
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
-from skorche.runtime.chunk import Chunk
-from skorche.runtime.command import Command, Diagnosed, Event, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
+from skorche.runtime.command import Command, Diagnosed, Event, Fed, Pause, Pull, Stop, StopSources, Taken, Warn
+from skorche.runtime.deadlines import Deadlines, timeout_error
 from skorche.runtime.engine import (
     Broken,
     Capabilities,
@@ -39,9 +38,10 @@ from skorche.runtime.engine import (
 )
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
-from skorche.runtime.recovery import Policy, Recovery, explain_timeout
+from skorche.runtime.recovery import Policy, Recovery
 from skorche.runtime.resolve import Resolver
 from skorche.runtime.stage import Again, Flight, Stage, shed_worker
+from skorche.runtime.starting import Starting
 from skorche.runtime.watchdog import Watchdog
 
 LARGEST_PULL = 1 << 16
@@ -64,11 +64,10 @@ class Scheduler:
         self.error: BaseException | None = None
         self.finished = False
         self.rerun = self.abandoned_threads = self.recycled = 0
-        self.flights: dict[int, Flight] = {}
-        self._deadlines: list[tuple[float, int]] = []
-        self._tickets = 0
-        self._killing = False
         self._watchdog = Watchdog(policy or Policy())
+        self._starting = Starting(self.parts.stages, self.books, self._watchdog)
+        self.flights = self._starting.flights
+        self._deadlines = Deadlines(self.flights, self.books)
 
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
         """Take events in (none: a timer is due), give the commands that follow."""
@@ -77,10 +76,10 @@ class Scheduler:
             self._take(event, now)
         if self.recovery.timers:
             self.recovery.wake(now)
-        if self._deadlines:
-            self._expire(now)
-        if self.flights and now >= self._watchdog.due:
-            self.books.commands.append(self._watchdog.ask(self.flights.values(), now))
+        if self._deadlines.due < math.inf:
+            self._deadlines.expire(now)
+        if self._is_watched and now >= self._watchdog.due:
+            self._look(now)
         self._advance(now)
         commands, self.books.commands = self.books.commands, []
         return commands
@@ -88,14 +87,26 @@ class Scheduler:
     @property
     def next_timer(self) -> float | None:
         """When to call `handle` at the latest, events or not."""
-        limit = self.recovery.timers[0][0] if self.recovery.timers else None
-        if self._deadlines and (limit is None or self._deadlines[0][0] < limit):
-            limit = self._deadlines[0][0]
-        if self.flights and (stall := self._watchdog.due) < math.inf:
-            limit = stall if limit is None or stall < limit else limit
-        if self.parts.groupers and (due := self.parts.due) < math.inf:
-            limit = due if limit is None or due < limit else limit
-        return limit
+        first = self._starting.limits.wakes_at
+        if self.recovery.timers and self.recovery.timers[0][0] < first:
+            first = self.recovery.timers[0][0]
+        if self._deadlines.due < first:
+            first = self._deadlines.due
+        if self.parts.groupers and self.parts.due < first:
+            first = self.parts.due
+        if self._is_watched and self._watchdog.due < first:
+            first = self._watchdog.due
+        return None if first == math.inf else first
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether the run could go on, but for workers that do not come back, or a stage that was paused."""
+        return bool(self.flights or (self._starting.paused and self._starting.holds_back))
+
+    def _look(self, now: float) -> None:
+        watchdog, paused = self._watchdog, self._starting.paused
+        told = watchdog.ask(self.flights.values(), now) if self.flights else Warn(watchdog.tell_paused(paused))
+        self.books.commands.append(told)
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, Done):
@@ -110,9 +121,7 @@ class Scheduler:
             self._watchdog.moved = now
             self._lost(event, now)
         elif isinstance(event, Started):
-            flight = self.flights.get(event.ticket)
-            if flight is not None and flight.stage.plan.timeout is not None:
-                heapq.heappush(self._deadlines, (now + flight.stage.plan.timeout, event.ticket))
+            self._begun(event, now)
         else:
             self._take_rare(event, now)
 
@@ -122,7 +131,9 @@ class Scheduler:
         elif isinstance(event, Stop | Broken):
             self._stop(event.error)
             if isinstance(event, Stop) and event.grace is not None:
-                heapq.heappush(self._deadlines, (now + event.grace, -1))
+                self._deadlines.end_grace(now + event.grace)
+        elif isinstance(event, Pause):
+            self._pause(event, now)
         elif isinstance(event, Recycled):
             self.recycled += event.workers
         elif isinstance(event, Starved):
@@ -132,6 +143,14 @@ class Scheduler:
         elif isinstance(event, Diagnosed):
             self._diagnosed(event, now)
 
+    def _begun(self, event: Started, now: float) -> None:
+        flight = self.flights.get(event.ticket)
+        if flight is None:
+            return
+        if flight.stage.gates:
+            self._starting.limits.begin(flight, now)
+        self._deadlines.begin(flight, now)
+
     # -- what comes back from engines -------------------------------------------------------------------------------
 
     def _done(self, event: Done, now: float) -> None:
@@ -139,9 +158,11 @@ class Scheduler:
         if flight is None:
             raise InternalError(f"an engine returned ticket {event.ticket}, which is not out.")
         outcome, limit = event.outcome, flight.stage.plan.timeout
+        if flight.stage.gates:
+            self._starting.limits.end(flight, now, outcome.seconds)
         if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
             outcome = Outcome.empty(flight.stage.plan.kernel)
-            outcome.troubles.append(self._suspicion(flight, 0, explain_timeout(flight)))
+            outcome.troubles.append(self._suspicion(flight, 0, timeout_error(flight)))
         self._land(flight, outcome, (), now)
 
     def _returned(self, event: Returned, now: float) -> None:
@@ -150,21 +171,25 @@ class Scheduler:
             raise InternalError(f"an engine returned a part of ticket {event.ticket}, which is not out.")
         if flight.count == len(event.indices):
             del self.flights[event.ticket]
+            if flight.stage.gates:  # then it was one item
+                self._starting.limits.end(flight, now, event.outcome.seconds)
         self._land(flight.detach(event.indices), event.outcome, (), now)
 
     def _lost(self, event: Lost, now: float) -> None:
         flight = self.flights.pop(event.ticket, None)
         if flight is None:
             raise InternalError(f"an engine lost ticket {event.ticket}, which is not out.")
+        if flight.stage.gates:
+            self._starting.limits.end(flight, now, None)
         outcome = event.finished or Outcome.empty(flight.stage.plan.kernel)
         self.rerun += event.rerun
         self.abandoned_threads += event.abandoned_thread
         left = list(event.left)
         if event.suspect is not None:
-            if self._killing and not flight.timed_out:
+            if self._deadlines.killing and not flight.timed_out:
                 left.append(event.suspect)
             else:
-                cause = explain_timeout(flight) if flight.timed_out else event.cause
+                cause = timeout_error(flight) if flight.timed_out else event.cause
                 outcome.troubles.append(self._suspicion(flight, event.suspect, cause, event.output))
         if flight.count < len(flight.chunk.items):  # the others have come back: it was untimed, so nobody is to blame
             flight, left = flight.detach(left), list(range(len(left)))
@@ -257,6 +282,12 @@ class Scheduler:
             self._stop(event.error)
         feed.exhausted |= event.ended
 
+    def _pause(self, event: Pause, now: float) -> None:
+        stage = self.parts.stages[event.stage]
+        if stage.unfinished and not self.books.stopping:
+            self._starting.pause(stage, paused=event.paused)
+            self._watchdog.moved = now
+
     def _stop(self, error: BaseException) -> None:
         """Cancel what waits, and take no more in."""
         if self.error is None:
@@ -264,6 +295,7 @@ class Scheduler:
         if self.books.stopping:
             return
         self.books.stopping = True
+        self._starting.stop()
         self.books.commands.append(StopSources(error))
         for stage in self.parts.stages:
             stage.edge.cancel(stage.edge.waiting.drain()[1])
@@ -284,23 +316,6 @@ class Scheduler:
             again.origin[0].pending -= 1
             self._send_in_order(stage)
 
-    def _expire(self, now: float) -> None:
-        """Kill what is out past its deadline; ticket -1 stands for the end of a stop's grace.
-
-        Then the latest goes first: what waits behind others in an engine must not begin when those are killed.
-        """
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, ticket = heapq.heappop(self._deadlines)
-            if ticket == -1:
-                self._killing = True
-            for number in reversed(self.flights) if ticket == -1 else (ticket,):
-                flight = self.flights.get(number)
-                if flight is not None and flight.stage.capabilities.kill:
-                    flight.timed_out = flight.timed_out or ticket != -1
-                    self.books.commands.append(Kill(number, flight.stage.plan.number))
-        while self._deadlines and self._deadlines[0][1] not in self.flights and self._deadlines[0][1] != -1:
-            heapq.heappop(self._deadlines)
-
     def _diagnosed(self, event: Diagnosed, now: float) -> None:
         """It is known what the run waits for: say so, or fail and kill it, as a stop without grace does."""
         verdict = self._watchdog.judge(event, self.flights, now)
@@ -308,27 +323,24 @@ class Scheduler:
             self.books.commands.append(Warn(verdict))
         elif verdict is not None:
             self._stop(verdict)
-            heapq.heappush(self._deadlines, (now, -1))
+            self._deadlines.end_grace(now)
 
     # -- what starts and ends ---------------------------------------------------------------------------------------
 
     def _advance(self, now: float) -> None:
         """Close what has ended and start what can start, until nothing changes."""
-        books, unfinished = self.books, self._unfinished
+        books = self.books
         while True:
             if books.fatal is not None and self.error is None:
                 self._stop(books.fatal)
-            flowed, started = self._flow(), False
-            if not books.stopping:
-                for stage in reversed(unfinished):
-                    if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
-                        started |= self._start(stage, now)
+            flowed = self._flow()
+            started = not books.stopping and self._starting.start(now)
             closed = books.closing and self._close_finished()
             if not (flowed or closed or (started and self._backlogged())):
                 break
         if not books.stopping:
             self._pull()
-        if not (self.flights and unfinished):
+        if not (self.flights and self._unfinished):
             self._check_end()
 
     def _flow(self) -> bool:
@@ -351,47 +363,10 @@ class Scheduler:
         self.books.closing = len(closing) > len(ended)
         for stage in ended:
             self._unfinished.remove(stage)
+            self._starting.end(stage)
             for target in stage.targets:
                 target.close()
         return bool(ended)
-
-    def _start(self, stage: Stage, now: float) -> bool:
-        started = False
-        while stage.in_flight < stage.slots:
-            flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
-            if flight is None:
-                break
-            flight.since = now
-            if not self.flights:
-                self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
-            stage.in_flight += flight.workers
-            self.flights[flight.ticket] = flight
-            self.books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
-            started = True
-        return started
-
-    def _fresh_flight(self, stage: Stage) -> Flight | None:
-        edge = stage.edge
-        count = stage.size(edge.waiting.count) if edge.waiting.count else 0
-        if not count:
-            return None
-        items, places = edge.waiting.take(count)
-        holds = stage.hold(len(items))
-        origins = None if stage.window is None else stage.window.open(len(items), holds)
-        self._tickets += 1
-        return Flight(self._tickets, stage, Chunk(items, places, portion=stage.portion(holds)), holds, origins)
-
-    def _again_flight(self, stage: Stage) -> Flight:
-        """Items that enter again; the room for their results is held already."""
-        share = stage.share_again()
-        entry = stage.due[0].entry
-        group: list[Again] = []
-        while stage.due and len(group) < share and stage.due[0].entry == entry:
-            group.append(stage.due.popleft())
-        chunk = Chunk([one.item for one in group], [one.place for one in group], entry, [one.attempts for one in group])
-        origins = [one.origin for one in group if one.origin is not None]
-        self._tickets += 1
-        return Flight(self._tickets, stage, chunk, [len(group)] * len(stage.targets), origins or None)
 
     def _pull(self) -> None:
         """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""
@@ -412,8 +387,10 @@ class Scheduler:
             if not self.finished and not any(outlet.open for outlet in parts.outlets):
                 self.finished = True
                 audit(self.parts, self.recovery)
-        elif not self.flights and self.next_timer is None and (problem := stuck(self.parts)) is not None:
-            raise InternalError(problem)
+        elif not self.flights and not self._starting.paused and self.next_timer is None:
+            problem = stuck(self.parts)
+            if problem is not None:
+                raise InternalError(problem)
 
     def edges(self) -> list[Edge]:
         """The edges, in the order of the stages, for whoever watches."""

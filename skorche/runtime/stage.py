@@ -21,6 +21,7 @@ from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Target
+from skorche.runtime.gate import Gate
 from skorche.runtime.ledger import Ledger
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
@@ -101,6 +102,8 @@ class Stage:
     workers: int = 0
     slots: int = 0
     side_by_side: bool = False
+    gates: tuple[Gate, ...] = ()
+    paused: bool = False
     ways: list[Gaps] = field(default_factory=list)
     _largest: int = 0
     _settled: float = 0.0
@@ -113,7 +116,7 @@ class Stage:
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
         self.slots = self.workers = self.plan.workers
-        self.side_by_side = self.capabilities.side_by_side and self.window is None and self.plan.timeout is None
+        self.side_by_side = self.capabilities.side_by_side and self.window is None and not self.plan.one_by_one
 
     @property
     def unfinished(self) -> bool:
@@ -126,6 +129,13 @@ class Stage:
             or self.delayed
             or (self.window is not None and len(self.window))
         )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has something to start, a worker to spare, and room for the results."""
+        waiting = self.edge.waiting.count
+        idle = self.in_flight < self.slots and not self.paused
+        return idle and bool(self.due or (waiting and self.size(waiting)))
 
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
@@ -143,7 +153,7 @@ class Stage:
         """The size that would be best, were there room."""
         if self.side_by_side:
             return min(waiting, self.slots - self.in_flight)
-        if self.plan.timeout is not None or self.cost is None:
+        if self.plan.one_by_one or self.cost is None:
             return 1
         most = min(self._ideal, self._largest * GROWTH)
         if not self.edge.open:
@@ -159,7 +169,7 @@ class Stage:
         """How many of the items that enter again go together."""
         if self.side_by_side:
             return self.slots - self.in_flight
-        alone = self.plan.timeout is not None or not self.capabilities.chunk_seconds
+        alone = self.plan.one_by_one or not self.capabilities.chunk_seconds
         return 1 if alone else -(-len(self.due) // (2 * self.workers))
 
     def _share(self, items: int) -> int:
@@ -225,6 +235,10 @@ class Stage:
             seconds, self._unpaid = (seconds + self._unpaid, 0.0) if count else (0.0, seconds + self._unpaid)
         if not count or not seconds:
             return
+        if outcome.expansions or outcome.parts or self._expanding:
+            self._learn_ratios(outcome, count)
+        if self.gates:
+            return  # one item at a time and a short edge, as while nothing was measured: a limit, not the cost, decides
         cost = max(seconds / count, 1e-9)
         if self.cost is None:
             self.cost = cost
@@ -232,8 +246,6 @@ class Stage:
             self.cost += (0.5 if cost > self.cost else 0.3) * (cost - self.cost)
         if outcome.bytes_in or outcome.bytes_out:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
-        if outcome.expansions or outcome.parts or self._expanding:
-            self._learn_ratios(outcome, count)
         if count > self._largest or self._bytes or abs(self.cost - self._settled) > SETTLED * self._settled:
             self._largest = max(count, self._largest)
             self._settle()
@@ -261,7 +273,7 @@ class Stage:
             self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
             return
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
-        ahead = can.ahead and short and self.plan.timeout is None and workers == self.plan.workers
+        ahead = can.ahead and short and not self.plan.one_by_one and workers == self.plan.workers
         self.slots = 2 * workers if ahead else workers
 
 

@@ -26,6 +26,7 @@ class Tally:
     divided: int = 0
     handled: int = 0
     shed_workers: int = 0
+    paused: bool = False
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sketch: Sketch = field(default_factory=Sketch)
@@ -75,6 +76,7 @@ class Tally:
             self.sketch.quantile(0.99),
             self.shed_workers,
             dict(self.closed),
+            self.paused,
         )
 
 

@@ -2,20 +2,21 @@
 
     nothing back for `stall_timeout` ──Diagnose──▶ workers are looked at ──Diagnosed──▶ warn, fail, or wait on
 
-Without chunks out a run waits for input, or for a reader: that is no stall. One stall is told once. A chunk of many
+Without chunks out a run waits for input, or for a reader: that is no stall. Nor is it one when the run was paused, but
+that is told too, since somebody may have forgotten. One stall is told once. A chunk of many
 items may rightly be out for long, so one whose worker has moved on since the last look does not count. No clock here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from skorche.errors import StallError
 from skorche.runtime.command import Diagnose, Diagnosed, Wait
 from skorche.runtime.engine import Sight
 from skorche.runtime.recovery import Policy
-from skorche.runtime.stage import Flight
+from skorche.runtime.stage import Flight, Stage
 
 SHOWN_WAITS = 5
 
@@ -45,6 +46,16 @@ class Watchdog:
             for one in oldest[:SHOWN_WAITS]
         )
         return Diagnose(now - self.moved, shown, len(oldest) - len(shown))
+
+    def tell_paused(self, stages: Sequence[Stage]) -> str:
+        """Nothing is out, and these hold back what waits: the run stands still because it was told to."""
+        self._asked = self.moved
+        told = ", ".join(
+            f"{one.plan.names[0]!r} ({one.edge.waiting.count + len(one.due)} items wait)"
+            for one in stages
+            if one.edge.waiting.count or one.due
+        )
+        return f"the run waits for run.resume(): {told} is paused, and nothing else goes on"
 
     def judge(self, answer: Diagnosed, flights: Mapping[int, Flight], now: float) -> StallError | str | None:
         """The error to fail with, the text to warn with, or None since work has gone on inside a worker."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skorche.compile.plan import Destination
-from skorche.runtime.command import Command, Deliver, Pull, Submit
+from skorche.runtime.command import Command, Deliver, Event, Pause, Pull, Submit
 from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.scheduler import Scheduler
 from skorche.testing.outside import Reader, Source
@@ -28,11 +28,19 @@ class Bounds:
         self._scheduler, self._lines = scheduler, lines
         self._sources, self._readers = sources, readers
         self._out: dict[int, int] = {}
+        self._paused: set[int] = set()
         self._stage_of: dict[int, int] = {}
         self._highest = [edge.limit for edge in scheduler.edges()]
         self._overflow: dict[tuple[str, int], int] = {}
 
-    def returned(self, event: Done | Lost | Returned) -> None:
+    def happened(self, event: Event) -> None:
+        """The scheduler is about to be told."""
+        if isinstance(event, Done | Lost | Returned):
+            self._returned(event)
+        elif isinstance(event, Pause):
+            (self._paused.add if event.paused else self._paused.discard)(event.stage)
+
+    def _returned(self, event: Done | Lost | Returned) -> None:
         """A ticket comes back, once, or a part of it. What its expansions gave may overflow the edges behind."""
         if event.ticket not in self._out:
             raise BrokenPromise(f"ticket {event.ticket} came back, but was not out")
@@ -61,6 +69,8 @@ class Bounds:
         if isinstance(command, Submit):
             if command.ticket in self._out or not command.chunk.items:
                 raise BrokenPromise(f"ticket {command.ticket} is out already, or empty")
+            if command.stage in self._paused:
+                raise BrokenPromise(f"stage {command.stage} starts ticket {command.ticket}, but was paused")
             self._out[command.ticket] = len(command.chunk.items)
             self._stage_of[command.ticket] = command.stage
         elif isinstance(command, Pull) and command.count < 1:
@@ -80,7 +90,7 @@ class Bounds:
 
     def _too_much_out(self) -> Iterator[str]:
         for line in self._lines:
-            ahead = line.capabilities.ahead and line.plan.timeout is None
+            ahead = line.capabilities.ahead and not line.plan.one_by_one
             allowed = line.plan.workers * (2 if ahead else 1)
             if line.out > allowed:
                 yield f"{line.out} chunks are out for {line.plan.edge}, {allowed} are allowed"

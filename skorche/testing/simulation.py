@@ -20,8 +20,7 @@ from skorche.observe.report import Report
 from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
 from skorche.queue import Queue
-from skorche.runtime.command import Command, Deliver, Event, Kill, Pull, Stop, StopSources, Submit
-from skorche.runtime.engine import Done, Lost, Returned
+from skorche.runtime.command import Command, Deliver, Event, Kill, Pause, Pull, Stop, StopSources, Submit
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
@@ -31,6 +30,7 @@ from skorche.testing.outside import Reader, Source
 from skorche.testing.workers import SimulatedEngine
 
 STEP_LIMIT = 20_000
+PAUSE_SECONDS = 2.0
 LATEST = 0.01
 """Seconds by which a busy coordinator may come late to an event."""
 
@@ -40,13 +40,15 @@ class Faults:
     """What goes wrong by chance, as shares between 0 and 1. What tasks do themselves (raise, `crash`) comes on top.
 
     `losses`: a process dies between two items; `crashes`: it dies on an item that is worked on for the first time;
-    `stop`: the run is cancelled at a random moment; `breakdown`: the engine breaks down at a random moment.
+    `stop`: the run is cancelled at a random moment; `breakdown`: the engine breaks down at a random moment;
+    `pauses`: at each step of the run, that a stage is paused, for up to two seconds.
     """
 
     losses: float = 0.0
     crashes: float = 0.0
     stop: float = 0.0
     breakdown: float = 0.0
+    pauses: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class _Play:
         self._bounds = Bounds(self._scheduler, self._engine.lines, self._sources, self._readers)
         self._stop_at = self._moment(faults.stop)
         self._break_at = self._moment(faults.breakdown)
+        self._pauses = faults.pauses
 
     def _moment(self, chance: float) -> int | None:
         """A step of the run, likelier an early one; None if it is not to be."""
@@ -150,8 +153,7 @@ class _Play:
             self._disturb(step)
             events = self._next_events()
             for event in events:
-                if isinstance(event, Done | Lost | Returned):
-                    self._bounds.returned(event)
+                self._bounds.happened(event)
             self._execute(scheduler.handle(events, self._clock.now))
             self._bounds.check()
         return self._finish()
@@ -162,6 +164,10 @@ class _Play:
             self._events.append(Stop(RunCancelled("the run was cancelled."), grace))
         if step == self._break_at:
             self._engine.break_down()
+        if self._plan.stages and self._pauses and self._random.random() < self._pauses:
+            stage = self._random.randrange(len(self._plan.stages))
+            self._events.append(Pause(stage, paused=True))
+            self._agenda.soon(PAUSE_SECONDS, lambda: self._events.append(Pause(stage, paused=False)))
 
     def _next_events(self) -> list[Event]:
         """What happens next: one event, several at once, as a busy coordinator sees them, or none: a timer is due."""

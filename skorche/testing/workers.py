@@ -142,7 +142,7 @@ class SimulatedEngine:
     def _begin(self, line: Line, ticket: int, chunk: Chunk) -> None:
         bounds = self._cut(line, len(chunk.items))
         slices, seconds, crashed = [], [], None
-        if line.plan.timeout is not None and line.capabilities.kill:
+        if line.plan.tells_start and line.capabilities.kill:
             self._emit(Started(ticket))
         for start, stop in pairwise(bounds):
             outcome, took = self._run(line, chunk, start, stop)
@@ -251,7 +251,7 @@ class SimulatedEngine:
     def _begin_item(self, line: Line, loop: Loop, index: int) -> None:
         loop.begun.add(index)
         took = line.item_seconds * self._agenda.random.uniform(0.5, 2.0)
-        if line.plan.timeout is not None:  # a chunk of one, whose task may sleep
+        if line.plan.tells_start:  # a chunk of one, whose task may sleep
             self._emit(Started(loop.ticket))
             outcome, took = self._run(line, loop.chunk, index, index + 1)
             loop.outcome = outcome

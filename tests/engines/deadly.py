@@ -159,3 +159,20 @@ class TouchAndPause(NamedTuple):
     def __call__(self, seconds: float) -> float:
         self.marker.touch()
         return pause(seconds)
+
+
+class DeadlyAtFirst(NamedTuple):
+    """A task: the identity, but every third item ends the process when it is worked on for the first time.
+
+    The log tells when each work began, in nanoseconds of the clock that all processes share.
+    """
+
+    folder: Path
+
+    def __call__(self, number: int) -> int:
+        note(time.monotonic_ns(), str(self.folder / "starts"))
+        marker = self.folder / f"tried {number}"
+        if number % 3 == 0 and not marker.exists():
+            marker.touch()
+            die("SIGKILL")
+        return number

@@ -115,6 +115,12 @@ def loop_that_is_blocked(run: Any, numbers: Any, out: Any) -> None:
     asyncio.run(main())
 
 
+def paused(run: Any, numbers: Any, out: Any) -> None:
+    """Would wait for ever."""
+    run.pause("work")
+    run.shutdown()
+
+
 def exit(run: Any, numbers: Any, out: Any) -> None:
     pass
 
@@ -194,7 +200,8 @@ ASYNC_PLACES = [
 LIVE = ("put", "put_async", "group_without_work")
 PLACES = [
     *(wait, wait_for_a_while, shutdown, block, block_twice, own_code, own_code_with_finally, get, get_in_time),
-    *(iterate, flush, put, join_thread, loop, loop_that_is_blocked, exit, report, keep_going),
+    *(iterate, flush, put, join_thread, loop, loop_that_is_blocked, paused, exit, report),
+    keep_going,
 ]
 WHERE: dict[Callable[..., Any], str] = {
     wait: "wait_ended",
@@ -211,6 +218,7 @@ WHERE: dict[Callable[..., Any], str] = {
     join_thread: "join",
     loop: "select",
     loop_that_is_blocked: "wait_ended",
+    paused: "wait_ended",
     exit: "_leave",
     keep_going: "wait_ended",
 } | dict.fromkeys(ASYNC_PLACES, "select")

@@ -115,6 +115,16 @@ def test_a_failure_is_told_also_when_the_run_ended_long_before() -> None:
     assert errors.count("skorche: 'left' was not waited for") == 1
 
 
+def test_a_run_that_is_still_paused_is_cancelled_after_a_grace_and_says_so() -> None:
+    code, output, errors = end("start().pause('work')")
+
+    assert code == 0
+    assert output != "done 20\n"
+    assert "'work' is paused: it waits for run.resume()" in errors
+    assert "the program ended, and 5 seconds later 'work' was still paused." in errors
+    assert "Mend: call run.resume() before the program ends." in errors
+
+
 TOLD = {
     "waiting": "try: start(fail).wait()\nexcept ValueError: pass",
     "a report": "start(fail).join()",

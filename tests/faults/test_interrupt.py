@@ -90,6 +90,16 @@ def test_ctrl_c_ends_a_program_on_any_engine(place: str, engine: str) -> None:
     assert seconds < SOON
 
 
+def test_ctrl_c_ends_a_program_whose_run_is_paused() -> None:
+    with program("paused", "thread") as started:
+        seconds, output, errors = end_by(started, signal.SIGINT)
+
+    check_traceback(errors)
+    assert "'work' is paused: it waits for run.resume()" in errors
+    assert (output, started.returncode) == ("", -signal.SIGINT)
+    assert seconds < SOON
+
+
 def test_work_in_flight_ends_and_counts_and_what_waits_is_cancelled() -> None:
     with program("report", "process", "0.5") as started:
         _, output, _ = end_by(started, signal.SIGINT)

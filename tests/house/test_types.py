@@ -77,6 +77,7 @@ assert_type(size, Task[str, int])
 assert_type(half, Task[int, float])
 assert_type(size("a"), int)
 assert_type(size.options(max_workers=2), Task[str, int])
+assert_type(skorche.task(limits=[skorche.limit("gpu", 1), skorche.rate("api", 5, per=0.5)])(len)("a"), int)
 assert_type(Queue(fixed_inputs=[b"a"]), Queue[bytes])
 
 sizes = skorche.map(size, words, queue_errors=errors)
@@ -181,6 +182,7 @@ DOES_NOT_FIT = {
     "an item of another type": "words.put(3)",
     "a task called with another type": "size(3)",
     "an option that does not exist": "skorche.task(retrys=3)",
+    "a limit that is only a name": 'skorche.task(limits=["gpu"])',
     "a mode that does not exist": 'skorche.run(on_error="ignore")',
 }
 

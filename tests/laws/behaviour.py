@@ -29,6 +29,14 @@ class Trouble(NamedTuple):
     times: int
 
 
+class Bound(NamedTuple):
+    """Tasks that share this do so many items at a time, or start so many in any `per` seconds."""
+
+    name: str
+    most: int
+    per: float | None = None
+
+
 @dataclass(frozen=True)
 class Node:
     """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
@@ -54,6 +62,7 @@ class Node:
     ordered: bool = False
     isolate: bool = False
     idempotent: bool = True
+    limits: tuple[Bound, ...] = ()
     chained: bool = False
     branches: int = 2
     fuse: bool = False

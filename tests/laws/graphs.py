@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from .behaviour import NEVER, Graph, Node, Trouble
+from .behaviour import NEVER, Bound, Graph, Node, Trouble
 
 WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
@@ -42,12 +42,22 @@ class _Drawing:
         self.open = [Open(number, "item", True) for number in range(len(sources))]
         self.queues = len(sources)
         self.fans = 0
+        self.limits = self.draw_limits() if self.flag() else []
 
     def flag(self, one_in: int = 2) -> bool:
         return self.draw(st.integers(0, one_in - 1)) == one_in - 1
 
     def pick(self, choices: list[Any]) -> Any:
         return self.draw(st.sampled_from(choices))
+
+    def draw_limits(self) -> list[Bound]:
+        """What tasks of this graph may share."""
+        most = st.integers(1, 4)
+        return [
+            Bound("places", self.draw(most)),
+            Bound("calls", self.draw(most), self.pick([0.001, 0.01])),
+            Bound("visits", self.draw(most), 0.05),
+        ]
 
     def add(self) -> None:
         queue = self.pick(self.open)
@@ -136,6 +146,7 @@ class _Drawing:
             "workers": self.draw(st.integers(1, 4)),
             "ordered": self.ordered or self.flag(4),
             "idempotent": not self.flag(4),
+            "limits": tuple(one for one in self.limits if self.flag()),
         }
 
     def predicate(self) -> dict[str, Any]:

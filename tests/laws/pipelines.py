@@ -9,7 +9,7 @@ from typing import Any
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Graph, Label, Node, branch, given_before_trouble, key_of, make, total, trouble, weight_of
+from .behaviour import Bound, Graph, Label, Node, branch, given_before_trouble, key_of, make, total, trouble, weight_of
 
 BRANCHES = ("left", "middle", "right")
 KEYS = (None, "key", 3, ("a", "pair"))
@@ -134,13 +134,21 @@ def folding(node: Node, function: Callable[[Any], Any]) -> Callable[[Any, Any], 
     return fold
 
 
+def declare_limit(bound: Bound) -> Any:
+    """A limit or a rate, as users make it. An equal one is the same."""
+    if bound.per is None:
+        return skorche.limit(bound.name, bound.most)
+    return skorche.rate(bound.name, bound.most, per=bound.per)
+
+
 @dataclass
 class Built:
-    """A pipeline, its queues by number, and the clock its tasks sleep by."""
+    """A pipeline, its queues by number, the clock its tasks sleep by, and when tasks with limits were called."""
 
     pipeline: skorche.Pipeline
     queues: dict[int, Any]
     clock: FakeClock
+    starts: list[tuple[Node, float]]
 
 
 def build(graph: Graph) -> Built:
@@ -148,7 +156,7 @@ def build(graph: Graph) -> Built:
     builder = Builder(graph)
     for node in graph.nodes:
         builder.add(node)
-    return Built(builder.pipeline, builder.queues, builder.clock)
+    return Built(builder.pipeline, builder.queues, builder.clock, builder.starts)
 
 
 class Builder:
@@ -160,6 +168,7 @@ class Builder:
     def __init__(self, graph: Graph) -> None:
         self.pipeline, self.clock = skorche.Pipeline(check_types=self.check_types), FakeClock()
         self.bounds = graph.maxsizes
+        self.starts: list[tuple[Node, float]] = []
         self.queues = {
             number: skorche.Queue(fixed_inputs=self.source([build_item(label) for label in labels]))
             for number, labels in enumerate(graph.sources)
@@ -171,7 +180,13 @@ class Builder:
 
     def function(self, node: Node) -> Callable[[Any], Any]:
         """What the task of a node does."""
-        return task_function(node, self.clock)
+        function = task_function(node, self.clock)
+
+        def note_start(item: Any) -> Any:
+            self.starts.append((node, self.clock()))
+            return function(item)
+
+        return note_start if node.limits else function
 
     def coroutine(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The same function, to be awaited."""
@@ -196,6 +211,7 @@ class Builder:
             ordered=node.ordered,
             idempotent=node.idempotent,
             isolate=node.isolate,
+            limits=map(declare_limit, node.limits),
         )(function)
 
     def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from skorche.testing import Faults, Simulation, simulate
 
-from .behaviour import NEVER, Graph, Label, Node, Trouble
+from .behaviour import NEVER, Bound, Graph, Label, Node, Trouble
 from .effort import share
 from .graphs import batched, graphs
 from .pipelines import Built, build, label_of
@@ -16,8 +16,9 @@ from .reference import Meaning, interpret
 SEEDS = st.integers(0, 2**32 - 1)
 NO_FAULTS = Faults()
 CHANCES = st.sampled_from([0.0, 0.3])
-DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES)
-STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES)
+PAUSES = st.sampled_from([0.0, 0.0, 0.1])
+DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, pauses=PAUSES)
+STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES, pauses=PAUSES)
 
 
 EARLY_LISTS = Graph(
@@ -157,6 +158,40 @@ def test_a_stopped_run_accounts_for_all_it_took_in_and_makes_nothing_up(
     for queue, kind in graph.ends.items():
         came = [label_of(item) for item in simulation.arrived(built.queues[queue])]
         check_nothing_made_up(came, meant.flushed(queue), kind)
+
+
+@given(graph=graphs(), seed=SEEDS, faults=STOPS)
+def test_no_limit_is_exceeded_whatever_happens(graph: Graph, seed: int, faults: Faults) -> None:
+    bounds = {bound for node in graph.nodes for bound in node.limits}
+
+    built, simulation = run(graph, seed, faults)
+
+    for bound in bounds:
+        if bound.per is None:
+            assert most_out(bound, graph, built, simulation) <= bound.most
+        else:
+            check_windows(bound.most, bound.per, [time for node, time in built.starts if bound in node.limits])
+
+
+def check_windows(most: int, per: float, starts: list[float]) -> None:
+    """From each start to the one that is `most` later, a whole window has passed."""
+    starts = sorted(starts)
+    assert [one for one, later in zip(starts, starts[most:], strict=False) if later < one + per - 1e-9] == []
+
+
+def most_out(bound: Bound, graph: Graph, built: Built, simulation: Simulation) -> int:
+    """How many items of tasks with this limit were out together at the worst moment, going by what was submitted."""
+    limited = {node.name for node in graph.nodes if bound in node.limits}
+    stages = [number for number, stage in enumerate(built.pipeline.plan().stages) if limited & set(stage.names)]
+    out: set[object] = set()
+    most = 0
+    for _, kind, *numbers in simulation.trace:
+        if kind == "Submit" and numbers[1] in stages:
+            out.add(numbers[0])
+        elif kind in ("Done", "Lost"):
+            out.discard(numbers[0])
+        most = max(most, len(out))
+    return most
 
 
 def check_nothing_made_up(came: list[Label], wanted: list[Label], kind: str) -> None:

@@ -201,6 +201,7 @@ def test_a_report_goes_through_json_unchanged():
                 "p99": 2.0,
                 "shed_workers": 0,
                 "closed": {},
+                "paused": False,
             }
         },
         "guarantees": ["an item may run twice"],

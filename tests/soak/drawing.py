@@ -9,9 +9,14 @@ from laws.behaviour import NEVER, Graph, Label, Node
 from laws.graphs import WEIRD, graphs
 
 MOST_ITEMS = 1000
+MOST_LIMITED_ITEMS = 100
+"""Where tasks have limits: they go to workers one by one, and while those are killed all the time, that takes long."""
 TIMEOUT = 1.0
 RARE = 40
 """One item in so many meets a trouble that costs a worker, or a timeout."""
+
+PACE = 100
+"""A rate lets so many times more through than in the laws, where there are so many times fewer items."""
 
 DRAWN = 12
 """Of so many the one with the most tasks is taken: the first that Hypothesis draws are the smallest."""
@@ -44,13 +49,14 @@ def _tasks_of(graph: Graph) -> int:
 def _made_real(graph: Graph, random: Random) -> Graph:
     odd = [label for label in WEIRD if isinstance(label, str)]
     random.shuffle(odd)
-    sources = tuple(_labels(number, odd, random) for number in range(len(graph.sources)))
+    most = MOST_LIMITED_ITEMS if any(node.limits for node in graph.nodes) else MOST_ITEMS
+    sources = tuple(_labels(number, most, odd, random) for number in range(len(graph.sources)))
     return replace(graph, sources=sources, nodes=tuple(map(_with_real_troubles, graph.nodes)))
 
 
-def _labels(source: int, odd: list[str], random: Random) -> tuple[Label, ...]:
+def _labels(source: int, most: int, odd: list[str], random: Random) -> tuple[Label, ...]:
     """Numbers that no other source has, and some odd items that nobody else has."""
-    labels: list[Label] = [1000 * source + number for number in range(random.randint(0, MOST_ITEMS))]
+    labels: list[Label] = [1000 * source + number for number in range(random.randint(0, most))]
     for _ in range(min(len(odd), len(labels), 2)):
         labels[random.randrange(len(labels))] = odd.pop()
     return tuple(labels)
@@ -68,4 +74,5 @@ def _with_real_troubles(node: Node) -> Node:
         engine="thread" if blurred else node.engine,
         timeout=None if blurred or node.timeout is None else TIMEOUT,
         troubles=tuple(one for one in node.troubles if not (blurred and one.kind == "slow")),
+        limits=tuple(one if one.per is None else one._replace(most=PACE * one.most) for one in node.limits),
     )

@@ -23,7 +23,8 @@ class Job:
     def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.left: Sequence[int] = range(len(chunk.items))
-        self.careful = self.stopped = False
+        self.careful = bool(stage.limits)  # so that the hub never does one again that has begun: that is a start too
+        self.stopped = False
         self.largest = 0
         self.frames: list[Frame] = []
         self.outcome = Outcome.empty(stage.kernel)
@@ -34,7 +35,7 @@ class Job:
         if self.careful:
             packed = self._pack_each()
         stage, whole = self.stage, not self.careful and len(self.left) == len(self.chunk.items)
-        single, timed = self.careful or not stage.idempotent, stage.timeout is not None
+        single, timed = self.careful or not stage.idempotent, stage.tells_start
         indices, sizes = None if whole else list(self.left), [len(one) for one in packed] if self.careful else None
         self.outcome.bytes_in += sum(map(len, packed))
         self.largest = max(map(len, packed), default=0)

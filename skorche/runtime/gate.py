@@ -1,0 +1,102 @@
+"""What one limit or rate lets through while running: a *gate*, shared by all stages that name it. Numbers and times.
+
+A rate is exact, not only on the average. When a chunk has been submitted, nobody knows when its work begins: it may lie
+in an engine for a while. So a start *might still come* until the engine says that it has begun, or is done, and counts
+from then on for `per` seconds. (A bucket of tokens lets twice as many through at the border of two windows.)
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from typing import Protocol
+
+from skorche.limits import AnyLimit, Limit
+
+
+class Gate(Protocol):
+    """What one limit or rate lets through. `patience`: so many seconds it is kept for a stage that cannot start yet."""
+
+    @property
+    def patience(self) -> float: ...
+    def room(self, now: float) -> int: ...
+    def opens_at(self) -> float: ...
+    def enter(self) -> None: ...
+    def begin(self, earlier: float | None, at: float) -> None: ...
+    def leave(self) -> None: ...
+
+
+class LimitGate:
+    """So many items at a time, each from its submission to its end."""
+
+    patience = 0.0
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    def room(self, now: float) -> int:
+        """Items that may enter now."""
+        return self._free
+
+    def opens_at(self) -> float:
+        """When one more may enter, if only time must pass: it is not time that this one waits for."""
+        return math.inf
+
+    def enter(self) -> None:
+        """An item is submitted."""
+        self._free -= 1
+
+    def begin(self, earlier: float | None, at: float) -> None:
+        """Work on an item has begun, which makes no difference."""
+
+    def leave(self) -> None:
+        """The item has come back."""
+        self._free += 1
+
+
+class RateGate:
+    """So many starts in any window of `per` seconds.
+
+    >>> gate = RateGate(2, per=1.0)
+    >>> gate.enter(), gate.begin(None, at=10.0), gate.enter()
+    (None, None, None)
+    >>> gate.room(10.9), gate.room(11.0)  # of two starts one has left the window at 11, one might still come
+    (0, 1)
+    """
+
+    def __init__(self, most: int, per: float) -> None:
+        self.patience = per
+        self._most = most
+        self._might_come = 0
+        self._leaving: list[float] = []
+
+    def room(self, now: float) -> int:
+        """Starts that the window takes now."""
+        del self._leaving[: bisect_right(self._leaving, now)]
+        return self._most - self._might_come - len(self._leaving)
+
+    def opens_at(self) -> float:
+        """When the next start leaves the window."""
+        return self._leaving[0] if self._leaving else math.inf
+
+    def enter(self) -> None:
+        """An item is submitted: a start might come."""
+        self._might_come += 1
+
+    def begin(self, earlier: float | None, at: float) -> None:
+        """The start was not after `at`. `earlier` is what was said of it before."""
+        if earlier is None:
+            self._might_come -= 1
+        else:
+            place = bisect_left(self._leaving, earlier + self.patience)
+            if place < len(self._leaving) and self._leaving[place] == earlier + self.patience:
+                del self._leaving[place]
+        insort(self._leaving, at + self.patience)
+
+    def leave(self) -> None:
+        """The item has come back; its start stays in the window."""
+
+
+def gate_of(one: AnyLimit) -> Gate:
+    """The gate of a limit or rate, open."""
+    return LimitGate(one.most) if isinstance(one, Limit) else RateGate(one.most, one.per)

@@ -1,0 +1,71 @@
+"""Whose turn it is among stages with limits, and what their gates have let through.
+
+Such stages start one item at a time, by turns: who has started nothing for longest is first. What is kept for a stage
+that is first and cannot start yet is one item's worth of each of its gates, as far as that is worth the wait: nobody
+is held up for long by one who waits for something else, and nobody starves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from skorche.limits import AnyLimit
+from skorche.runtime.gate import Gate, gate_of
+from skorche.runtime.stage import Flight, Stage
+
+
+class Limits:
+    """The gates of one run, and whose turn it is. `wakes_at`: when time alone will let one more start."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        gates: dict[AnyLimit, Gate] = {}
+        self._turns = [stage for stage in stages if stage.plan.limits]
+        for stage in self._turns:
+            stage.gates = tuple([gates.setdefault(one, gate_of(one)) for one in stage.plan.limits])
+        self._begun: dict[int, float] = {}
+        self.wakes_at = math.inf
+
+    def choose(self, now: float) -> Stage | None:
+        """Whose turn it is of the stages that could start an item, and may."""
+        self.wakes_at = math.inf
+        kept: Counter[Gate] = Counter()
+        for stage in self._turns:
+            if not stage.ready:
+                continue
+            closed = [gate for gate in stage.gates if gate.room(now) <= kept[gate]]
+            if not closed:
+                return stage
+            opens_at = [gate.opens_at() for gate in closed]
+            self.wakes_at = min(self.wakes_at, *opens_at)
+            waits = [gate.patience if at == math.inf else at - now for gate, at in zip(closed, opens_at, strict=True)]
+            kept.update([gate for gate in stage.gates if max(waits) <= gate.patience])
+        return None
+
+    def enter(self, stage: Stage) -> None:
+        """An item of this stage is submitted; the others are first now."""
+        self._turns.remove(stage)
+        self._turns.append(stage)
+        for gate in stage.gates:
+            gate.enter()
+
+    def begin(self, flight: Flight, now: float) -> None:
+        """The engine says that work on an item begins."""
+        earlier = self._begun.get(flight.ticket)
+        self._begun[flight.ticket] = now
+        for gate in flight.stage.gates:
+            gate.begin(earlier, now)
+
+    def end(self, flight: Flight, now: float, seconds: float | None) -> None:
+        """An item has come back, `seconds` of work after its start (None: not known)."""
+        earlier = self._begun.pop(flight.ticket, None)
+        latest = now if seconds is None else max(flight.since, now - seconds)
+        for gate in flight.stage.gates:
+            gate.leave()
+            if earlier is None or (seconds is not None and latest > earlier):
+                gate.begin(earlier, latest)
+
+    def forget(self, stage: Stage) -> None:
+        """Nothing will ever wait for this stage again."""
+        self._turns.remove(stage)
