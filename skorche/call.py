@@ -195,6 +195,17 @@ def is_async_generator(function: object) -> bool:
     return bool(_flags_of(function) & CO_ASYNC_GENERATOR)
 
 
+def name_of(function: Callable[..., object]) -> str:
+    """The name people know a function by.
+
+    >>> name_of(partial(len)), name_of(Unpacking(len))
+    ('len', 'Unpacking')
+    """
+    if isinstance(function, partial):
+        return name_of(function.func)
+    return getattr(function, "__name__", type(function).__name__)
+
+
 def makes_callables(kind: object) -> bool:
     """Whether it is a class whose instances can be called.
 

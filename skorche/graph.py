@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, overload
 
-from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generator, makes_callables
+from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generator, makes_callables, name_of
 from skorche.errors import GraphError, Location, shorten
 from skorche.kernel import Regrouping, Work
 from skorche.limits import AnyLimit
@@ -44,18 +44,14 @@ class Task(Generic[A_contra, B_co]):
     """
 
     def __init__(self, function: Callable[..., B_co], name: str | None, options: TaskOptions) -> None:
-        self._take_over(function)
+        kept = ("__dict__",) if hasattr(function, "__code__") else ()  # what an object keeps for itself stays its own
+        functools.update_wrapper(cast(Any, self), function, updated=kept)
         self.function = function
         self.name = name or name_of(function)
         self.is_async = is_async(function)
         self._options = options
         code = getattr(function, "__code__", None)
         self.declared = Location(code.co_filename, code.co_firstlineno) if code else Location.of_caller()
-
-    def _take_over(self, function: Any) -> None:
-        """Its name, its text and the like. What a class or an object keeps for itself stays its own."""
-        kept = ("__dict__",) if hasattr(function, "__code__") else ()
-        functools.update_wrapper(cast(Any, self), function, updated=kept)
 
     def __call__(self, item: A_contra, /, *args: object, **kwargs: object) -> B_co:
         return self.function(item, *args, **kwargs)
@@ -131,13 +127,6 @@ class TaskClass(Task[A_contra, B_co]):
         """A copy with other options; see `Task.options`."""
         name = changes.pop("name", self.name)
         return TaskClass(self._kind, name, changed_options(self._options, changes))
-
-
-def name_of(function: Callable[..., object]) -> str:
-    """The name people know a function by."""
-    if isinstance(function, functools.partial):
-        return name_of(function.func)
-    return getattr(function, "__name__", type(function).__name__)
 
 
 class CallableClass(Protocol[A_contra, B_co]):

@@ -14,8 +14,9 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, TypeVar
 
+from skorche.call import name_of
 from skorche.errors import GraphError, shorten
-from skorche.graph import declare, name_of
+from skorche.graph import declare
 from skorche.ops.keyed import Asking, KeyedBatching
 from skorche.place import Group, Place, Places, ascending, group, members
 from skorche.queue import Queue

@@ -72,8 +72,8 @@ def flat_map(
 
 def _flows(options: TaskOptions) -> bool:
     """Whether elements may leave before their item is done: never if it may be tried again, or counts as a whole."""
-    whole = options.timeout is not None or options.limits or options.isolate or options.ordered
-    return not (whole or options.retries)
+    whole = options.timeout is not None or options.limits
+    return not (whole or options.retries or options.isolate or options.ordered)
 
 
 class Expanding(Calling):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from skorche.call import Awaiting, Ends, is_async, open_call, portable
+from skorche.call import Awaiting, Ends, is_async, name_of, open_call, portable
 from skorche.errors import GraphError, shorten
-from skorche.graph import name_of
 
 C = TypeVar("C", bound="Calling")
 

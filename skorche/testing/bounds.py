@@ -27,7 +27,7 @@ class Bounds:
     def __init__(self, scheduler: Scheduler, lines: list[Line], sources: list[Source], readers: list[Reader]) -> None:
         self._scheduler, self._lines = scheduler, lines
         self._sources, self._readers = sources, readers
-        self._out: set[int] = set()
+        self._out: dict[int, int] = {}
         self._paused: set[int] = set()
         self._stage_of: dict[int, int] = {}
         self._highest = [edge.limit for edge in scheduler.edges()]
@@ -46,8 +46,10 @@ class Bounds:
             raise BrokenPromise(f"ticket {event.ticket} came back, but was not out")
         outcome = event.finished if isinstance(event, Lost) else event.outcome
         line = self._lines[self._stage_of[event.ticket]]
-        if event.ticket not in line.loops:
-            self._out.remove(event.ticket)
+        back = len(event.indices) if isinstance(event, Returned) else self._out[event.ticket]
+        self._out[event.ticket] -= back
+        if not self._out[event.ticket]:
+            del self._out[event.ticket]
         if outcome is not None and outcome.parts:
             rests = 2 * line.plan.workers * sum(part.rest is not None for part in outcome.parts)
             self._allow(Destination("stage", line.plan.number), rests)
@@ -69,7 +71,7 @@ class Bounds:
                 raise BrokenPromise(f"ticket {command.ticket} is out already, or empty")
             if command.stage in self._paused:
                 raise BrokenPromise(f"stage {command.stage} starts ticket {command.ticket}, but was paused")
-            self._out.add(command.ticket)
+            self._out[command.ticket] = len(command.chunk.items)
             self._stage_of[command.ticket] = command.stage
         elif isinstance(command, Pull) and command.count < 1:
             raise BrokenPromise(f"source {command.source} was asked for {command.count} items")
