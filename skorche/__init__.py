@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skorche.api import (
         Pipeline,
+        from_graph,
         init,
         last_report,
         push_to_queue,
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
     )
     from skorche.events import Failure, NodeTally
     from skorche.file import atomic, files, lines
-    from skorche.graph import Task, task
     from skorche.limits import Limit, Rate, limit, rate
     from skorche.observe.report import Report
+    from skorche.ops.apply import apply
     from skorche.ops.batch import batch
     from skorche.ops.chain import chain
     from skorche.ops.filter import filter
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
+    from skorche.tasks import Task, task
 
 __version__ = "0.1.0"
 
@@ -90,12 +92,14 @@ __all__ = [
     "TransferError",
     "WorkerCrash",
     "WorkerStartError",
+    "apply",
     "atomic",
     "batch",
     "chain",
     "files",
     "filter",
     "flat_map",
+    "from_graph",
     "init",
     "last_report",
     "limit",
@@ -118,7 +122,7 @@ __all__ = [
 
 
 _HOME = {
-    "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
+    "skorche.api": "Pipeline from_graph init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
         "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
@@ -126,9 +130,10 @@ _HOME = {
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.file": "atomic files lines",
-    "skorche.graph": "Task task",
+    "skorche.tasks": "Task task",
     "skorche.limits": "Limit Rate limit rate",
     "skorche.observe.report": "Report",
+    "skorche.ops.apply": "apply",
     "skorche.ops.batch": "batch",
     "skorche.ops.chain": "chain",
     "skorche.ops.filter": "filter",

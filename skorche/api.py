@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
-from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
+from skorche.compile.plan import Capture, Plan, StagePlan
+from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
+from skorche.ops.apply import apply
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
 from skorche.ops.filter import filter
@@ -35,6 +37,7 @@ from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
+from skorche.spec.plumber import Style, declare_spec
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +75,7 @@ class Pipeline:
     ([1, 2, 3, 4], 4)
     """
 
+    apply = _method(apply)
     map = _method(map)
     chain = _method(chain)
     split = _method(split)
@@ -219,6 +223,11 @@ class Pipeline:
         return self._run.shutdown()
 
     @property
+    def outputs(self) -> dict[str, Queue[Any]]:
+        """The queues that results end in, by name; those without a name are left out."""
+        return {queue.name: queue for queue in self.graph.ends() if queue.name}
+
+    @property
     def last_run(self) -> Run[Report] | None:
         """The latest run, going on or ended."""
         return self._run
@@ -259,6 +268,44 @@ def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
     outbox: Outbox[Any] = Outbox(queue.maxsize, taken)
     queue.collect_in(outbox)
     return outbox
+
+
+def from_graph(
+    spec: Mapping[str, Any],
+    *,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    name: str = "pipeline",
+    style: Style = "function",
+    coro_map: Callable[[Any], Callable[..., Any]] | None = None,
+    env_vars: Mapping[str, Any] | None = None,
+) -> Pipeline:
+    """A pipeline from a dict of nodes and of which leads to which; its `outputs` go by the names of the last nodes.
+
+    A node's function, or coroutine function, takes an item, a tuple of them where several nodes lead to it, and the
+    node's `args` by keyword. A node that none leads to is a generator function, sync or async, called with its `args`.
+    `properties` are options of the task; `"aggregate_inputs": False` takes items as they come, not in tuples. A name in
+    place of a function is looked up in `functions`.
+
+    >>> pipeline = from_graph(
+    ...     {
+    ...         "nodes": {"numbers": {"coro": lambda: range(3)}, "half": {"coro": lambda number: number / 2}},
+    ...         "graph": {"numbers": ("half",), "half": None},
+    ...     }
+    ... )
+    >>> report = pipeline.run().wait()
+    >>> pipeline.outputs["half"].flush()
+    [0.0, 0.5, 1.0]
+
+    `style="processor"` runs coroutines written for `pipelines` as they are: `coro(self, q_elt, **args)`, where `q_elt`
+    is always a tuple, and for a node that none leads to `coro(self, output_q, **args)`; `self` has the `name` of the
+    node and `env_vars`. `coro_map` gives the coroutine for what stands under "coro".
+
+    Raises:
+        GraphError: something in the dict has no meaning; all findings at once.
+    """
+    with Pipeline(name) as pipeline:
+        declare_spec(spec, functions or {}, style, coro_map, env_vars or {})
+    return pipeline
 
 
 # -- the default pipeline -------------------------------------------------------------------------------------------
