@@ -60,7 +60,7 @@ def map(
         task=real,
         errors=queue_errors,
         work=lambda: Mapping(real.call),
-        types=lambda items: (items.through(real, None if real.settings.unpack else 0),),
+        types=lambda items: (items.through(real),),
     )
     return made
 
