@@ -54,7 +54,7 @@ def test_collect_lists_failures_and_goes_on(choice: Choice) -> None:
 
 @pytest.mark.parametrize("capture", ["stream", "item", "off"])
 def test_whatever_becomes_of_its_words_a_task_does_the_same(choice: Choice, capture: Any) -> None:
-    pipeline, out = mapping(failing.inverse_aloud, [1, 0, 2])
+    pipeline, out = mapping(choice.form(failing.inverse_aloud), [1, 0, 2])
 
     report = pipeline.run(engine=choice.engine, on_error="collect", capture=capture).wait()
 
