@@ -7,16 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skorche.api import (
-        Pipeline,
-        from_graph,
-        init,
-        last_report,
-        push_to_queue,
-        render_pipeline,
-        run,
-        shutdown,
-    )
+    from skorche.api import Pipeline, from_graph
+    from skorche.default import init, last_report, push_to_queue, render_pipeline, run, shutdown
     from skorche.errors import (
         AlreadyRunning,
         BatchError,
@@ -122,7 +114,8 @@ __all__ = [
 
 
 _HOME = {
-    "skorche.api": "Pipeline from_graph init last_report push_to_queue render_pipeline run shutdown",
+    "skorche.api": "Pipeline from_graph",
+    "skorche.default": "init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
         "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
@@ -156,7 +149,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 def __getattr__(name: str) -> Any:
     """A public name, imported now; `_global_pipeline` is the default pipeline under its old name."""
     if name == "_global_pipeline":
-        return import_module("skorche.api").DEFAULT.pipeline
+        return import_module("skorche.default").DEFAULT.pipeline
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'skorche' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
