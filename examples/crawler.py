@@ -119,5 +119,5 @@ if __name__ == "__main__":
         SILENT: skorche.TaskTimeout,
     }
     assert site.most <= AT_ONCE
-    assert all(later - start >= WINDOW for start, later in zip(started, started[RATE:]))
+    assert all(later - start >= WINDOW for start, later in zip(started, started[RATE:], strict=False))
     print(f"{len(titles)} titles; at most {AT_ONCE} requests at a time; 2 pages could not be had")
