@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from types import GenericAlias
 from typing import Any, Union
 
@@ -29,7 +30,14 @@ def _hint_of(value: Any) -> Any:
     return type(value)
 
 
-class Watching(Builder):
+class OnThreads(Builder):
+    """Types are the same on every engine."""
+
+    def add(self, node: Node) -> None:
+        super().add(replace(node, engine="thread"))
+
+
+class Watching(OnThreads):
     """Notes what each task is given and gives."""
 
     def __init__(self, graph: Graph) -> None:
@@ -49,7 +57,7 @@ class Watching(Builder):
         return watched
 
 
-class Hinted(Builder):
+class Hinted(OnThreads):
     """Declares the same with hints that say what was seen."""
 
     check_types = True
