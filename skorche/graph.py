@@ -27,6 +27,11 @@ class Pairing(NamedTuple):
     missing: object = "drop"
     strict: bool = False
 
+    @property
+    def drops(self) -> bool:
+        """Whether a tuple with a gap is dropped. The value may be anybody's object, which is not compared."""
+        return isinstance(self.missing, str) and self.missing == "drop"
+
 
 class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.

@@ -76,14 +76,12 @@ def zip(
             "a tuple needs an item from each of two queues, or more.",
             "give a tuple of queues, such as zip((a, b)).",
         )
-    (made,) = declare(
-        "Zip", "Zip", queues, [queue_out], pairing=Pairing(missing, strict), types=partial(_types, missing)
-    )
+    pairing = Pairing(missing, strict)
+    (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=pairing, types=partial(_types, pairing))
     return made
 
 
-def _types(missing: object, *inputs: Items) -> tuple[Items]:
+def _types(pairing: Pairing, *inputs: Items) -> tuple[Items]:
     """Tuples; what takes the place of a missing item may be anywhere in them."""
-    drops = isinstance(missing, str) and missing == "drop"
-    first, *others = inputs if drops else [items.or_value(missing) for items in inputs]
+    first, *others = inputs if pairing.drops else [items.or_value(pairing.missing) for items in inputs]
     return (first.beside(*others),)

@@ -111,6 +111,18 @@ def test_live_queues_pair_as_items_come():
         right.close()
 
 
+def test_what_takes_the_place_of_a_missing_item_is_never_compared():
+    class Array:
+        def __eq__(self, other):
+            raise AssertionError("an item was compared")
+
+        __hash__ = None
+
+    filler = Array()
+
+    assert drive(skorche.zip, [1, 2], "a", missing=filler)[1][1] is filler
+
+
 # -- by place --------------------------------------------------------------------------------------------------------
 
 
