@@ -176,9 +176,20 @@ def declare_archive_job() -> skorche.Pipeline:
     return pipeline
 
 
+def declare_plumber() -> skorche.Pipeline:
+    """The diamond of the example."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    import plumber
+
+    return skorche.from_graph(plumber.DIAMOND, name="diamond")
+
+
 def pipelines() -> dict[str, skorche.Pipeline]:
     """All that is drawn, by the names of the files."""
-    return {name: declare(draw) for name, draw in DRAWN.items()} | {"archive_job": declare_archive_job()}
+    return {name: declare(draw) for name, draw in DRAWN.items()} | {
+        "archive_job": declare_archive_job(),
+        "plumber": declare_plumber(),
+    }
 
 
 # Written, or compared.

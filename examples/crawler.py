@@ -1,4 +1,4 @@
-"""An async crawler: 200 requests at a time on one event loop, against a small server of its own.
+"""An async crawler: 200 requests at a time, and no more than 400 in 0.2 seconds, against a small server of its own.
 
 The server is slow on purpose, counts how many it serves at a time, and has pages that are missing or never come. The
 parsing is an ordinary task on a thread of its own: an async task is for waiting.
@@ -7,6 +7,7 @@ parsing is an ordinary task on a thread of its own: an async task is for waiting
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ import skorche
 
 PAGES = 2000
 AT_ONCE = 200
+RATE, WINDOW = 400, 0.2
 MISSING, SILENT = 404, 7
 
 
@@ -30,7 +32,7 @@ class Site:
         self.most = max(self.most, self.now)
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         number = int(request.split()[1].removeprefix("/page/"))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         if number == SILENT:
             await reader.read()  # no answer, until the crawler hangs up
         elif number == MISSING:
@@ -68,9 +70,14 @@ class NotFound(Exception):
     """There is no such page."""
 
 
-@skorche.task(max_workers=AT_ONCE, unpack=True, timeout=5, retries=2, retry_on=ConnectionError)
+polite = skorche.rate("site", RATE, per=WINDOW)
+started: list[float] = []
+
+
+@skorche.task(max_workers=AT_ONCE, unpack=True, timeout=5, retries=2, retry_on=ConnectionError, limits=[polite])
 async def fetch(port: int, number: int) -> str:
     """Get a page. When it takes longer than the timeout, the coroutine is cancelled, and only this page fails."""
+    started.append(time.monotonic())
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"GET /page/{number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -111,5 +118,6 @@ if __name__ == "__main__":
         MISSING: NotFound,
         SILENT: skorche.TaskTimeout,
     }
-    assert AT_ONCE / 2 < site.most <= AT_ONCE
+    assert site.most <= AT_ONCE
+    assert all(later - start >= WINDOW for start, later in zip(started, started[RATE:], strict=False))
     print(f"{len(titles)} titles; at most {AT_ONCE} requests at a time; 2 pages could not be had")

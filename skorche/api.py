@@ -1,19 +1,21 @@
-"""What people call: `Pipeline`, and the same verbs for the default pipeline."""
+"""`Pipeline`: a graph, what can be declared in it, and its runs. In `default` are the verbs for who names none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
-from skorche.compile.plan import Capture, Plan, StagePlan, make_plan
+from skorche.compile.plan import Capture, Plan, StagePlan
+from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
+from skorche.ops.apply import apply
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
 from skorche.ops.filter import filter
@@ -35,6 +37,7 @@ from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
+from skorche.spec.plumber import Style, declare_spec
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,7 +47,7 @@ LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
 
 
-_ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
+ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
 
 
 def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
@@ -72,6 +75,7 @@ class Pipeline:
     ([1, 2, 3, 4], 4)
     """
 
+    apply = _method(apply)
     map = _method(map)
     chain = _method(chain)
     split = _method(split)
@@ -99,7 +103,7 @@ class Pipeline:
         return f"<Pipeline {self.name}: {len(self.graph.nodes)} nodes>"
 
     def __enter__(self) -> Pipeline:
-        self._tokens.append((SCOPE.entered.set(self.graph), _ENTERED.set(self)))
+        self._tokens.append((SCOPE.entered.set(self.graph), ENTERED.set(self)))
         return self
 
     def __exit__(
@@ -107,7 +111,7 @@ class Pipeline:
     ) -> None:
         graph, pipeline = self._tokens.pop()
         SCOPE.entered.reset(graph)
-        _ENTERED.reset(pipeline)
+        ENTERED.reset(pipeline)
 
     def plan(self, *, engine: EngineChoice = None) -> Plan:
         """Validate and compile, without running.
@@ -219,6 +223,11 @@ class Pipeline:
         return self._run.shutdown()
 
     @property
+    def outputs(self) -> dict[str, Queue[Any]]:
+        """The queues that results end in, by name; those without a name are left out."""
+        return {queue.name: queue for queue in self.graph.ends() if queue.name}
+
+    @property
     def last_run(self) -> Run[Report] | None:
         """The latest run, going on or ended."""
         return self._run
@@ -261,97 +270,39 @@ def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
     return outbox
 
 
-# -- the default pipeline -------------------------------------------------------------------------------------------
-
-
-class _Default:
-    """The pipeline of programs that name none, and what is left of the one before."""
-
-    def __init__(self) -> None:
-        self.last: Pipeline | None = None
-        self.pipeline = Pipeline()
-        self.pipeline.graph = SCOPE.default  # what was declared before this module was first needed
-
-    def retire(self, *, check_types: bool = True) -> None:
-        """Begin anew; the old one stays for pictures and its report."""
-        if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
-            self.last = self.pipeline
-        self.pipeline = Pipeline(check_types=check_types)
-        SCOPE.default = self.pipeline.graph
-
-
-DEFAULT = _Default()
-
-
-def _current() -> Pipeline:
-    """The pipeline of the innermost `with Pipeline()` block, else the default one."""
-    return _ENTERED.get() or DEFAULT.pipeline
-
-
-def run(**options: Unpack[RunOptions]) -> Run[Report]:
-    """Start the current pipeline, and return at once; its options are those of `Pipeline.run`."""
-    return _current().run(**options)
-
-
-def shutdown() -> Report:
-    """Close inputs, wait, and return the report; raises if the run failed. Leaves the default pipeline empty."""
-    pipeline = _current()
-    try:
-        return pipeline.shutdown()
-    finally:
-        if pipeline is DEFAULT.pipeline:
-            DEFAULT.retire()
-
-
-def init(*, check_types: bool = True) -> None:
-    """Begin a new default pipeline; a run of the old one that is still going is cancelled.
-
-    `check_types` is for the new one; see `Pipeline`.
-    """
-    old = DEFAULT.pipeline.last_run
-    if old is not None and old.running:
-        old.cancel()
-        old.join()
-    DEFAULT.retire(check_types=check_types)
-
-
-def last_report() -> Report | None:
-    """The report of the default pipeline's latest run that has ended, also after `shutdown()`."""
-    for pipeline in (DEFAULT.pipeline, DEFAULT.last):
-        if pipeline is not None and pipeline.last_run is not None and pipeline.last_run.report is not None:
-            return pipeline.last_run.report
-    return None
-
-
-def push_to_queue(items: Iterable[T], queue: Queue[T]) -> None:
-    """Put all items, and close the queue.
-
-    >>> queue = Queue()
-    >>> push_to_queue("ab", queue)
-    >>> queue.flush()
-    ['a', 'b']
-    """
-    for item in items:
-        queue.put(item)
-    queue.close()
-
-
-def render_pipeline(
-    filename: str = "pipeline",
-    root: Queue[Any] | Sequence[Queue[Any]] | None = None,
+def from_graph(
+    spec: Mapping[str, Any],
     *,
-    directory: str = "graphviz",
-    format: Literal["svg", "png", "pdf", "dot"] = "svg",
-    skip_anon_queues: bool = True,
-) -> str:
-    """Draw the default pipeline (the current one in a `with Pipeline()` block), and return the path written.
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    name: str = "pipeline",
+    style: Style = "function",
+    coro_map: Callable[[Any], Callable[..., Any]] | None = None,
+    env_vars: Mapping[str, Any] | None = None,
+) -> Pipeline:
+    """A pipeline from a dict of nodes and of which leads to which; its `outputs` go by the names of the last nodes.
 
-    Tasks are boxes, operators grey boxes, named ends plain text. Without the `dot` program the DOT text is written
-    instead, with a hint what to install. After `shutdown()` it draws the pipeline that has run.
+    A node's function, or coroutine function, takes an item, a tuple of them where several nodes lead to it, and the
+    node's `args` by keyword. A node that none leads to is a generator function, sync or async, called with its `args`.
+    `properties` are options of the task; `"aggregate_inputs": False` takes items as they come, not in tuples. A name in
+    place of a function is looked up in `functions`.
+
+    >>> pipeline = from_graph(
+    ...     {
+    ...         "nodes": {"numbers": {"coro": lambda: range(3)}, "half": {"coro": lambda number: number / 2}},
+    ...         "graph": {"numbers": ("half",), "half": None},
+    ...     }
+    ... )
+    >>> report = pipeline.run().wait()
+    >>> pipeline.outputs["half"].flush()
+    [0.0, 0.5, 1.0]
+
+    `style="processor"` runs coroutines written for `pipelines` as they are: `coro(self, q_elt, **args)`, where `q_elt`
+    is always a tuple, and for a node that none leads to `coro(self, output_q, **args)`; `self` has the `name` of the
+    node and `env_vars`. `coro_map` gives the coroutine for what stands under "coro".
+
+    Raises:
+        GraphError: something in the dict has no meaning; all findings at once.
     """
-    from skorche.observe.render import render
-
-    graph = SCOPE.graph
-    if not graph.nodes and graph is DEFAULT.pipeline.graph and DEFAULT.last is not None:
-        graph = DEFAULT.last.graph
-    return render(graph, filename, root, directory, format, skip_anon_queues)
+    with Pipeline(name) as pipeline:
+        declare_spec(spec, functions or {}, style, coro_map, env_vars or {})
+    return pipeline

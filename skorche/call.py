@@ -2,6 +2,7 @@
 
     function                    called as it is
     Unpacking(function)         `f(*item)`
+    Placing(function, ...)      `f(constant, element of the item, ...)`
     Making(class, arguments)    each worker makes an instance of its own, calls that, and closes it at its end
     Awaiting(function)          an engine with an event loop awaits it; for the others a loop of the worker's does
 
@@ -39,6 +40,44 @@ class Unpacking:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"function": portable(self.function)}
+
+
+class Placing:
+    """Calls a function with constants, and with the elements of an item in their places; an item `alone` is none.
+
+    >>> Placing(pow, [None, 2], {"mod": None}, {0: 1, "mod": 0}, alone=False)((5, 4))  # pow(4, 2, mod=5)
+    1
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: list[Any],
+        keywords: dict[str, Any],
+        from_item: dict[int | str, int],
+        *,
+        alone: bool,
+    ) -> None:
+        self.function, self._args, self._keywords, self._alone = function, args, keywords, alone
+        self._positions = [(key, place) for key, place in from_item.items() if isinstance(key, int)]
+        self._names = [(key, place) for key, place in from_item.items() if isinstance(key, str)]
+
+    def __call__(self, item: Any) -> Any:
+        given = (item,) if self._alone else item
+        args = self._args[:]
+        for position, place in self._positions:
+            args[position] = given[place]
+        keywords = self._keywords | {name: given[place] for name, place in self._names}
+        return self.function(*args, **keywords)
+
+    def calling(self, function: Callable[..., Any]) -> Placing:
+        """The same for another function."""
+        other = object.__new__(Placing)
+        other.__dict__.update(self.__dict__ | {"function": function})
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"function": portable(self.function)}
 
 
 class Making:
@@ -164,6 +203,9 @@ def open_call(call: Callable[..., Any], ends: Ends) -> Callable[..., Any]:
     if type(call) is Unpacking:
         inner = open_call(call.function, ends)
         return call if inner is call.function else Unpacking(inner)
+    if type(call) is Placing:
+        inner = open_call(call.function, ends)
+        return call if inner is call.function else call.calling(inner)
     return call
 
 
@@ -216,8 +258,8 @@ def makes_callables(kind: object) -> bool:
 
 
 def _flags_of(function: Any) -> int:
-    while isinstance(function, partial):
-        function = function.func
+    while isinstance(function, partial | Placing):
+        function = function.func if isinstance(function, partial) else function.function
     if isinstance(function, Making):
         function = function.kind.__call__
     for one in (function, getattr(type(function), "__call__", None)):  # noqa: B004  (its code is asked for)

@@ -69,7 +69,7 @@ def forms(hint: Hint) -> list[Form]:
     if hint is None:
         return [Form(type(None))]
     cls = hint if origin is None else origin
-    if not isinstance(cls, type) or cls.__module__ in SPEECH:
+    if not isinstance(cls, type) or cls.__module__ in SPEECH or getattr(type(cls), "__hash__", None) is None:
         return [Form(None)]
     return [Form(one, _parameters(hint)) for one in WIDER.get(cls, (cls,))]
 
@@ -187,6 +187,16 @@ def element(hint: Hint) -> Hint:
     return either(one for form in forms(hint) for one in _members(form) or (Any,))
 
 
+def members_of_row(hint: Hint) -> tuple[Hint, ...]:
+    """The types of the members of a tuple whose length is known; of anything else, none.
+
+    >>> members_of_row(tuple[int, str]), members_of_row(tuple[int, ...]), members_of_row(str)
+    ((<class 'int'>, <class 'str'>), (), ())
+    """
+    (first, *others) = forms(hint)
+    return first.parameters if _is_row(first) and not others else ()
+
+
 def either(hints: Iterable[Hint]) -> Hint:
     """The union; `Any` if one of them is no type at all.
 
@@ -195,7 +205,7 @@ def either(hints: Iterable[Hint]) -> Hint:
     """
     try:
         return Union[tuple(hints)]  # noqa: UP007  (made here, not written down)
-    except TypeError:
+    except Exception:  # noqa: BLE001  (what is no type, and metaclasses: it compares and hashes what others made)
         return Any
 
 

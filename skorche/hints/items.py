@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 from skorche.errors import GraphError, Location
 from skorche.events import Failure
-from skorche.hints.fit import either, element, fits, in_words
+from skorche.hints.fit import either, element, fits, in_words, members_of_row
 from skorche.hints.read import Hint, Said, read
+from skorche.options import TaskOptions
 from skorche.queue import Queue
 
 
@@ -27,6 +28,8 @@ class Calls(Protocol):
     def function(self) -> Callable[..., object]: ...
     @property
     def declared(self) -> Location: ...
+    @property
+    def settings(self) -> TaskOptions: ...
 
 
 class Bound(Protocol):
@@ -65,17 +68,19 @@ class Items(NamedTuple):
 
     given: tuple[Given, ...] = (UNKNOWN,)
 
-    def through(self, task: Calls, parameter: int | str | None = 0) -> Items:
-        """What the task gives for these items, which it takes as that parameter (None: in a way nobody follows).
+    def through(self, task: Calls, parameter: int | str = 0) -> Items:
+        """What the task gives for these items, which it takes as that parameter; or as all, if it unpacks them.
 
         Raises:
             GraphError: it surely cannot take them.
         """
-        said = read(task.function, 0 if parameter is None else parameter)
-        if parameter is not None:
-            for given in self.given:
-                if given.hint is not said.takes and not fits(given.hint, said.takes):
-                    raise _misfit(task, said, given)
+        said = read(task.function, parameter)
+        for given in self.given:
+            if not task.settings.unpack:
+                _check(task, said, given)
+                continue
+            for number, member in enumerate(members_of_row(given.hint)):
+                _check(task, read(task.function, number), given._replace(hint=member))
         if said.gives is Any:
             return NOTHING_KNOWN
         return Items((Given(said.gives, f"task {task.name!r} ({task.declared})", said.gives),))
@@ -173,6 +178,11 @@ def _filled_by(node: Bound, known: Mapping[int, Items]) -> Iterable[tuple[Queue[
             yield queue, items.made_by(node, inputs)
     if node.errors is not None:
         yield node.errors, Items((Given(Failure, f"queue_errors of {node.title}", Failure),))
+
+
+def _check(task: Calls, said: Said, given: Given) -> None:
+    if given.hint is not said.takes and not fits(given.hint, said.takes):
+        raise _misfit(task, said, given)
 
 
 def _misfit(task: Calls, said: Said, given: Given) -> GraphError:

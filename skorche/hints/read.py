@@ -10,13 +10,15 @@ from functools import _lru_cache_wrapper, partial
 from types import CodeType, FunctionType, MethodDescriptorType, MethodType, SimpleNamespace
 from typing import Any, NamedTuple, Optional, TypeGuard, get_type_hints
 
+from skorche.call import Making
+
 Hint = object
 """What stands in an annotation: a class, `list[int]`, `int | None`, ...; not always a `type`."""
 
 VARARGS, KEYWORDS = 0x04, 0x08
 """`inspect.CO_VARARGS` and `inspect.CO_VARKEYWORDS`; that module takes 5 ms to import."""
 
-MAKES_ITSELF = frozenset({bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict})
+MAKES_ITSELF = (bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict)
 """Built-in classes whose call gives an instance of them; others need not (`reversed`)."""
 
 
@@ -47,7 +49,7 @@ def read(function: object, parameter: int | str = 0) -> Said:
 
 def _read_class(cls: type, parameter: int | str) -> Said:
     """Calling a class gives an instance of it, unless it, or its own class, says how one is made."""
-    if cls in MAKES_ITSELF:
+    if any(cls is one for one in MAKES_ITSELF):  # a class need not be hashable
         return Said(gives=cls)
     metaclass: type = type(cls)
     if any("__new__" in vars(base) for base in cls.__mro__[:-1]):  # the last one is object
@@ -70,6 +72,8 @@ def _unwrap(function: object) -> tuple[FunctionType | None, int, frozenset[str]]
             function = function.func
         elif type(function) is MethodType:
             function, skipped = function.__func__, skipped + 1
+        elif type(function) is Making:
+            function, skipped = getattr(function.kind, "__call__"), skipped + 1  # noqa: B004, B009  (not that of the class)
         elif isinstance(function, _lru_cache_wrapper):
             function = function.__wrapped__
         elif _is_plain(method := type(function).__call__) and not hasattr(function, "__wrapped__"):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, overload
 
 from skorche.errors import GraphError
-from skorche.graph import task_of
 from skorche.ops.map import map
 from skorche.queue import Queue
+from skorche.tasks import task_of
 
 A = TypeVar("A")
 B = TypeVar("B")

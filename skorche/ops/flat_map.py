@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 from skorche.events import Failure
 from skorche.expansion import Part, Portion, Rest
-from skorche.graph import declare, task_of
+from skorche.graph import declare
 from skorche.kernel import Paths, Record, trimmed
 from skorche.ops.function import Calling
 from skorche.ops.unbatch import element_paths
 from skorche.options import TaskOptions
 from skorche.queue import Queue
+from skorche.tasks import task_of
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, overload
 
 from skorche.events import Failure
-from skorche.graph import declare, task_of
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling
 from skorche.queue import Queue
+from skorche.tasks import task_of
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -59,7 +60,7 @@ def map(
         task=real,
         errors=queue_errors,
         work=lambda: Mapping(real.call),
-        types=lambda items: (items.through(real, None if real.settings.unpack else 0),),
+        types=lambda items: (items.through(real),),
     )
     return made
 

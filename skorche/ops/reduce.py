@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from skorche.errors import GraphError, shorten, text_of
 from skorche.events import Failure
-from skorche.graph import Task, declare, task_of
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling
 from skorche.queue import Queue
+from skorche.tasks import Task, task_of
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from skorche.events import Failure
-from skorche.graph import declare, task_of
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling
 from skorche.queue import Queue
+from skorche.tasks import task_of
 
 A = TypeVar("A")
 

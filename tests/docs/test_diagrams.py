@@ -20,6 +20,7 @@ NAMES = [
     "flat_map",
     "map",
     "merge",
+    "plumber",
     "reduce",
     "sink",
     "split",

@@ -37,6 +37,19 @@ def count_up(number: int) -> Iterator[int]:
     yield from range(number)
 
 
+async def read_later(path: str) -> int:
+    return len(path)
+
+
+@skorche.task
+class Scale:
+    def __init__(self, by: float) -> None:
+        self.by = by
+
+    def __call__(self, number: float) -> float:
+        return number * self.by
+
+
 def is_long(item: object) -> bool:
     return len(str(item)) > 3
 
@@ -122,6 +135,9 @@ def test_nothing_is_declared_by_a_call_that_is_refused():
             (words_of, "unbatch", "filter", "batch", total),
             "takes numbers: list[int], but it would be given list[str], which Unbatch and Batch(2) made of list[str].",
         ),
+        ((read_later, size), "takes word: str, but it would be given int."),
+        ((Scale(by=2.0), size), "takes word: str, but it would be given float."),
+        ((name, Scale(by=2.0)), "takes number: float, but it would be given str."),
         ((count_up, total), "takes numbers: list[int], but it would be given collections.abc.Iterator[int]."),
         (("batch", size), "takes word: str, but it would be given list[Any]."),
         ((size, str.upper), "takes self: str, but it would be given int."),
@@ -278,6 +294,18 @@ def test_what_a_zip_puts_in_place_of_a_missing_item_may_be_what_fits():
     skorche.map(take_numbers, pairs)
 
 
+@pytest.mark.parametrize("bind", [skorche.map, skorche.flat_map, skorche.sink])
+def test_a_task_that_unpacks_takes_the_tuples_of_a_zip(bind):
+    @skorche.task(unpack=True)
+    def repeat(number: int, word: str) -> list[str]:
+        return [word] * number
+
+    first, second = skorche.tee(Queue())
+    pairs = skorche.zip((skorche.map(size, first), skorche.map(name, second)))
+
+    bind(repeat, pairs)
+
+
 def test_a_zip_of_what_nobody_knows_gives_pairs_all_the_same():
     first, second = skorche.tee(Queue())
     pairs = skorche.zip((skorche.map(untyped, first), skorche.map(size, second)))
@@ -291,6 +319,25 @@ def test_values_are_never_looked_at():
     skorche.shutdown()
 
     assert sizes.flush() == ["number a", "number b"]
+
+
+def test_a_class_that_can_neither_be_hashed_nor_compared_does_no_harm():
+    class Comparing(type):
+        def __eq__(cls, other):
+            raise RuntimeError("compared")
+
+        __hash__ = None
+
+    class Thing(metaclass=Comparing):
+        pass
+
+    def use(thing: Thing) -> Thing:
+        return thing
+
+    first = skorche.map(use, skorche.map(use, Queue()))
+    second = skorche.map(Thing, Queue())
+    merged = skorche.filter(is_long, skorche.merge((first, second)))
+    skorche.map(untyped, skorche.unbatch(skorche.zip((merged, Queue()))))
 
 
 # -- turned off, and what it costs -----------------------------------------------------------------------------------

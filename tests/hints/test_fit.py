@@ -105,6 +105,19 @@ class Odd(metaclass=Peculiar):
     pass
 
 
+class Comparing(type):
+    """A metaclass whose classes cannot be hashed."""
+
+    def __eq__(cls, other: object) -> bool:
+        raise RuntimeError("compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Unhashable(metaclass=Comparing):
+    pass
+
+
 DO_NOT_FIT = [
     (str, int),
     (int, str),
@@ -246,6 +259,8 @@ FIT = [
     (Path, os.PathLike[str]),
     (Odd, int),
     (int, Odd),
+    (Unhashable, int),
+    (int, Unhashable),
     ("a forward reference", int),
     (5, int),
     ([int], int),
@@ -351,6 +366,7 @@ def test_two_hints_that_are_true_of_one_value_fit(drawn):
         (list, Any),
         (Array, Any),
         (Any, Any),
+        (Unhashable, Any),
         (tuple[int, [str]], Any),
     ],
 )

@@ -52,8 +52,13 @@ def test_items_may_be_any_parameter_of_a_task(parameter, takes):
         TEXTS.through(add, parameter)
 
 
-def test_items_that_a_task_takes_in_some_other_way_are_not_compared():
-    assert hints(TEXTS.through(add, None)) == [int]
+def test_a_task_that_unpacks_takes_each_member_as_a_parameter():
+    unpacking = add.options(unpack=True)
+
+    assert hints(NUMBERS.beside(NUMBERS).through(unpacking)) == [int]
+    assert hints(TEXTS.through(unpacking)) == [int]  # a text of two letters may be two of anything
+    with pytest.raises(GraphError, match="it takes item: int, but it would be given str"):
+        NUMBERS.beside(TEXTS).through(unpacking)
 
 
 def test_side_by_side_they_are_tuples():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional, no_type_
 
 import pytest
 
+from skorche import task
 from skorche.hints.read import Said, read
 
 if TYPE_CHECKING:
@@ -158,6 +159,11 @@ def test_a_function_of_python_itself_says_nothing():
 
 def test_a_method_of_a_built_in_class_takes_instances_of_it():
     assert read(str.upper) == Said("self", str, Any)
+
+
+def test_a_task_that_is_a_class_takes_what_the_call_of_its_instances_takes():
+    assert read(task(Scale)(2.0).function) == Said("number", int, float)
+    assert read(task(Scale)(2.0).bind().function) == Said("number", int, float)
 
 
 # -- classes ---------------------------------------------------------------------------------------------------------
