@@ -40,7 +40,7 @@ def flat_map(
 
     The task may be a generator function, or give any iterable. On threads, and inline, it is read as there is room for
     its elements, so one without end is fine. It is read whole, before any element goes on, by other engines, and for a
-    task with `retries`, `timeout`, `isolate` or `ordered`. An item that gives nothing counts as filtered.
+    task with `retries`, `timeout`, `isolate`, `ordered` or `limits`. An item that gives nothing counts as filtered.
 
     >>> def repeat(number):
     ...     for _ in range(number):
@@ -49,7 +49,7 @@ def flat_map(
     [3, 3, 3, 1]
 
     Order of completion. One in, any number out. Holds nothing. A generator that raises fails its item. What it gave
-    before goes on all the same; but with one of those four options a failed item gives nothing, so none comes twice.
+    before goes on all the same; but with one of those options a failed item gives nothing, so none comes twice.
 
     Raises:
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.

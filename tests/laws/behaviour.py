@@ -80,7 +80,8 @@ class Node:
     @property
     def flows(self) -> bool:
         """Whether a failed item keeps what it gave before it failed."""
-        return self.lazy and not (self.retries or self.timeout is not None or self.isolate or self.ordered)
+        whole = self.timeout is not None or self.limits
+        return self.lazy and not (whole or self.retries or self.isolate or self.ordered)
 
     def __repr__(self) -> str:
         told = [f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default]
