@@ -352,6 +352,19 @@ def declare_zip() -> Ends:
     return [skorche.zip((numbers(), numbers()))]
 
 
+def loop_apply() -> list[list[int]]:
+    """`apply` the plain way."""
+    results = []
+    for left, right in zip(range(COUNT), range(COUNT), strict=True):
+        results.append(add(left, right))
+    return [results]
+
+
+def declare_apply() -> Ends:
+    """A trivial task of two arguments."""
+    return [skorche.apply(add, numbers(), numbers())]
+
+
 def declare_tee_zip() -> Ends:
     """The branches of a tee, by place."""
     return [skorche.zip(skorche.tee(numbers()))]
@@ -403,6 +416,7 @@ OPERATORS = (
     Operator("tee in two", declare_tee, loop_tee),
     Operator("zip of two sources", declare_zip, loop_zip),
     Operator("zip of a tee", declare_tee_zip, loop_zip),
+    Operator("apply of two sources", declare_apply, loop_apply),
 )
 
 

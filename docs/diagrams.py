@@ -63,6 +63,10 @@ def write_page(page):
     pass
 
 
+def add(left, right, scale):
+    return left
+
+
 # The pictures.
 
 
@@ -125,6 +129,12 @@ def draw_zip():
     skorche.zip(pairs, queue_out=queue("q_img_classified"))
 
 
+def draw_apply():
+    prices, taxes = queue("q_prices"), queue("q_taxes")
+    skorche.apply(add, prices, taxes, scale=2, queue_out=queue("q_totals"))
+    skorche.apply(add, prices, 0, scale=3, queue_out=queue("q_tripled"))
+
+
 def draw_demo():
     queue_in, queue_out = queue("inputs"), queue("outputs")
     q_unzipped = skorche.chain([download_file, unzip_file], queue_in)
@@ -152,6 +162,7 @@ DRAWN: dict[str, Callable[[], None]] = {
     "sink": draw_sink,
     "tee": draw_tee,
     "zip": draw_zip,
+    "apply": draw_apply,
     "demo": draw_demo,
 }
 

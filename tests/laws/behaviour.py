@@ -43,7 +43,8 @@ class Node:
 
     `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A batch goes by one
     of so many `keys` and by weight where these and `max_weight` are not 0; by size unless that is 0. A zip `fills` gaps
-    with None, or drops the rest; it pairs by place, or is `numbered`. `lazy`: the task is a generator function;
+    with None, or drops the rest; it pairs by place, or is `numbered`. `applied`: a zip and the
+    map behind it are one `apply`. `lazy`: the task is a generator function;
     `initial`: the reduce begins with a value of its own.
     """
 
@@ -74,6 +75,7 @@ class Node:
     loose: bool = False
     fills: bool = False
     numbered: bool = False
+    applied: bool = False
     lazy: bool = False
     initial: bool = False
 

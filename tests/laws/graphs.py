@@ -223,7 +223,12 @@ class _Drawing:
     def zip(self, lanes: list[Open], *, numbered: bool, fills: bool = False) -> None:
         fills = fills or self.flag()
         in_order = all(lane.in_order for lane in lanes) and not fills
-        self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered)
+        applied = not fills and self.flag(3)
+        node = self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered, applied=applied)
+        if applied:
+            traits = self.policies(permanent=True)
+            traits |= {"engine": traits["engine"].replace("async", "thread"), "makes": self.pick(["wrap", "same"])}
+            self.put("map", [self.take(node)], [("item", in_order and traits["ordered"])], applied=True, **traits)
 
     def walk(self, queue: Open, most: int = 2) -> Open:
         """Some operators one after the other that keep what an item is, or drop it."""

@@ -141,6 +141,16 @@ def declare_limit(bound: Bound) -> Any:
     return skorche.rate(bound.name, bound.most, per=bound.per)
 
 
+class Gathering:
+    """A task of several arguments: what the function does with a tuple of them."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, *items: Any) -> Any:
+        return self.function(items)
+
+
 @dataclass
 class Built:
     """A pipeline, its queues by number, the clock its tasks sleep by, and when tasks with limits were called."""
@@ -215,6 +225,10 @@ class Builder:
         )(function)
 
     def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        if node.applied:
+            task = self.task(node, Gathering(self.function(node)), node.engine)
+            self.pipeline.apply(task, *inputs[0], queue_out=made[0])
+            return
         task = self.task(node, self.function(node), node.engine)
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])
@@ -284,6 +298,9 @@ class Builder:
         self.pipeline.tee(inputs[0], n=len(made), queue_out=made)
 
     def add_zip(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        if node.applied:
+            self.queues[node.outputs[0]] = inputs  # for the map behind it
+            return
         missing = {"missing": None} if node.fills else {}
         self.pipeline.zip(inputs, queue_out=made[0], **missing)
 
