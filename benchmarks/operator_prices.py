@@ -6,7 +6,7 @@ and the predicates are as trivial as can be. Told, not judged: the bounds stand 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from benchmarks.harness.turns import median_of, seconds_of, take_turns
 REPEATS = 5
 COUNT = 500_000
 MEMBERS = 10
+HEAVY = 45
 
 Ends = Sequence[skorche.Queue[Any]]
 
@@ -33,6 +34,25 @@ def last_digit(number: int) -> int:
     return number % 10
 
 
+def count_up(start: int) -> Iterator[int]:
+    """Ten numbers, one by one."""
+    yield from range(start, start + MEMBERS)
+
+
+def list_up(start: int) -> list[int]:
+    """Ten numbers in a list."""
+    return list(range(start, start + MEMBERS))
+
+
+def add(total: int, number: int) -> int:
+    """The sum of both."""
+    return total + number
+
+
+def ignore(number: int) -> None:
+    """Do nothing."""
+
+
 def numbers(start: int = 0, count: int = COUNT) -> skorche.Queue[int]:
     """A queue of numbers."""
     return skorche.Queue(fixed_inputs=range(start, start + count))
@@ -43,6 +63,22 @@ def loop_map() -> list[list[int]]:
     results = []
     for number in range(COUNT):
         results.append(increment(number))
+    return [results]
+
+
+def loop_map_unpacking() -> list[list[int]]:
+    """Two arguments the plain way."""
+    results = []
+    for pair in PAIRS:
+        results.append(add(*pair))
+    return [results]
+
+
+def loop_map_class() -> list[list[int]]:
+    """An instance the plain way."""
+    results, adding = [], Adding(1)
+    for number in range(COUNT):
+        results.append(adding(number))
     return [results]
 
 
@@ -106,6 +142,34 @@ def loop_batch() -> list[list[list[int]]]:
 BATCHES = loop_batch()[0]
 
 
+def loop_batch_by_key() -> list[list[list[int]]]:
+    """The same, with a list for each last digit."""
+    batches = []
+    open_lists: dict[int, list[int]] = {}
+    for number in range(COUNT):
+        batch = open_lists.setdefault(last_digit(number), [])
+        batch.append(number)
+        if len(batch) == MEMBERS:
+            batches.append(open_lists.pop(last_digit(number)))
+    return [batches]
+
+
+def loop_batch_by_weight() -> list[list[list[int]]]:
+    """The same, with numbers as heavy as their last digit."""
+    batches: list[list[int]] = [[]]
+    total = 0
+    for number in range(COUNT):
+        if total + last_digit(number) > HEAVY:
+            batches.append([])
+            total = 0
+        batches[-1].append(number)
+        total += last_digit(number)
+        if total == HEAVY:
+            batches.append([])
+            total = 0
+    return [[batch for batch in batches if batch]]
+
+
 def loop_unbatch() -> list[list[int]]:
     """`unbatch` the plain way."""
     results = []
@@ -122,6 +186,39 @@ def loop_merge() -> list[list[int]]:
         for number in source:
             results.append(number)
     return [results]
+
+
+def loop_flat_map() -> list[list[int]]:
+    """`flat_map` over generators the plain way."""
+    results = []
+    for start in range(0, COUNT, MEMBERS):
+        for number in count_up(start):
+            results.append(number)
+    return [results]
+
+
+def loop_flat_map_lists() -> list[list[int]]:
+    """`flat_map` over lists the plain way."""
+    results = []
+    for start in range(0, COUNT, MEMBERS):
+        for number in list_up(start):
+            results.append(number)
+    return [results]
+
+
+def loop_reduce() -> list[list[int]]:
+    """`reduce` the plain way."""
+    total = 0
+    for number in range(COUNT):
+        total = add(total, number)
+    return [[total]]
+
+
+def loop_sink() -> list[list[int]]:
+    """`sink` the plain way."""
+    for number in range(COUNT):
+        ignore(number)
+    return []
 
 
 def loop_tee() -> list[list[int]]:
@@ -144,6 +241,29 @@ def loop_zip() -> list[list[tuple[int, int]]]:
 def declare_map() -> Ends:
     """A trivial task."""
     return [skorche.map(increment, numbers())]
+
+
+PAIRS = [(number, 1) for number in range(COUNT)]
+
+
+class Adding:
+    """A class of which each worker makes an instance."""
+
+    def __init__(self, by: int) -> None:
+        self.by = by
+
+    def __call__(self, number: int) -> int:
+        return number + self.by
+
+
+def declare_map_unpacking() -> Ends:
+    """A trivial task of two arguments."""
+    return [skorche.map(skorche.task(unpack=True)(add), skorche.Queue(fixed_inputs=PAIRS))]
+
+
+def declare_map_class() -> Ends:
+    """A trivial task that is a class."""
+    return [skorche.map(skorche.task(Adding)(1), numbers())]
 
 
 def declare_chain() -> Ends:
@@ -176,6 +296,21 @@ def declare_batch() -> Ends:
     return [skorche.batch(numbers(), batch_size=MEMBERS)]
 
 
+def declare_batch_in_time() -> Ends:
+    """Lists of ten, which would leave within an hour."""
+    return [skorche.batch(numbers(), batch_size=MEMBERS, timeout=3600)]
+
+
+def declare_batch_by_key() -> Ends:
+    """Lists of ten with the same last digit."""
+    return [skorche.batch(numbers(), batch_size=MEMBERS, key=last_digit)]
+
+
+def declare_batch_by_weight() -> Ends:
+    """Lists of numbers whose last digits add up to no more than so much."""
+    return [skorche.batch(numbers(), weight=last_digit, max_weight=HEAVY)]
+
+
 def declare_unbatch() -> Ends:
     """The members of lists of ten."""
     return [skorche.unbatch(skorche.Queue(fixed_inputs=BATCHES))]
@@ -184,6 +319,27 @@ def declare_unbatch() -> Ends:
 def declare_merge() -> Ends:
     """Two sources."""
     return [skorche.merge((numbers(0, COUNT // 2), numbers(COUNT // 2, COUNT // 2)))]
+
+
+def declare_flat_map() -> Ends:
+    """Generators of ten elements."""
+    return [skorche.flat_map(count_up, skorche.Queue(fixed_inputs=range(0, COUNT, MEMBERS)))]
+
+
+def declare_flat_map_lists() -> Ends:
+    """Lists of ten elements."""
+    return [skorche.flat_map(list_up, skorche.Queue(fixed_inputs=range(0, COUNT, MEMBERS)))]
+
+
+def declare_reduce() -> Ends:
+    """A sum."""
+    return [skorche.reduce(add, numbers(), initial=0)]
+
+
+def declare_sink() -> Ends:
+    """A task that does nothing."""
+    skorche.sink(ignore, numbers())
+    return []
 
 
 def declare_tee() -> Ends:
@@ -227,14 +383,23 @@ class Operator:
 
 OPERATORS = (
     Operator("map", declare_map, loop_map),
+    Operator("map, unpacking pairs", declare_map_unpacking, loop_map_unpacking),
+    Operator("map, an instance per worker", declare_map_class, loop_map_class),
     Operator("chain of three", declare_chain, loop_chain),
     Operator("split in two", declare_split, loop_split),
     Operator("split in ten", declare_split_many, loop_split_many),
     Operator("filter", declare_filter, loop_filter),
     Operator("map, filter fused", declare_map_filter, loop_map_filter),
     Operator("batch of ten", declare_batch, loop_batch),
+    Operator("batch of ten, in time", declare_batch_in_time, loop_batch),
+    Operator("batch of ten, by key", declare_batch_by_key, loop_batch_by_key),
+    Operator("batch by weight", declare_batch_by_weight, loop_batch_by_weight),
     Operator("unbatch of ten", declare_unbatch, loop_unbatch),
     Operator("merge of two", declare_merge, loop_merge),
+    Operator("flat_map, generators of ten", declare_flat_map, loop_flat_map),
+    Operator("flat_map, lists of ten", declare_flat_map_lists, loop_flat_map_lists),
+    Operator("reduce", declare_reduce, loop_reduce),
+    Operator("sink", declare_sink, loop_sink),
     Operator("tee in two", declare_tee, loop_tee),
     Operator("zip of two sources", declare_zip, loop_zip),
     Operator("zip of a tee", declare_tee_zip, loop_zip),

@@ -51,6 +51,18 @@ def filter_fn(fname):
     return True
 
 
+def read_lines(fname):
+    return ["line"]
+
+
+def count_words(count, line):
+    return count + len(line.split())
+
+
+def write_page(page):
+    pass
+
+
 # The pictures.
 
 
@@ -91,6 +103,18 @@ def draw_merge():
     skorche.merge((queue("q_img_out"), queue("q_doc_out")), queue_out=queue("q_out"))
 
 
+def draw_flat_map():
+    skorche.flat_map(read_lines, queue("q_files"), queue_out=queue("q_lines"))
+
+
+def draw_reduce():
+    skorche.reduce(count_words, queue("q_lines"), initial=0, queue_out=queue("q_total"))
+
+
+def draw_sink():
+    skorche.sink(write_page, queue("q_pages"))
+
+
 def draw_tee():
     skorche.tee(queue("q_img"), queue_out=(queue("q_thumbnails"), queue("q_faces")))
 
@@ -123,6 +147,9 @@ DRAWN: dict[str, Callable[[], None]] = {
     "unbatch": draw_unbatch,
     "filter": draw_filter,
     "merge": draw_merge,
+    "flat_map": draw_flat_map,
+    "reduce": draw_reduce,
+    "sink": draw_sink,
     "tee": draw_tee,
     "zip": draw_zip,
     "demo": draw_demo,
@@ -149,9 +176,20 @@ def declare_archive_job() -> skorche.Pipeline:
     return pipeline
 
 
+def declare_plumber() -> skorche.Pipeline:
+    """The diamond of the example."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    import plumber
+
+    return skorche.from_graph(plumber.DIAMOND, name="diamond")
+
+
 def pipelines() -> dict[str, skorche.Pipeline]:
     """All that is drawn, by the names of the files."""
-    return {name: declare(draw) for name, draw in DRAWN.items()} | {"archive_job": declare_archive_job()}
+    return {name: declare(draw) for name, draw in DRAWN.items()} | {
+        "archive_job": declare_archive_job(),
+        "plumber": declare_plumber(),
+    }
 
 
 # Written, or compared.

@@ -17,8 +17,8 @@ the end while everything else is done.
                                                |
                                             results
 
-Paths travel, not bytes. Every file is written beside its place and then renamed, so a file that
-exists is complete, and a second run skips it; what failed has no file, and is tried again.
+Paths travel, not bytes. Every file is written with `skorche.atomic`, so a file that exists is
+complete, and a second run skips it; what failed has no file, and is tried again.
 
     archive_job_output/
         archives/archive-000.zip                as downloaded
@@ -34,7 +34,6 @@ import hashlib
 import html.parser
 import io
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -63,7 +62,8 @@ def download(url: str, *, directory: Path = Path()) -> Path:
     """Keep the archive behind `url` in `directory`; one that is there already is not fetched again."""
     archive = directory / PurePosixPath(url).name
     if not archive.exists():
-        write_complete(archive, fetch(url))
+        with skorche.atomic(archive) as path:
+            path.write_bytes(fetch(url))
     return archive
 
 
@@ -73,7 +73,8 @@ def unzip(archive: Path) -> list[Path]:
     directory = archive.parent.parent / "members" / archive.stem
     if not directory.exists():
         try:
-            unzip_complete(archive, directory)
+            with skorche.atomic(directory) as path, zipfile.ZipFile(archive) as members:
+                members.extractall(path)
         except zipfile.BadZipFile:
             archive.unlink()
             raise
@@ -117,29 +118,14 @@ def is_not_empty(document: Path) -> bool:
 # What the tasks are made of.
 
 
-def write_complete(path: Path, content: bytes) -> None:
-    """Write beside `path`, then rename: whoever finds `path` finds all of it, whenever the job was stopped."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
-
-
-def unzip_complete(archive: Path, directory: Path) -> None:
-    part = directory.with_name(directory.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    with zipfile.ZipFile(archive) as members:
-        members.extractall(part)
-    os.replace(part, directory)
-
-
 def shrink(photo: Path) -> Result:
     content = io.BytesIO()
     with Image.open(photo) as image:
         size = list(image.size)
         image.thumbnail(THUMBNAIL_SIZE)
         image.save(content, "JPEG")
-    write_complete(sibling(photo, "thumbnails"), content.getvalue())
+    with skorche.atomic(sibling(photo, "thumbnails")) as path:
+        path.write_bytes(content.getvalue())
     digest = hashlib.sha256(content.getvalue()).hexdigest()
     return keep_result(photo, size=size, thumbnail=digest)
 
@@ -163,7 +149,8 @@ class PageReader(html.parser.HTMLParser):
 
 def keep_result(member: Path, **found: Any) -> Result:
     result = {"member": member_name(member), "kind": kind_of(member), **found}
-    write_complete(result_path(member), json.dumps(result).encode())
+    with skorche.atomic(result_path(member)) as path:
+        path.write_text(json.dumps(result))
     return result
 
 
@@ -235,8 +222,9 @@ def finish(member: Path) -> list[Result]:
 
 def read_results(urls: list[str], directory: Path) -> list[Result]:
     """What is done, in this run and before, for these archives."""
-    folders = [directory / "results" / PurePosixPath(url).stem for url in urls]
-    return sort_results(json.loads(path.read_bytes()) for folder in folders for path in folder.glob("*.json"))
+    patterns = [PurePosixPath(url).with_suffix("").name + "/*.json" for url in urls]
+    found = skorche.files(*patterns, root=directory / "results", missing_ok=True)
+    return sort_results(json.loads(path.read_bytes()) for path in found)
 
 
 def sort_results(results: Iterable[Result]) -> list[Result]:
@@ -245,7 +233,8 @@ def sort_results(results: Iterable[Result]) -> list[Result]:
 
 def write_manifest(results: list[Result], directory: Path) -> Path:
     manifest = directory / "manifest.jsonl"
-    write_complete(manifest, "".join(json.dumps(result) + "\n" for result in results).encode())
+    with skorche.atomic(manifest) as path:
+        path.write_text("".join(json.dumps(result) + "\n" for result in results))
     return manifest
 
 

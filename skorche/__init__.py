@@ -7,17 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skorche.api import (
-        Pipeline,
-        init,
-        last_report,
-        push_to_queue,
-        render_pipeline,
-        run,
-        shutdown,
-    )
+    from skorche.api import Pipeline, from_graph
+    from skorche.default import init, last_report, push_to_queue, render_pipeline, run, shutdown
     from skorche.errors import (
         AlreadyRunning,
+        BatchError,
         EngineError,
         GraphError,
         InternalError,
@@ -37,14 +31,18 @@ if TYPE_CHECKING:
         WorkerStartError,
     )
     from skorche.events import Failure, NodeTally
-    from skorche.graph import Task, task
+    from skorche.file import atomic, files, lines
     from skorche.limits import Limit, Rate, limit, rate
     from skorche.observe.report import Report
+    from skorche.ops.apply import apply
     from skorche.ops.batch import batch
     from skorche.ops.chain import chain
     from skorche.ops.filter import filter
+    from skorche.ops.flat_map import flat_map
     from skorche.ops.map import map
     from skorche.ops.merge import merge
+    from skorche.ops.reduce import reduce
+    from skorche.ops.sink import sink
     from skorche.ops.split import split
     from skorche.ops.tee import tee
     from skorche.ops.unbatch import unbatch
@@ -52,12 +50,14 @@ if TYPE_CHECKING:
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
+    from skorche.tasks import Task, task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "QUEUE_SENTINEL",
     "AlreadyRunning",
+    "BatchError",
     "EngineError",
     "Failure",
     "GraphError",
@@ -84,19 +84,27 @@ __all__ = [
     "TransferError",
     "WorkerCrash",
     "WorkerStartError",
+    "apply",
+    "atomic",
     "batch",
     "chain",
+    "files",
     "filter",
+    "flat_map",
+    "from_graph",
     "init",
     "last_report",
     "limit",
+    "lines",
     "map",
     "merge",
     "push_to_queue",
     "rate",
+    "reduce",
     "render_pipeline",
     "run",
     "shutdown",
+    "sink",
     "split",
     "task",
     "tee",
@@ -106,21 +114,27 @@ __all__ = [
 
 
 _HOME = {
-    "skorche.api": "Pipeline init last_report push_to_queue render_pipeline run shutdown",
+    "skorche.api": "Pipeline from_graph",
+    "skorche.default": "init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
-        "AlreadyRunning EngineError GraphError InternalError LengthError PairingError QueueClosed "
+        "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
         "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
         "TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
-    "skorche.graph": "Task task",
+    "skorche.file": "atomic files lines",
+    "skorche.tasks": "Task task",
     "skorche.limits": "Limit Rate limit rate",
     "skorche.observe.report": "Report",
+    "skorche.ops.apply": "apply",
     "skorche.ops.batch": "batch",
     "skorche.ops.chain": "chain",
     "skorche.ops.filter": "filter",
+    "skorche.ops.flat_map": "flat_map",
     "skorche.ops.map": "map",
     "skorche.ops.merge": "merge",
+    "skorche.ops.reduce": "reduce",
+    "skorche.ops.sink": "sink",
     "skorche.ops.split": "split",
     "skorche.ops.tee": "tee",
     "skorche.ops.unbatch": "unbatch",
@@ -135,7 +149,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 def __getattr__(name: str) -> Any:
     """A public name, imported now; `_global_pipeline` is the default pipeline under its old name."""
     if name == "_global_pipeline":
-        return import_module("skorche.api").DEFAULT.pipeline
+        return import_module("skorche.default").DEFAULT.pipeline
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'skorche' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)

@@ -1,49 +1,53 @@
-"""What people call: `Pipeline`, and the same verbs for the default pipeline."""
+"""`Pipeline`: a graph, what can be declared in it, and its runs. In `default` are the verbs for who names none."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
-from skorche.compile.plan import Plan, StagePlan, make_plan
+from skorche.compile.plan import Capture, Plan, StagePlan
+from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
-from skorche.graph import SCOPE, EngineChoice, Graph, OnError, OnStall, Recycling
+from skorche.graph import SCOPE, Graph
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
+from skorche.ops.apply import apply
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain
 from skorche.ops.filter import filter
+from skorche.ops.flat_map import flat_map
 from skorche.ops.map import map
 from skorche.ops.merge import merge
+from skorche.ops.reduce import reduce
+from skorche.ops.sink import sink
 from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
 from skorche.ops.zip import zip
+from skorche.options import EngineChoice, OnError, OnStall, Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
+from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
+from skorche.spec.plumber import Style, declare_spec
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-STALL_TIMEOUT = 300.0
-"""Seconds without any result before a run says what it waits for."""
-
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
 
 
-_ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
+ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
 
 
 def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
@@ -60,6 +64,9 @@ def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
 class Pipeline:
     """A graph of tasks and operators, which can be drawn and run.
 
+    Type hints of consecutive tasks are compared as they are bound: a pair that surely cannot fit is a `GraphError`.
+    `check_types=False` looks at no hints.
+
     >>> with Pipeline("sums") as pipeline:
     ...     numbers = Queue(fixed_inputs=range(4))
     ...     results = map(lambda number: number + 1, numbers)
@@ -68,6 +75,7 @@ class Pipeline:
     ([1, 2, 3, 4], 4)
     """
 
+    apply = _method(apply)
     map = _method(map)
     chain = _method(chain)
     split = _method(split)
@@ -75,11 +83,14 @@ class Pipeline:
     batch = _method(batch)
     unbatch = _method(unbatch)
     merge = _method(merge)
+    flat_map = _method(flat_map)
+    reduce = _method(reduce)
+    sink = _method(sink)
     tee = _method(tee)
     zip = _method(zip)
 
-    def __init__(self, name: str = "pipeline") -> None:
-        self.graph = Graph(name)
+    def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
+        self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
@@ -92,7 +103,7 @@ class Pipeline:
         return f"<Pipeline {self.name}: {len(self.graph.nodes)} nodes>"
 
     def __enter__(self) -> Pipeline:
-        self._tokens.append((SCOPE.entered.set(self.graph), _ENTERED.set(self)))
+        self._tokens.append((SCOPE.entered.set(self.graph), ENTERED.set(self)))
         return self
 
     def __exit__(
@@ -100,7 +111,7 @@ class Pipeline:
     ) -> None:
         graph, pipeline = self._tokens.pop()
         SCOPE.entered.reset(graph)
-        _ENTERED.reset(pipeline)
+        ENTERED.reset(pipeline)
 
     def plan(self, *, engine: EngineChoice = None) -> Plan:
         """Validate and compile, without running.
@@ -132,6 +143,7 @@ class Pipeline:
         progress: Literal["auto"] | bool = "auto",
         max_items_per_worker: int | None = None,
         max_worker_memory: int | str | None = None,
+        capture: Capture = "stream",
     ) -> Run[Report]:
         """Start, and return at once.
 
@@ -143,6 +155,10 @@ class Pipeline:
         When nothing has come back for `stall_timeout` seconds (None: never), a warning on the logger "skorche" says
         what the run waits for, on which worker, and the stack of that; with `on_stall="raise"` the run fails with it,
         as a `StallError`, and what hangs is killed. A run that waits for input, or for a reader, has not stalled.
+
+        What tasks print and log on worker processes goes to the streams and loggers of this one as it comes. With
+        `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
+        With "off" the streams and the logging of workers are left alone.
 
         `progress` writes a line to stderr every five seconds; False writes none.
 
@@ -156,19 +172,42 @@ class Pipeline:
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = _policy(on_error, max_failures, stall_timeout, on_stall)
+        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling)
+        check_capture(capture)
+        plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture)
+        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
+        return self._run
+
+    async def run_async(self, **options: Unpack[RunOptions]) -> Report:
+        """Run in an async program, with the options of `run`: wait for the end, and give the report.
+
+        The event loop goes on meanwhile, so others can `put_async` and read with `async for`. Inputs stay open until
+        they are closed. A task that is cancelled while it waits cancels the run; see `Run.wait_async`. For a run that
+        ends with a block of your program, write `async with pipeline.run() as run`.
+
+        >>> import asyncio
+        >>> with Pipeline() as pipeline:
+        ...     sizes = map(len, Queue(fixed_inputs=["a", "bc"]))
+        >>> asyncio.run(pipeline.run_async()).delivered
+        2
+
+        Raises:
+            Exception: the task's own exception, or whatever stopped the run.
+            GraphError, AlreadyRunning: as `run` does.
+        """
+        return await self.run(**options).wait_async()
+
+    def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
         sources, ends = self.graph.sources(), self.graph.ends()
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
         inputs = [_input(queue) for queue in sources]
-        observers = [Progress(self.name)] if progress else []
         outboxes = [partial(_outbox, queue) for queue in ends]
         coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        self._run = Run(coordinator, live, Report.of)
+        run = Run(coordinator, live, Report.of)
         for queue in sources:
             queue.started = True
-        return self._run
+        return run
 
     def shutdown(self) -> Report:
         """Close the inputs that are open, wait for the run, and return its report; raises if it failed.
@@ -182,6 +221,11 @@ class Pipeline:
                 "shutdown() was called before run().", "there is nothing to wait for.", "call run() first."
             )
         return self._run.shutdown()
+
+    @property
+    def outputs(self) -> dict[str, Queue[Any]]:
+        """The queues that results end in, by name; those without a name are left out."""
+        return {queue.name: queue for queue in self.graph.ends() if queue.name}
 
     @property
     def last_run(self) -> Run[Report] | None:
@@ -205,39 +249,6 @@ class Pipeline:
     render_pipeline = render
 
 
-def _policy(
-    on_error: OnError | None, max_failures: float | None, stall_timeout: float | None, on_stall: OnStall
-) -> Policy:
-    if on_error not in (None, "raise", "collect"):
-        raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
-    most = 1.0 if isinstance(max_failures, float) else math.inf
-    if max_failures is not None and not 0 <= max_failures <= most:
-        raise GraphError(
-            f"run() was given max_failures={max_failures!r}.",
-            "it is a number of items, or a share between 0.0 and 1.0.",
-            "give max_failures=10, or 0.05 for one item in twenty.",
-        )
-    _check_stall(stall_timeout, on_stall)
-    return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
-
-
-def _check_stall(stall_timeout: float | None, on_stall: OnStall) -> None:
-    if on_stall not in ("warn", "raise"):
-        raise GraphError(f"run() was given on_stall={on_stall!r}.", "it has no meaning.", "give 'warn' or 'raise'.")
-    if stall_timeout is None and on_stall == "raise":
-        raise GraphError(
-            "run() was given on_stall='raise' with stall_timeout=None.",
-            "without a time nothing ever counts as a stall, so it would never raise.",
-            "give stall_timeout a number of seconds.",
-        )
-    if stall_timeout is not None and not stall_timeout > 0:
-        raise GraphError(
-            f"run() was given stall_timeout={stall_timeout!r}.",
-            "it is a number of seconds above zero.",
-            "give stall_timeout=60, or None for a run that may stand still.",
-        )
-
-
 def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
     """One engine for each choice, with its stages."""
     by_choice: dict[Any, list[StagePlan]] = {}
@@ -259,113 +270,39 @@ def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
     return outbox
 
 
-# -- the default pipeline -------------------------------------------------------------------------------------------
-
-
-class _Default:
-    """The pipeline of programs that name none, and what is left of the one before."""
-
-    def __init__(self) -> None:
-        self.last: Pipeline | None = None
-        self.pipeline = Pipeline()
-        self.pipeline.graph = SCOPE.default  # what was declared before this module was first needed
-
-    def retire(self) -> None:
-        """Begin anew; the old one stays for pictures and its report."""
-        if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
-            self.last = self.pipeline
-        self.pipeline = Pipeline()
-        SCOPE.default = self.pipeline.graph
-
-
-DEFAULT = _Default()
-
-
-def _current() -> Pipeline:
-    """The pipeline of the innermost `with Pipeline()` block, else the default one."""
-    return _ENTERED.get() or DEFAULT.pipeline
-
-
-def run(
+def from_graph(
+    spec: Mapping[str, Any],
     *,
-    on_error: OnError | None = None,
-    max_failures: float | None = None,
-    engine: EngineChoice = None,
-    stall_timeout: float | None = STALL_TIMEOUT,
-    on_stall: OnStall = "warn",
-    progress: Literal["auto"] | bool = "auto",
-    max_items_per_worker: int | None = None,
-    max_worker_memory: int | str | None = None,
-) -> Run[Report]:
-    """Start the current pipeline, and return at once; see `Pipeline.run`."""
-    return _current().run(
-        on_error=on_error,
-        max_failures=max_failures,
-        engine=engine,
-        stall_timeout=stall_timeout,
-        on_stall=on_stall,
-        progress=progress,
-        max_items_per_worker=max_items_per_worker,
-        max_worker_memory=max_worker_memory,
-    )
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    name: str = "pipeline",
+    style: Style = "function",
+    coro_map: Callable[[Any], Callable[..., Any]] | None = None,
+    env_vars: Mapping[str, Any] | None = None,
+) -> Pipeline:
+    """A pipeline from a dict of nodes and of which leads to which; its `outputs` go by the names of the last nodes.
 
+    A node's function, or coroutine function, takes an item, a tuple of them where several nodes lead to it, and the
+    node's `args` by keyword. A node that none leads to is a generator function, sync or async, called with its `args`.
+    `properties` are options of the task; `"aggregate_inputs": False` takes items as they come, not in tuples. A name in
+    place of a function is looked up in `functions`.
 
-def shutdown() -> Report:
-    """Close inputs, wait, and return the report; raises if the run failed. Leaves the default pipeline empty."""
-    pipeline = _current()
-    try:
-        return pipeline.shutdown()
-    finally:
-        if pipeline is DEFAULT.pipeline:
-            DEFAULT.retire()
+    >>> pipeline = from_graph(
+    ...     {
+    ...         "nodes": {"numbers": {"coro": lambda: range(3)}, "half": {"coro": lambda number: number / 2}},
+    ...         "graph": {"numbers": ("half",), "half": None},
+    ...     }
+    ... )
+    >>> report = pipeline.run().wait()
+    >>> pipeline.outputs["half"].flush()
+    [0.0, 0.5, 1.0]
 
+    `style="processor"` runs coroutines written for `pipelines` as they are: `coro(self, q_elt, **args)`, where `q_elt`
+    is always a tuple, and for a node that none leads to `coro(self, output_q, **args)`; `self` has the `name` of the
+    node and `env_vars`. `coro_map` gives the coroutine for what stands under "coro".
 
-def init() -> None:
-    """Begin a new default pipeline; a run of the old one that is still going is cancelled."""
-    old = DEFAULT.pipeline.last_run
-    if old is not None and old.running:
-        old.cancel()
-        old.join()
-    DEFAULT.retire()
-
-
-def last_report() -> Report | None:
-    """The report of the default pipeline's latest run that has ended, also after `shutdown()`."""
-    for pipeline in (DEFAULT.pipeline, DEFAULT.last):
-        if pipeline is not None and pipeline.last_run is not None and pipeline.last_run.report is not None:
-            return pipeline.last_run.report
-    return None
-
-
-def push_to_queue(items: Iterable[T], queue: Queue[T]) -> None:
-    """Put all items, and close the queue.
-
-    >>> queue = Queue()
-    >>> push_to_queue("ab", queue)
-    >>> queue.flush()
-    ['a', 'b']
+    Raises:
+        GraphError: something in the dict has no meaning; all findings at once.
     """
-    for item in items:
-        queue.put(item)
-    queue.close()
-
-
-def render_pipeline(
-    filename: str = "pipeline",
-    root: Queue[Any] | Sequence[Queue[Any]] | None = None,
-    *,
-    directory: str = "graphviz",
-    format: Literal["svg", "png", "pdf", "dot"] = "svg",
-    skip_anon_queues: bool = True,
-) -> str:
-    """Draw the default pipeline (the current one in a `with Pipeline()` block), and return the path written.
-
-    Tasks are boxes, operators grey boxes, named ends plain text. Without the `dot` program the DOT text is written
-    instead, with a hint what to install. After `shutdown()` it draws the pipeline that has run.
-    """
-    from skorche.observe.render import render
-
-    graph = SCOPE.graph
-    if not graph.nodes and graph is DEFAULT.pipeline.graph and DEFAULT.last is not None:
-        graph = DEFAULT.last.graph
-    return render(graph, filename, root, directory, format, skip_anon_queues)
+    with Pipeline(name) as pipeline:
+        declare_spec(spec, functions or {}, style, coro_map, env_vars or {})
+    return pipeline

@@ -7,6 +7,9 @@ The tree:
     ├── QueueClosed         `put` after `close`, or into a run that stopped
     ├── AlreadyRunning      a pipeline was started while it runs
     ├── SplitError          a predicate gave a value that has no branch    (fails the item)
+    ├── BatchError          a key cannot be used, or a weight is no weight (fails the item)
+    ├── PairingError        an item that came to a zip has no partner      (fails the item)
+    ├── LengthError         the inputs of a zip with strict=True differ    (also a ValueError)
     ├── TaskError           a task raised what is not an `Exception`       (fails the item; a source's: the run)
     ├── TaskTimeout         an item took longer than its task's `timeout`  (fails the item, also a TimeoutError)
     ├── WorkerCrash         the process working on an item died            (fails the item)
@@ -40,6 +43,8 @@ def shorten(value: object, longest: int = LONGEST_REPR) -> str:
     >>> len(shorten("x" * 10_000))
     200
     """
+    if type(value) in (str, bytes, bytearray) and len(value) > 2 * longest:  # type: ignore[arg-type]  # it has a length
+        value = value[:longest] + value[-longest:]  # type: ignore[index]  # what is between would be cut out again
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001  # a broken __repr__ must not hide the error that is being told
@@ -60,6 +65,7 @@ def glance(value: object, longest: int) -> str:
 
     looker = Repr()
     looker.maxstring = looker.maxother = looker.maxlong = longest
+    looker.repr_bytes = looker.repr_bytearray = looker.repr_str  # type: ignore[attr-defined]  # else all of it is told
     try:
         return looker.repr(value)
     except Exception as error:  # noqa: BLE001  # as above
@@ -96,7 +102,7 @@ def _plain(name: object) -> str:
     return name[:LONGEST_REPR] if isinstance(name, str) else shorten(name)
 
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class Location(NamedTuple):
@@ -112,7 +118,7 @@ class Location(NamedTuple):
     def of_caller(cls) -> Location:
         """Where skorche was called from: the nearest frame outside of the package."""
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
 
@@ -173,6 +179,10 @@ class SplitError(SkorcheError):
         return type(self), (self.node, self.value, self.allowed)
 
 
+class BatchError(SkorcheError):
+    """A batch's `key` gave what cannot be looked up, or its `weight` what is no number from 0 up."""
+
+
 class PairingError(SkorcheError):
     """An item that came to a `zip` can have no partners."""
 
@@ -210,7 +220,9 @@ class TooManyFailures(SkorcheError):
 
 
 class RunCancelled(SkorcheError):
-    """The run was cancelled before all items had ended."""
+    """The run was cancelled before all items had ended. `by_signal`: by Ctrl-C or SIGTERM, not by the program."""
+
+    by_signal = False
 
 
 class StallError(SkorcheError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from skorche.errors import shorten, text_of
@@ -13,28 +14,31 @@ class Failure:
 
     `error` is the exception itself (or a `RemoteError` for one that cannot leave its process), `traceback` its text
     as it was printed where it was raised. A `queue_errors` carries these as ordinary items. Under `isolate=True` the
-    item is a list of one.
+    item is a list of one. `output` is what the task printed and logged on the item in its last attempt, or the end of
+    it, in a run with `capture="item"` on worker processes; "" otherwise.
     """
 
-    __slots__ = ("attempts", "error", "item", "node", "traceback")
+    __slots__ = ("attempts", "error", "item", "node", "output", "traceback")
 
     node: str
     item: Any  # Any: whatever the user's sources gave; a Failure is not generic because a report mixes them
     error: BaseException
     traceback: str
     attempts: int
+    output: str
 
-    def __init__(self, node: str, item: Any, error: BaseException, traceback: str = "", attempts: int = 1) -> None:
-        for name, value in zip(
-            ("node", "item", "error", "traceback", "attempts"), (node, item, error, traceback, attempts), strict=True
-        ):
+    def __init__(
+        self, node: str, item: Any, error: BaseException, traceback: str = "", attempts: int = 1, output: str = ""
+    ) -> None:
+        names = ("node", "item", "error", "traceback", "attempts", "output")
+        for name, value in zip(names, (node, item, error, traceback, attempts, output), strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Failure cannot be changed: {name}")
 
     def __reduce__(self) -> tuple[type[Failure], tuple[object, ...]]:
-        return Failure, (self.node, self.item, self.error, self.traceback, self.attempts)
+        return Failure, (self.node, self.item, self.error, self.traceback, self.attempts, self.output)
 
     def __repr__(self) -> str:
         return f"<Failure: {self}>"
@@ -48,8 +52,11 @@ class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
-    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `paused`: it was told by
-    `run.pause()` to start nothing.
+    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `shed_workers`: so many of
+    its workers it had to do without from some time on, since one was killed each time, probably because memory ran out.
+    `closed` tells how many lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key had
+    need of the place), "early" (`fill_batch=False`) or "end" (of the input). `paused`: it was told by `run.pause()` to
+    start nothing.
     """
 
     received: int = 0
@@ -65,6 +72,8 @@ class NodeTally(NamedTuple):
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+    shed_workers: int = 0
+    closed: Mapping[str, int] = MappingProxyType({})
     paused: bool = False
 
 

@@ -1,4 +1,4 @@
-"""What people declare: `Task`, and the nodes that connect queues, kept in a `Graph`. Nothing here runs.
+"""The nodes that connect queues, kept in a `Graph`. Nothing here runs.
 
 Nodes are frozen and know the file and line that declared them. Compile and runtime never ask what a node *is*, only
 for its traits: the per-item work or the regrouping it stands for, and where that may run.
@@ -6,252 +6,19 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 
 from __future__ import annotations
 
-import functools
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, Concatenate, Generic, Literal, NamedTuple, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from skorche.errors import GraphError, Location, nearest, shorten
+from skorche.errors import GraphError, Location, shorten
 from skorche.kernel import Regrouping, Work
-from skorche.limits import AnyLimit, limits_of
 from skorche.queue import Queue
+from skorche.tasks import Task
 
-A = TypeVar("A")
-B = TypeVar("B")
-T = TypeVar("T")
-A_contra = TypeVar("A_contra", contravariant=True)
-B_co = TypeVar("B_co", covariant=True)
+if TYPE_CHECKING:
+    from skorche.hints.items import Items, Rule
 
-CO_COROUTINE = 0x80
-"""`inspect.CO_COROUTINE`; that module takes 5 ms to import."""
-
-OnError = Literal["raise", "collect"]
-OnStall = Literal["warn", "raise"]
 AnyQueue = Queue[Any]
-EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
-
-
-class TaskOptions(NamedTuple):
-    """How a task runs. Seconds as float; `None` leaves it to the run."""
-
-    engine: EngineChoice = None
-    max_workers: int | None = None
-    retries: int = 0
-    backoff: float = 0.5
-    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception
-    timeout: float | None = None
-    on_error: OnError | None = None
-    ordered: bool = False
-    idempotent: bool = True
-    isolate: bool = False
-    tag: str | None = None
-    max_items_per_worker: int | None = None
-    max_worker_memory: int | str | None = None
-    limits: tuple[AnyLimit, ...] = ()
-
-    def check(self) -> None:
-        """Raise a `GraphError` for a value that has no meaning."""
-        Recycling.of("a task", self.max_items_per_worker, self.max_worker_memory)
-        for name, fine, wanted in (
-            ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
-            ("retries", self.retries >= 0, "0 or more retries"),
-            ("backoff", self.backoff >= 0, "0 or more seconds"),
-            ("timeout", self.timeout is None or self.timeout > 0, "more than 0 seconds, or None"),
-            ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
-        ):
-            if not fine:
-                raise _meaningless("a task", name, getattr(self, name), wanted)
-
-
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
-
-
-class Recycling(NamedTuple):
-    """When a worker process is replaced: after so many items of a task, or above so many bytes of memory."""
-
-    items: int | None = None
-    memory_bytes: int | None = None
-
-    @classmethod
-    def of(cls, who: str, items: object, memory: object) -> Recycling:
-        """From the options of a task or a run; a size may be a text.
-
-        >>> Recycling.of("a task", 100, "1.5 GB")
-        Recycling(items=100, memory_bytes=1500000000)
-
-        Raises:
-            GraphError: a value has no meaning.
-        """
-        if items is not None and (type(items) is not int or items < 1):
-            raise _meaningless(who, "max_items_per_worker", items, "1 or more items, or None")
-        size = memory if type(memory) is int else _bytes_of(memory) if isinstance(memory, str) else 0
-        if memory is not None and size < 1:
-            raise _meaningless(who, "max_worker_memory", memory, "bytes, or a text such as '500MB' or '2GiB', or None")
-        return cls(items, size or None)
-
-
-def _bytes_of(text: str) -> int:
-    """A size in bytes; 0 if it is none. k, M, G and T are powers of 1000, with an i of 1024."""
-    found = SIZE.fullmatch(text.strip())
-    if found is None:
-        return 0
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
-
-
-def _meaningless(who: str, name: str, value: object, wanted: str) -> GraphError:
-    return GraphError(f"{who} was given {name}={value!r}.", "it has no meaning.", f"give {wanted}.")
-
-
-class Task(Generic[A_contra, B_co]):
-    """A function and how to run it. Calling a task calls the function.
-
-    >>> @task(retries=2)
-    ... def add_one(number: int) -> int:
-    ...     return number + 1
-    >>> add_one(1), add_one.name
-    (2, 'add_one')
-    """
-
-    def __init__(self, function: Callable[..., B_co], name: str | None, options: TaskOptions) -> None:
-        functools.update_wrapper(cast(Any, self), function)
-        self.function = function
-        self.name = name or name_of(function)
-        self._options = options
-        code = getattr(function, "__code__", None)
-        self.declared = Location(code.co_filename, code.co_firstlineno) if code else Location.of_caller()
-
-    def __call__(self, item: A_contra, /, *args: object, **kwargs: object) -> B_co:
-        return self.function(item, *args, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"<Task {self.name} at {self.declared}>"
-
-    @property
-    def settings(self) -> TaskOptions:
-        """The options as they are now, frozen."""
-        return self._options
-
-    def options(self, **changes: Any) -> Task[A_contra, B_co]:
-        """A copy with other options; `tag` becomes part of the node's name.
-
-        >>> task(abs).options(max_workers=4, tag="wide").settings.max_workers
-        4
-
-        Raises:
-            GraphError: an option does not exist or its value has no meaning.
-        """
-        name = changes.pop("name", self.name)
-        return Task(self.function, name, changed_options(self._options, changes))
-
-    def bind(self, **arguments: Any) -> Task[A_contra, B_co]:
-        """A copy whose function has these keyword arguments fixed.
-
-        >>> @task
-        ... def scale(number, by=1):
-        ...     return number * by
-        >>> scale.bind(by=3)(5)
-        15
-        """
-        return Task(functools.partial(self.function, **arguments), self.name, self._options)
-
-
-def name_of(function: Callable[..., object]) -> str:
-    """The name people know a function by."""
-    if isinstance(function, functools.partial):
-        return name_of(function.func)
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
-    """Options with changes, or an error that offers the nearest name."""
-    for name in changes:
-        if name not in TaskOptions._fields:
-            known = ", ".join(TaskOptions._fields)
-            raise GraphError(
-                f"a task was given the option {name!r}.",
-                f"the options are {known}.",
-                f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
-            )
-    if "limits" in changes:
-        changes = changes | {"limits": limits_of(changes["limits"])}
-    changed = options._replace(**changes)
-    changed.check()
-    return changed
-
-
-@overload
-def task(function: Callable[Concatenate[A, ...], B], /) -> Task[A, B]: ...
-@overload
-def task(
-    function: None = None,
-    /,
-    *,
-    name: str | None = None,
-    engine: EngineChoice = None,
-    max_workers: int | None = None,
-    retries: int = 0,
-    backoff: float = 0.5,
-    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
-    timeout: float | None = None,
-    on_error: OnError | None = None,
-    ordered: bool = False,
-    idempotent: bool = True,
-    isolate: bool = False,
-    tag: str | None = None,
-    max_items_per_worker: int | None = None,
-    max_worker_memory: int | str | None = None,
-    limits: Iterable[AnyLimit] = (),
-) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
-def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
-    """Make a function a task, with or without options. The function can still be called.
-
-    Options: `engine` ("thread", the default, "process", "inline", or an executor), `max_workers` (1),
-    `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
-    (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
-    (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members),
-    `limits` (what it shares with other tasks; see `limit` and `rate`).
-
-    For worker processes only: `max_items_per_worker` (a process that has done so many items of this task is replaced)
-    and `max_worker_memory` (so is one that has grown larger: bytes, or a text such as "500MB"). Nothing is lost by it,
-    and no item runs twice. A task that runs on threads is refused with them, unless `run(engine=...)` says so.
-
-    >>> @task
-    ... def double(number: int) -> int:
-    ...     return 2 * number
-    >>> @task(name="half", max_workers=4)
-    ... def divide(number: int) -> float:
-    ...     return number / 2
-    >>> double(4), divide(4), divide.name
-    (8, 2.0, 'half')
-
-    Raises:
-        GraphError: it is not callable, is `async def` or a class, or an option is unknown or has no meaning.
-    """
-    settings = changed_options(TaskOptions(), options)
-    if function is None:
-        return lambda real: task_of(real, name, settings)
-    return task_of(function, name, settings)
-
-
-def task_of(function: Any, name: str | None = None, options: TaskOptions | None = None) -> Task[Any, Any]:
-    """A task from a function; a task as it is."""
-    if isinstance(function, Task):
-        return function
-    if not callable(function):
-        raise GraphError(
-            f"{shorten(function)} was given as a task.",
-            f"{type(function).__name__} objects cannot be called.",
-            "give a function, or decorate one with @skorche.task.",
-        )
-    code = getattr(function, "__code__", None)
-    if code is not None and code.co_flags & CO_COROUTINE:
-        raise GraphError(
-            f"{name_of(function)} is an async function.",
-            "calling it only makes a coroutine that nobody awaits.",
-            "call asyncio.run() inside an ordinary function.",
-        )
-    return Task(function, name, options or TaskOptions())
 
 
 class Pairing(NamedTuple):
@@ -260,15 +27,24 @@ class Pairing(NamedTuple):
     missing: object = "drop"
     strict: bool = False
 
+    @property
+    def drops(self) -> bool:
+        """Whether a tuple with a gap is dropped. The value may be anybody's object, which is not compared."""
+        return isinstance(self.missing, str) and self.missing == "drop"
+
 
 class Node(NamedTuple):
     """Traits that compile and render ask for. Operators (in `ops`) fill them in; nobody asks for their type.
 
-    `work` makes the per-item step, `regrouping` the memory, `pairing` puts items of several inputs together; exactly
-    one of them is not None. `rides` tells where the step may run: "alone" (a stage of its own), "lane" (behind a stage
-    that runs one call at a time in this process) or "anywhere" (behind any stage). `places` tells what becomes of the
-    items' places: they are kept, gathered into groups, spread from groups again, or there is one new item ("one") or
-    any number of them ("new").
+    `work` makes the per-item step, `regrouping` the memory, `pairing` puts items of several inputs together. Only a
+    step and a memory may come together: what the step gives goes into the memory. `rides` tells where the step may run:
+    "alone" (a stage of its own), "lane" (behind a stage that runs one call at a time in this process) or "anywhere"
+    (behind any stage). `places` tells what becomes of the items' places: they are kept, gathered into groups, spread
+    from groups again, or there is one new item ("one") or any number of them ("new"). `types` makes of what is known of
+    the inputs' types what is known of the outputs'.
+
+    `flows`: an item may be worked on a part at a time. `takes_in`: items end here, as delivered. `folds`: moreover, the
+    work keeps a value (`plan.Fold`), so it runs in this process, one call at a time; the last goes to the output.
     """
 
     label: str
@@ -284,6 +60,10 @@ class Node(NamedTuple):
     pairing: Pairing | None = None
     places: Literal["kept", "gathered", "spread", "one", "new"] = "kept"
     edge_labels: tuple[str, ...] = ()
+    flows: bool = False
+    takes_in: bool = False
+    folds: bool = False
+    types: Rule | None = None
 
     @property
     def title(self) -> str:
@@ -294,18 +74,21 @@ class Node(NamedTuple):
 class Graph:
     """Nodes in order of declaration, and which queue connects which. Refuses what cannot be right at once."""
 
-    def __init__(self, name: str = "pipeline") -> None:
-        self.name = name
+    def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
+        self.name, self.check_types = name, check_types
         self.nodes: list[Node] = []
         self.producers: dict[int, Node] = {}
         self.consumers: dict[int, Node] = {}
         self.queues: dict[int, Queue[Any]] = {}
+        self.types: dict[int, Items] = {}
+        self.shared: dict[int, str] = {}
+        """By identity, the queues that a further reader may have a share of, with the node that reads them."""
 
     def add(self, node: Node) -> Node:
         """Add a node under a name of its own.
 
         Raises:
-            GraphError: a queue has a producer or a consumer already, stands on both sides, or closes a circle.
+            GraphError: a queue is taken already, stands on both sides, or closes a circle; or types surely do not fit.
         """
         node = node._replace(name=self._unique(node.name))
         outputs = [*node.outputs, *([node.errors] if node.errors is not None else [])]
@@ -314,6 +97,10 @@ class Graph:
         for queue in outputs:
             self._check_fillable(queue, node)
         self._check_acyclic(node, outputs)
+        if self.check_types:
+            from skorche.hints.items import follow  # a worker, which declares nothing, does without
+
+            self.types |= follow(node, self.types, self.consumers)
         self._connect(node, outputs)
         return node
 
@@ -325,6 +112,22 @@ class Graph:
             self.producers[id(queue)] = node
             queue.filled_by = node.title
         self.queues.update((id(queue), queue) for queue in (*node.inputs, *outputs))
+
+    def redirect(self, queue: AnyQueue, own: AnyQueue) -> None:
+        """Have the reader of a queue read another one, which nobody reads."""
+        reader = self.consumers.pop(id(queue))
+        inputs = tuple(own if one is queue else one for one in reader.inputs)
+        self.consumers[id(own)] = reader
+        self.queues[id(own)] = own
+        self.replace(reader, reader._replace(inputs=inputs))
+
+    def replace(self, old: Node, new: Node) -> None:
+        """Put a node in the place of another, with the outputs it has besides."""
+        self.nodes[next(place for place, one in enumerate(self.nodes) if one is old)] = new
+        for known in (self.producers, self.consumers):
+            known.update({key: new for key, one in known.items() if one is old})
+        for queue in new.outputs:
+            self.producers[id(queue)], self.queues[id(queue)], queue.filled_by = new, queue, new.title
 
     def _unique(self, name: str) -> str:
         taken = {node.name for node in self.nodes}

@@ -11,15 +11,15 @@ engine or an operator.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from time import perf_counter, thread_time
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from skorche.errors import ordinary, text_of
+from skorche.errors import HERE, ordinary, text_of
+from skorche.expansion import Part, Portion, Rest
 from skorche.place import join
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
@@ -34,13 +34,14 @@ class Mark(Protocol):
 
 
 class Trouble(NamedTuple):
-    """An item that failed in a step, with the text of its traceback as it was there."""
+    """An item that failed in a step, with the text of its traceback as it was there, and what its task had said."""
 
     step: int
     path: Path
     item: Item
     error: BaseException
     traceback: str
+    output: str = ""
 
 
 class StepCount(NamedTuple):
@@ -62,7 +63,7 @@ class StepCount(NamedTuple):
 class Outcome:
     """What became of a chunk: items and paths per port, counts per step (None: not reached), troubles."""
 
-    __slots__ = ("bytes_in", "bytes_out", "counts", "dropped", "expansions", "ports", "rerun", "troubles")
+    __slots__ = ("bytes_in", "bytes_out", "counts", "dropped", "expansions", "parts", "ports", "rerun", "troubles")
 
     def __init__(
         self,
@@ -71,9 +72,11 @@ class Outcome:
         troubles: list[Trouble],
         expansions: list[tuple[Path, int]],
         dropped: list[Path],
+        parts: list[Part] | None = None,
     ) -> None:
         self.ports, self.counts = ports, counts
         self.troubles, self.expansions, self.dropped = troubles, expansions, dropped
+        self.parts: list[Part] = [] if parts is None else parts
         self.bytes_in = self.bytes_out = self.rerun = 0
 
     @classmethod
@@ -92,6 +95,7 @@ class Outcome:
             self.troubles += other.troubles
             self.expansions += other.expansions
             self.dropped += other.dropped
+            self.parts += other.parts
             self.bytes_in += other.bytes_in
             self.bytes_out += other.bytes_out
             self.rerun += other.rerun
@@ -99,7 +103,7 @@ class Outcome:
     @property
     def eventful(self) -> bool:
         """Whether there is more to it than items that went through once."""
-        return bool(self.troubles or self.expansions or self.dropped or self.rerun)
+        return bool(self.troubles or self.expansions or self.dropped or self.parts or self.rerun)
 
     @property
     def seconds(self) -> float:
@@ -128,20 +132,26 @@ def _added(counts: Sequence[StepCount | None]) -> StepCount | None:
 
 
 class Record:
-    """What a running step writes down: failures, expansions, and what it dropped. One per kernel run."""
+    """What a running step writes down. One per kernel run, of which a `portion` may be all that is wanted at once."""
 
-    __slots__ = ("dropped", "expansions", "filtered", "mark", "members", "passed", "step", "troubles")
+    # fmt: off
+    __slots__ = (
+        "dropped", "expansions", "filtered", "mark", "members", "parts", "passed", "portion", "step", "troubles",
+    )
+    # fmt: on
 
-    def __init__(self, mark: Mark | None) -> None:
-        self.mark = mark
+    def __init__(self, mark: Mark | None, portion: Portion | None) -> None:
+        self.mark, self.portion = mark, portion
         self.step = 0
         self.filtered = self.members = self.passed = 0
         self.troubles: list[Trouble] = []
         self.expansions: list[tuple[Path, int]] = []
         self.dropped: list[Path] = []
+        self.parts: list[Part] = []
 
     def fail(self, path: Path, item: Item, error: BaseException) -> None:
         """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
+        item = item.item if type(item) is Rest else item
         self.troubles.append(Trouble(self.step, path, item, ordinary(error), describe(error)))
 
     def give_up(
@@ -153,6 +163,7 @@ class Record:
         self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
         self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
         self.dropped[:] = [path for path in self.dropped if path not in ours]
+        self.parts[:] = [part for part in self.parts if part.path not in ours]
         for path, item in zip(paths, items, strict=True):
             self.fail(path, item, error)
         return [([], ())] * branches
@@ -174,7 +185,7 @@ class Record:
                 if len(results) + len(failed) < len(items):  # map took a StopIteration of the function for the end
                     failed.append((len(results) + len(failed), StopIteration()))
             except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item: DESIGN 3.2)
-                failed.append((len(results) + len(failed), _trimmed(error)))
+                failed.append((len(results) + len(failed), trimmed(error)))
         if not failed:
             return results, items, paths
         for position, cause in failed:
@@ -191,7 +202,7 @@ class Record:
             return partial(results.extend, map(function, items))
         mark, append = self.mark, results.append
         mark[0], mark[1] = -1, self.step
-        indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is list else paths
+        indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is not range else paths
         marked = zip(indices, items, strict=True)
 
         def advance() -> None:
@@ -201,10 +212,10 @@ class Record:
         return advance
 
 
-def _trimmed(error: BaseException) -> BaseException:
-    """The error with its traceback starting in the user's code, not in the kernel."""
+def trimmed(error: BaseException) -> BaseException:
+    """The error with its traceback starting in the user's code, not in ours."""
     traceback = _traceback_of(error)
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(HERE):
         traceback = traceback.tb_next
     return BaseException.with_traceback(error, traceback)
 
@@ -231,6 +242,15 @@ class Work(Protocol):
     def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]: ...
 
 
+@runtime_checkable
+class PerWorker(Protocol):
+    """Work that may need something each worker must have for itself, such as an instance of a class."""
+
+    def opened(self, ends: list[Callable[[], Any]]) -> Work:
+        """The work as one worker does it, itself if it needs nothing; `ends` is what that worker does at its end."""
+        ...
+
+
 class Step(NamedTuple):
     """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
 
@@ -250,13 +270,33 @@ class Kernel(NamedTuple):
     steps: tuple[Step, ...]
     ports: int
 
+    def opened(self, ends: list[Callable[[], Any]]) -> Kernel:
+        """This kernel for one worker, before its first item; `ends` is what that worker does after its last.
+
+        Raises:
+            WorkerStartError: something that a step needs cannot be made.
+        """
+        steps = tuple(
+            [
+                step._replace(work=step.work.opened(ends)) if isinstance(step.work, PerWorker) else step
+                for step in self.steps
+            ]
+        )
+        return self if steps == self.steps else self._replace(steps=steps)
+
     def run(
-        self, items: Sequence[Item], paths: Paths | None = None, entry: int = 0, mark: Mark | None = None
+        self,
+        items: Sequence[Item],
+        paths: Paths | None = None,
+        entry: int = 0,
+        mark: Mark | None = None,
+        portion: Portion | None = None,
     ) -> Outcome:
         """Run the items through the steps, beginning at step `entry`; `mark` says which item it is on."""
-        record = Record(mark)
+        record = Record(mark, portion)
         ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
-        outcome = Outcome(ports, [None] * len(self.steps), record.troubles, record.expansions, record.dropped)
+        counts: list[StepCount | None] = [None] * len(self.steps)
+        outcome = Outcome(ports, counts, record.troubles, record.expansions, record.dropped, record.parts)
         self._visit(entry, items, range(len(items)) if paths is None else paths, record, outcome)
         return outcome
 
@@ -292,13 +332,15 @@ class Regrouping(Protocol):
     """Items taken in and not yet given out."""
     eager: bool
     """Whether a group that is not full may leave as soon as its reader has nothing else to do."""
+    closed: dict[str, int]
+    """How many groups were given out for which reason; empty for an operator that makes none."""
 
     def feed(self, items: list[Item], places: Any) -> tuple[list[Item], Any]:
         """Take items and places in, give what is complete."""
         ...
 
-    def close(self) -> tuple[list[Item], Any]:
-        """Give what is held: the input has ended."""
+    def close(self, reason: Literal["end", "early"]) -> tuple[list[Item], Any]:
+        """Give all that is held, since the input has ended, or a group that is not full."""
         ...
 
     def drop(self) -> Any:
@@ -323,59 +365,14 @@ class Regrouping(Protocol):
 
 
 @runtime_checkable
-class _Wrapper(Protocol):
-    __wrapped__: Any
+class Grouping(Regrouping, Protocol):
+    """A regrouping whose groups may be complete at any time; `inputs` and `outputs` are but what can be expected."""
 
+    now: float
+    """The time, in seconds. It is told before anything else is asked."""
+    due: float
+    """When the next group is complete by the clock; infinity if none will be."""
 
-class _ByName:
-    """Pickles as a module and a name, where the name holds a wrapper of the function (such as a Task)."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
-
-    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
-        return _unwrapped, (self.module, self.name)
-
-
-class _ByParts:
-    """Pickles as a function with fixed arguments, of which the function itself goes by name."""
-
-    def __init__(self, fixed: partial[Any]) -> None:
-        self.fixed = fixed
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _fixed, (portable(self.fixed.func), self.fixed.args, self.fixed.keywords)
-
-
-def _fixed(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> partial[Any]:
-    return partial(function, *args, **keywords)
-
-
-def _unwrapped(module: str, name: str) -> Any:
-    from importlib import import_module
-
-    return _look_up(import_module(module), name).__wrapped__
-
-
-def _look_up(module: Any, name: str) -> Any:
-    found = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def portable(function: Any) -> Any:
-    """What to pickle in place of a function that a decorator hides under its own name: a reference by name.
-
-    A decorated function cannot be pickled by name, because the name gives the decorator's object. By value it would
-    drag its globals along. What stands in `__main__` has to go by value all the same.
-    """
-    if type(function) is partial and portable(function.func) is not function.func:
-        return _ByParts(function)
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    if not module or not name or module == "__main__" or "<" in name:
-        return function
-    found = _look_up(sys.modules.get(module), name)
-    if isinstance(found, _Wrapper) and found.__wrapped__ is function:
-        return _ByName(module, name)
-    return function
+    def expire(self) -> tuple[list[Item], Any]:
+        """Give the groups whose time has come."""
+        ...

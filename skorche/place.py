@@ -4,17 +4,19 @@ A place is one of
 
 * an `int`: an item of a source, `source * SOURCE_STRIDE + number`;
 * a `tuple`: an element of an expansion, `(place of the whole, index)`, and so on for deeper ones;
-* a `Group`: a batch, the places of its members in order.
+* a `Group`: a batch, the places of its members in order. Elements of an empty one come from no item in particular:
+  they stand before all others, and nothing that befalls them is told of any source item.
 
 So a place is all the history an item needs: `order_key` sorts items by input order, `roots` names the source
-items behind it. Consecutive numbers travel as a `range`, which costs nothing per item.
+items behind it. Consecutive numbers travel as a `range`, elements of plain items as `Elements`: no object for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
-from typing import Union, cast, overload
+from itertools import chain, islice, pairwise
+from operator import lt
+from typing import Any, Union, cast, overload
 
 SOURCE_STRIDE = 1 << 48
 """Numbers of one source: the second source's items start here, so that they sort after the first's."""
@@ -62,11 +64,13 @@ def order_key(place: Place) -> tuple[int, ...]:
 
     >>> order_key(7), order_key((7, 2)), order_key(Group([(7, 2), 9])), order_key((Group([4, 5]), 1))
     ((7,), (7, 2), (7, 2), (4, 1))
+    >>> order_key((Group(), 3))
+    (-1, 3)
     """
     if isinstance(place, int):
         return (place,)
     if isinstance(place, Group):
-        return order_key(place[0])
+        return order_key(place[0]) if place else (-1,)
     return order_key(place[0]) + place[1:]  # type: ignore[operator]  # the rest of a tuple place are indices
 
 
@@ -97,6 +101,39 @@ def element(place: Place, index: int, count: int) -> Place:
     if isinstance(place, int):
         return (place, index)
     return (*place, index)
+
+
+class Elements(Sequence[tuple[int, int]]):
+    """Elements of plain items: the tuples `(number, index)`, held as two lists, which costs no object per element.
+
+    >>> pairs = Elements([7, 7, 8], [0, 1, 0])
+    >>> list(pairs), pairs[2], list(pairs[1:])
+    ([(7, 0), (7, 1), (8, 0)], (8, 0), [(7, 1), (8, 0)])
+    """
+
+    __slots__ = ("indices", "wholes")
+
+    def __init__(self, wholes: list[int], indices: list[int]) -> None:
+        self.wholes, self.indices = wholes, indices
+
+    def __len__(self) -> int:
+        return len(self.wholes)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, int]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Elements: ...
+    def __getitem__(self, at: int | slice) -> tuple[int, int] | Elements:
+        if isinstance(at, slice):
+            return Elements(self.wholes[at], self.indices[at])
+        return self.wholes[at], self.indices[at]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.wholes, self.indices)  # noqa: B905  (as long as each other)
+
+    def ascend(self) -> bool:
+        """Whether they stand in order already."""
+        return all(map(lt, self, islice(self, 1, None)))
 
 
 def members(places: Iterable[Place], depth: int) -> Iterable[Place]:
@@ -130,7 +167,29 @@ def join(parts: Sequence[Places]) -> Places:
     runs = [part for part in parts if type(part) is range]
     if len(runs) == len(parts) and all(left.stop == right.start for left, right in pairwise(runs)):
         return range(runs[0].start, runs[-1].stop)
+    pairs = [part for part in parts if type(part) is Elements]
+    if len(pairs) == len(parts):
+        wholes, indices = ([part.wholes for part in pairs], [part.indices for part in pairs])
+        return Elements(list(chain.from_iterable(wholes)), list(chain.from_iterable(indices)))
     return list(chain.from_iterable(parts))
+
+
+def group(items: list[Any], places: list[Place]) -> tuple[list[Any], Group]:
+    """Members and their places, in input order: a batch.
+
+    >>> group(["b", "a"], [2, 1])
+    (['a', 'b'], (1, 2))
+    """
+    if ascending(places):
+        return items, Group(places)
+    order = sorted(range(len(items)), key=lambda index: order_key(places[index]))
+    return [items[index] for index in order], Group([places[index] for index in order])
+
+
+def ascending(places: list[Place]) -> bool:
+    """Whether these are numbers in order, as they are when nothing before has mixed them up."""
+    numbers = cast("list[int]", places)
+    return set(map(type, places)) == {int} and all(map(lt, numbers, numbers[1:]))
 
 
 def sort_by_place(items: list[object], places: Places) -> list[object]:
@@ -139,14 +198,19 @@ def sort_by_place(items: list[object], places: Places) -> list[object]:
     >>> sort_by_place(["b", "a2", "a1"], [2, (1, 1), (1, 0)])
     ['a1', 'a2', 'b']
     """
-    if run_of(places) is not None:
+    if run_of(places) is not None or (type(places) is Elements and places.ascend()):
         return items
-    keys: Sequence[object] = places
+    keys = _sort_keys(places)
+    order = sorted(range(len(items)), key=keys.__getitem__)  # type: ignore[arg-type]  # keys are all int or all tuples of int
+    return list(map(items.__getitem__, order))
+
+
+def _sort_keys(places: Places) -> Sequence[object]:
+    keys: Sequence[Place] = places
+    if type(places) is Elements:
+        return list(places)
     kinds = set(map(type, places))
     if kinds == {Group} and all(places):
         keys = [place[0] for place in places]  # type: ignore[index]  # all Groups
         kinds = set(map(type, keys))
-    if kinds != {int}:
-        keys = list(map(order_key, places))
-    order = sorted(range(len(items)), key=keys.__getitem__)  # type: ignore[arg-type]  # keys are all int or all tuples of int
-    return list(map(items.__getitem__, order))
+    return keys if kinds == {int} else list(map(order_key, places))

@@ -3,7 +3,8 @@
     user threads ──put──▶ Inbox ──take──▶ coordinator          one lock each; the coordinator never waits here,
     user threads ◀──get── Outbox ◀─deliver── coordinator       user threads do: for room, or for an item
 
-Closing is a state, never an item. An inbox that is *hungry* calls `wake` at the next change, so nobody polls.
+Closing is a state, never an item. An inbox that is *hungry* calls `wake` at the next change, so nobody polls. Tasks of
+an event loop wait in line (`Waiters`), and try again when it is their turn.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, pairwise
 from threading import Condition, Lock, RLock
 from typing import Generic, NoReturn, TypeVar, cast
 
 from skorche.errors import AlreadyRunning, QueueClosed
-from skorche.place import Places, run_of, sort_by_place
+from skorche.place import Places, join, run_of, sort_by_place
+from skorche.waiters import Waiters, cancel_after_signal
 
 T = TypeVar("T")
 
@@ -53,6 +56,14 @@ def _left(deadline: float | None) -> float:
     return min(left, LOOK_SECONDS)
 
 
+def _take_now(take: Callable[[float], tuple[T] | None]) -> tuple[T] | tuple[()] | None:
+    """What `take` gives without waiting: an item, `()` at the end, or None when there is nothing yet."""
+    try:
+        return take(0.0) or ()
+    except TimeoutError:
+        return None
+
+
 class Inbox(Generic[T]):
     """Items put by users, taken by a run. Unbounded while no run is attached."""
 
@@ -67,6 +78,7 @@ class Inbox(Generic[T]):
         self._bound: int | None = None
         self._wake: Callable[[], None] | None = None
         self._hungry = False
+        self._readers, self._writers = Waiters(), Waiters()
 
     def refuse(
         self, reason: str, mend: str = "put items before closing the queue, and while its run goes on."
@@ -76,8 +88,11 @@ class Inbox(Generic[T]):
             f"an item was put into {self.title}.", f"it takes no more items: {reason}.", mend
         ) from self._stopped
 
-    def put(self, item: T) -> None:
-        """Add an item; waits for room while a run is attached, and raises when the run stops."""
+    def put(self, item: T, *, wait: bool = True) -> bool:
+        """Add an item; waits for room while a run is attached, and raises when the run stops.
+
+        Without `wait` it gives False when there is no room.
+        """
         with self._lock:
             while True:
                 if self._closed or self._closed_for_run:
@@ -86,9 +101,20 @@ class Inbox(Generic[T]):
                     self.refuse("its run has stopped")
                 if self._bound is None or len(self._items) < self._bound:
                     break
+                if not wait:
+                    return False
                 self._changed.wait(LOOK_SECONDS)
             self._items.append(item)
             self._tell()
+            return True
+
+    async def put_async(self, item: T) -> None:
+        """Like `put`, in an event loop."""
+        try:
+            await self._writers.wait(lambda: self.put(item, wait=False) or None)
+        except QueueClosed:
+            cancel_after_signal(self._stopped)
+            raise
 
     def close(self, *, for_this_run: bool = False) -> None:
         """No more items: for good, or until the attached run has ended."""
@@ -98,12 +124,15 @@ class Inbox(Generic[T]):
             else:
                 self._closed = True
             self._tell()
+            self._writers.ring()
 
     def _tell(self) -> None:
         self._changed.notify_all()
-        if self._hungry and self._wake is not None:
+        if self._hungry:
             self._hungry = False
-            self._wake()
+            self._readers.ring()
+            if self._wake is not None:
+                self._wake()
 
     def next(self, timeout: float | None = None) -> tuple[T] | None:
         """One item, for a user who reads an unbound queue; None when closed and empty."""
@@ -112,15 +141,23 @@ class Inbox(Generic[T]):
             while not self._items:
                 if self._closed or self._bypassed:
                     return None
+                self._hungry = True
                 self._changed.wait(_left(deadline))
             self._changed.notify_all()
+            if self._bound is not None:
+                self._writers.ring(1)
             return (self._items.popleft(),)
+
+    async def next_async(self) -> tuple[T] | tuple[()]:
+        """Like `next`, in an event loop; `()` when closed and empty."""
+        return await self._readers.wait(partial(_take_now, self.next))
 
     def bypass(self) -> None:
         """Nothing comes this way: a run brings results in an outbox. Whoever waits in `next` is woken."""
         with self._lock:
             self._bypassed = True
             self._changed.notify_all()
+            self._readers.ring()
 
     def take(self, limit: int | None) -> list[T]:
         """Up to `limit` items (None: all) at once; never waits. Hungry afterwards when there were fewer."""
@@ -134,6 +171,7 @@ class Inbox(Generic[T]):
             self._hungry = not items
             if taken:
                 self._changed.notify_all()
+                self._writers.ring(len(taken))
             return taken
 
     @property
@@ -158,6 +196,7 @@ class Inbox(Generic[T]):
         with self._lock:
             self._stopped = error
             self._changed.notify_all()
+            self._writers.ring()
 
     def detach(self) -> None:
         """The run has ended: back to a plain, unbounded queue, open unless the user closed it."""
@@ -165,6 +204,8 @@ class Inbox(Generic[T]):
             self._wake = self._bound = None
             self._closed_for_run = self._hungry = False
             self._changed.notify_all()
+            self._writers.ring()
+            self._readers.ring()
 
 
 class Outbox(Generic[T]):
@@ -176,6 +217,7 @@ class Outbox(Generic[T]):
         self._pieces: deque[tuple[list[T], Places]] = deque()
         self._next = 0
         self._closed = False
+        self._readers = Waiters()
         self._bounded = maxsize is not None
         self._taken = taken
         self.error: BaseException | None = None
@@ -186,6 +228,7 @@ class Outbox(Generic[T]):
         with self._lock:
             self._pieces.append((items, places))
             self._changed.notify_all()
+            self._readers.ring(len(items))
 
     def close(self, error: BaseException | None) -> None:
         """No more results come; `error` is why, if the run failed."""
@@ -193,6 +236,7 @@ class Outbox(Generic[T]):
             self._closed, self.error = True, error
             self._changed.notify_all()
             self._ended.notify_all()
+            self._readers.ring()
 
     def next(self, timeout: float | None = None) -> tuple[T] | None:
         """The next result in order of arrival; None when closed and empty."""
@@ -211,6 +255,10 @@ class Outbox(Generic[T]):
         if self._bounded:
             self._taken(1)
         return (item,)
+
+    async def next_async(self) -> tuple[T] | tuple[()]:
+        """Like `next`, in an event loop; `()` when closed and empty."""
+        return await self._readers.wait(partial(_take_now, self.next))
 
     def tell(self) -> None:
         """Raise the run's error, if it failed."""
@@ -247,4 +295,4 @@ def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
         if all(left.stop <= right.start for (left, _), (right, _) in pairwise(runs)):
             return list(chain.from_iterable([items for _, items in runs]))
     items = list(chain.from_iterable([items for items, _ in pieces]))
-    return sort_by_place(items, list(chain.from_iterable([places for _, places in pieces])))
+    return sort_by_place(items, join([places for _, places in pieces]))

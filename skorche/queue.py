@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
 from skorche.port import QUEUE_SENTINEL, Inbox, Outbox, Sentinel
+from skorche.waiters import cancel_after_signal
 
 T = TypeVar("T")
 
 _NUMBERS = count()
 """Queues are numbered as they are declared: inputs are read, and their results given, in that order."""
 T_co = TypeVar("T_co", covariant=True)
+
+GIVE_WAY_EVERY = 100
+"""So many items that wait already may an `async for` take before the event loop gets to do something else."""
 
 
 class Readable(Protocol[T_co]):
@@ -87,11 +91,28 @@ class Queue(Generic[T]):
         if isinstance(item, Sentinel):
             self.close()
             return
+        self._check_open()
+        self.inbox.put(item)
+
+    async def put_async(self, item: T) -> None:
+        """Like `put`, in an async program: while it waits for room, the event loop goes on.
+
+        A task that is cancelled while it waits has put nothing.
+
+        Raises:
+            QueueClosed: as `put` does.
+        """
+        if isinstance(item, Sentinel):
+            self.close()
+            return
+        self._check_open()
+        await self.inbox.put_async(item)
+
+    def _check_open(self) -> None:
         if self.fixed_inputs is not None:
             self.inbox.refuse("its items were given as fixed_inputs", "put into a queue without fixed_inputs.")
         if self.filled_by:
             self.inbox.refuse(f"{self.filled_by} fills it", "put into a queue at the start of the pipeline.")
-        self.inbox.put(item)
 
     def close(self) -> None:
         """Say that no more items come. Closing twice is fine."""
@@ -145,3 +166,47 @@ class Queue(Generic[T]):
             yield found[0]
         if self.outbox is not None:
             self.outbox.tell()
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        """`async for item in queue`: items as they come, while the event loop goes on; ends as iteration does.
+
+        Items go to whoever asks first, so leaving the loop early leaves the rest in the queue.
+
+        >>> import asyncio
+        >>> async def read(queue):
+        ...     return [letter async for letter in queue]
+        >>> asyncio.run(read(Queue(fixed_inputs="ab")))
+        ['a', 'b']
+        """
+        return Arrivals(self)
+
+    async def _next_async(self) -> tuple[T] | tuple[()]:
+        """The next item, wrapped, since it may be anything; `()` at the end."""
+        if self.outbox is None and self.fixed_inputs is not None:
+            return self._next() or ()
+        if self.outbox is None:
+            found = await self.inbox.next_async()
+            if found or self.outbox is None:
+                return found
+        return await self.outbox.next_async()
+
+
+class Arrivals(AsyncIterator[T]):
+    """The items of a queue for `async for`."""
+
+    def __init__(self, queue: Queue[T]) -> None:
+        self._queue, self._given = queue, 0
+
+    async def __anext__(self) -> T:
+        self._given += 1
+        if self._given % GIVE_WAY_EVERY == 0:
+            import asyncio  # an import of skorche does not load it
+
+            await asyncio.sleep(0)
+        found = await self._queue._next_async()
+        if found:
+            return found[0]
+        if self._queue.outbox is not None:
+            cancel_after_signal(self._queue.outbox.error)
+            self._queue.outbox.tell()
+        raise StopAsyncIteration

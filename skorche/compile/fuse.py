@@ -15,7 +15,9 @@ from typing import Any
 from skorche.graph import Graph, Node
 from skorche.limits import AnyLimit
 
-IN_PROCESS = frozenset({"inline", "thread"})
+IN_TURN = frozenset({"inline", "thread"})
+"""Engines in this process whose worker does one thing at a time, and holds up nobody else with it."""
+IN_PROCESS = IN_TURN | {"async"}
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Members:
     def workers(self) -> int:
         """How many calls of the stage may run at a time."""
         head = self.nodes[0]
-        return (head.task.settings.max_workers or 1) if head.task else 1
+        return head.task.workers if head.task else 1
 
     @property
     def limits(self) -> tuple[AnyLimit, ...]:
@@ -41,11 +43,11 @@ class Members:
         """Whether the stage runs one call at a time in this process, whatever happens."""
         head = self.nodes[0]
         stoppable = head.task is not None and head.task.settings.timeout is not None
-        return self.workers == 1 and self.engine in IN_PROCESS and not stoppable
+        return self.workers == 1 and self.engine in IN_TURN and not stoppable
 
 
 def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
-    """The stages, in order of declaration of their heads. Nodes with memory are not in any."""
+    """The stages, in order of declaration of their heads. Memories are not in any: behind one a stage begins."""
     stages: list[Members] = []
     stage_of: dict[str, Members] = {}
     for node in _upstream_first(graph):
@@ -57,7 +59,8 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
             stage = Members(engine=engine_of(node))
             stages.append(stage)
         stage.nodes.append(node)
-        stage_of[node.name] = stage
+        if node.regrouping is None and not node.takes_in:  # what these give comes when a group or the stage has ended
+            stage_of[node.name] = stage
     return stages
 
 

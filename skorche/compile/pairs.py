@@ -57,14 +57,14 @@ def _common_tee(graph: Graph, node: Node) -> Node | None:
 
 
 def _upstream(graph: Graph, queue: AnyQueue, until: Node | None = None) -> Iterator[Node]:
-    """The nodes that items of a queue come through, each once; none before `until`."""
+    """The nodes that items of a queue come through, each once; none before `until`, or where all become one."""
     ahead, seen = [queue], set()
     while ahead:
         node = graph.producers.get(id(ahead.pop()))
         if node is not None and node.name not in seen:
             seen.add(node.name)
             yield node
-            if until is None or node.name != until.name:
+            if node.places != "one" and (until is None or node.name != until.name):
                 ahead += node.inputs
 
 
@@ -72,7 +72,9 @@ def _leads_only_through(graph: Graph, queue: AnyQueue, tee: Node) -> bool:
     """Whether all items of a queue come through this tee."""
     met = list(_upstream(graph, queue, tee))
     return any(one.name == tee.name for one in met) and all(
-        one.name == tee.name or id(above) in graph.producers for one in met for above in one.inputs
+        one.name == tee.name or (one.places != "one" and id(above) in graph.producers)
+        for one in met
+        for above in one.inputs
     )
 
 

@@ -28,6 +28,7 @@ def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[Gr
     for choice, chooser in [(run_engine, "run()"), *((_engine_of(node), node.title) for node in graph.nodes)]:
         findings += _unknown_engine(choice, chooser, engines)
     for node in graph.nodes:
+        findings += _wrong_kind_of_engine(node, run_engine)
         findings += _no_worker_to_replace(node, run_engine)
         findings += _no_pairs(graph, node)
     findings += _disagreeing_limits(graph)
@@ -60,9 +61,29 @@ def _unknown_engine(choice: Any, chooser: str, engines: Collection[str]) -> Iter
     )
 
 
+def _wrong_kind_of_engine(node: Node, run_engine: Any) -> Iterator[GraphError]:
+    """An event loop runs async tasks and no others; the engine of the run is only for tasks that may have it."""
+    if node.task is None:
+        return
+    chosen = node.task.settings.engine
+    if node.task.is_async and chosen not in (None, "async", "inline"):
+        yield GraphError(
+            f"{node.title} is async, and was given engine={shorten(chosen)}.",
+            "async tasks run on an event loop, in this process.",
+            "leave engine= out; work that needs a processor belongs in a task of its own, which is not async.",
+        )
+    elif not node.task.is_async and "async" in (chosen, run_engine if chosen is None else None):
+        yield GraphError(
+            f"{node.title} is not async, and engine='async' was given to {'it' if chosen else 'run()'}.",
+            "it would hold up the event loop, and all that waits there.",
+            "leave engine= out: async tasks find their event loop without it.",
+        )
+
+
 def _no_worker_to_replace(node: Node, run_engine: Any) -> Iterator[GraphError]:
     """Limits that a task sets for its workers must mean something, unless the run chose another engine for a while."""
     engine = _engine_of(node) or (None if run_engine is not None else "thread")
+    engine = "async" if node.task is not None and node.task.is_async else engine
     given = [
         f"{name}={value!r}"
         for name in ("max_items_per_worker", "max_worker_memory")

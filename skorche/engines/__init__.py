@@ -10,6 +10,7 @@ BUILT_IN = {
     "inline": "skorche.engines.inline:InlineEngine",
     "thread": "skorche.engines.thread:ThreadEngine",
     "process": "skorche.engines.process.engine:ProcessEngine",
+    "async": "skorche.engines.event_loop:AsyncEngine",
 }
 """The same as the entry points, so that a run need not search all installed packages for them (20 ms)."""
 

@@ -11,12 +11,13 @@ lost items run again one at a time, with nothing else under way, until the one t
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, local
 from typing import Any, Literal
 
 from skorche.compile.plan import StagePlan
@@ -90,6 +91,7 @@ class ExecutorEngine:
         self._inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._kernels: dict[int, bytes] = {}
+        self._run_key, self._of_thread = os.urandom(8), local()
         self._out: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
         self._alone: deque[Ticket] = deque()
@@ -191,10 +193,19 @@ class ExecutorEngine:
         stage, entry, indices = ticket.stage, ticket.chunk.entry, ticket.next
         items = [ticket.chunk.items[index] for index in indices]
         if self._in_process:
-            return stage.kernel.run, items, indices, entry
+            return self._run_here, stage, items, indices, entry
         packed = dumps(items)
         ticket.outcome.bytes_in += len(packed)
-        return work, self._kernels[stage.number], packed, indices, entry, stage.idempotent
+        key = (self._run_key, stage.number)
+        return work, key, self._kernels[stage.number], packed, indices, entry, stage.idempotent
+
+    def _run_here(self, stage: StagePlan, items: list[Any], indices: list[int], entry: int) -> Outcome:
+        """In a thread of the executor, with a kernel of its own."""
+        kernels: dict[str, Kernel] = self._of_thread.__dict__
+        kernel = kernels.get(f"stage {stage.number}")
+        if kernel is None:
+            kernel = kernels[f"stage {stage.number}"] = stage.kernel.opened([])
+        return kernel.run(items, indices, entry)
 
     def _go_on(self, ticket: Ticket) -> None:
         """What is left of the ticket comes next; if nothing is, it is done."""
@@ -214,6 +225,8 @@ class ExecutorEngine:
         except BrokenExecutor as error:
             self._note_break(error)
             self._lose(ticket, error)
+        except WorkerStartError:  # in a thread of the executor
+            raise
         except BaseException as error:
             raise _useless(error) from error
         else:
@@ -305,6 +318,8 @@ def _useless(error: BaseException) -> EngineError:
 
 
 def _unloadable(stage: StagePlan, cause: BaseException) -> WorkerStartError:
+    if isinstance(cause, WorkerStartError):
+        return cause
     problem = WorkerStartError(
         f"a worker of the executor cannot load {stage.edge.rpartition(' into ')[2]!r}: {text_of(cause)}",
         "the function, or a module it needs, cannot be imported there.",
@@ -317,10 +332,28 @@ def _unloadable(stage: StagePlan, cause: BaseException) -> WorkerStartError:
 Reply = tuple[bytes | None, bytes | None, list[bytes]]
 
 
-def work(kernel: bytes, packed: bytes, indices: list[int], entry: int, together: bool) -> Reply:
+_OPENED: dict[tuple[bytes, int], Kernel] = {}
+"""In a worker: kernels that hold what they have made for themselves, by run and stage."""
+MOST_OPENED = 8
+
+
+def _load(key: tuple[bytes, int], data: bytes) -> Kernel:
+    """The kernel as this worker uses it. What it has made for itself is kept; that of earlier runs is let go."""
+    if key in _OPENED:
+        return _OPENED[key]
+    loaded: Kernel = loads(data)
+    opened = loaded.opened([])
+    if opened is not loaded:
+        for old in list(_OPENED)[: len(_OPENED) + 1 - MOST_OPENED]:
+            del _OPENED[old]
+        _OPENED[key] = opened
+    return opened
+
+
+def work(key: tuple[bytes, int], kernel: bytes, packed: bytes, indices: list[int], entry: int, together: bool) -> Reply:
     """Runs in a worker of the executor: the error if the kernel cannot be loaded, that of the items, the outcomes."""
     try:
-        loaded: Kernel = loads(kernel)
+        loaded = _load(key, kernel)
     except BaseException as error:  # noqa: BLE001  (whatever an import raises is told)
         return dump_error(error), None, []
     try:

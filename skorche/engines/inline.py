@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
+from skorche.errors import WorkerStartError
+from skorche.kernel import Kernel
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Capabilities, Done, Emit, Sight
+from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight
+from skorche.runtime.log import complain
 
 
 class InlineEngine:
     """Nothing runs in parallel. A timeout is judged after the fact."""
 
     capabilities = Capabilities(kill=False, ahead=False, chunk_seconds=0.005, returns=False)
+
+    def __init__(self) -> None:
+        self._opened: dict[int, Kernel] = {}
+        self._ends: Ends = []
 
     def __repr__(self) -> str:
         return "InlineEngine()"
@@ -25,7 +33,15 @@ class InlineEngine:
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
         """Run the chunk now."""
-        self._emit(Done(ticket, self._kernels[stage].run(chunk.items, entry=chunk.entry)))
+        kernel = self._opened.get(stage)
+        if kernel is None:
+            try:
+                kernel = self._opened[stage] = self._kernels[stage].opened(self._ends)
+            except WorkerStartError as error:
+                self._emit(Broken(error))
+                self._emit(Lost(ticket, error, None, range(len(chunk.items))))
+                return
+        self._emit(Done(ticket, kernel.run(chunk.items, entry=chunk.entry, portion=chunk.portion)))
 
     def kill(self, ticket: int) -> None:
         """Nothing is ever under way when somebody could ask."""
@@ -35,4 +51,5 @@ class InlineEngine:
         return {}
 
     def close(self, how: Literal["drain", "kill"]) -> None:
-        """Nothing to leave."""
+        """Close what was made for the tasks."""
+        close_all(self._ends, complain)

@@ -18,11 +18,13 @@ from threading import Lock, Thread, current_thread
 from types import FrameType
 from typing import Any, Literal
 
+from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
-from skorche.errors import InternalError, TaskTimeout, text_of
+from skorche.errors import EngineError, InternalError, TaskTimeout, text_of
 from skorche.kernel import Paths, Record
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight, Started
+from skorche.runtime.log import complain
 
 HURRY_SECONDS = 5.0
 
@@ -79,6 +81,7 @@ class _Pool:
         self._stage, self._emit = stage, emit
         self._work: _Work = SimpleQueue()
         self._threads: set[Thread] = set()
+        self._given_up = 0
         self._lock = Lock()
         self._chunks: dict[int, Chunk] = {}
         self._working: dict[int, Thread] = {}
@@ -92,7 +95,7 @@ class _Pool:
 
     def _grow(self) -> None:
         """Start a thread, if there is work for one more; that one looks again, so a submit starts one at most."""
-        if not self._growing and len(self._threads) < min(self._stage.workers, len(self._chunks)):
+        if not self._growing and len(self._threads) - self._given_up < min(self._stage.workers, len(self._chunks)):
             self._growing = True
             names = self._stage.edge.rpartition(" into ")[2]
             thread = Thread(target=self._serve, name=f"skorche {names}", daemon=True)
@@ -105,22 +108,27 @@ class _Pool:
             self._grow()
 
     def _serve(self) -> None:
+        ends: Ends = []
         try:
-            self._work_off()
-        except BaseException as error:  # noqa: BLE001  (a kernel does not raise; if it does, nobody may wait for it)
+            self._work_off(ends)
+        except BaseException as error:  # noqa: BLE001  (what it needs cannot be made; whatever else, nobody may wait)
             self._give_up(error)
+        finally:
+            close_all(ends, complain)
 
-    def _work_off(self) -> None:
-        me, run, tells_start = current_thread(), self._stage.kernel.run, self._stage.tells_start
+    def _work_off(self, ends: Ends) -> None:
+        me, run, tells_start = current_thread(), None, self._stage.tells_start
         self._has_grown()
         while (work := self._work.get()) is not None:
             ticket, chunk = work
             if not self._begin(ticket, me):
                 del work, chunk
                 continue
+            if run is None:
+                run = self._stage.kernel.opened(ends).run
             if tells_start:
                 self._emit(Started(ticket))
-            outcome = run(chunk.items, entry=chunk.entry)
+            outcome = run(chunk.items, entry=chunk.entry, portion=chunk.portion)
             with self._lock:
                 self._working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)
@@ -131,13 +139,19 @@ class _Pool:
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
 
     def _give_up(self, error: BaseException) -> None:
-        """This thread cannot go on: the run ends, and what it was on comes back."""
-        problem = InternalError(f"a thread of the thread engine failed with {text_of(error)}")
-        problem.__cause__ = error
+        """This thread cannot go on: the run ends, and all that no other thread is on comes back."""
+        problem = error
+        if not isinstance(error, EngineError):
+            problem = InternalError(f"a thread of the thread engine failed with {text_of(error)}")
+            problem.__cause__ = error
         self._emit(Broken(problem))
+        me = current_thread()
         with self._lock:
-            ours = [ticket for ticket, thread in self._working.items() if thread is current_thread()]
-            lost = [(ticket, self._chunks.pop(ticket)) for ticket in ours if self._working.pop(ticket)]
+            self._given_up += me in self._threads
+            ours = [ticket for ticket in self._chunks if self._working.get(ticket, me) is me]
+            lost = [(ticket, self._chunks.pop(ticket)) for ticket in ours]
+            for ticket in ours:
+                self._working.pop(ticket, None)
         for ticket, chunk in lost:
             self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
 

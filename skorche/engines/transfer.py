@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
+from skorche.expansion import Part
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
 
 if TYPE_CHECKING:
@@ -188,16 +189,31 @@ def _load_alone(data: bytes, account: _Account) -> BaseException:
     return error
 
 
-def encode(outcome: Outcome, kernel: Kernel) -> bytes:
-    """An outcome as bytes; results that cannot be pickled become troubles of their items."""
-    troubles = [_encode_trouble(trouble) for trouble in outcome.troubles]
+def encode(
+    outcome: Outcome, kernel: Kernel, complete: Callable[[Sequence[Trouble]], Sequence[Trouble]] | None = None
+) -> bytes:
+    """An outcome as bytes; results that cannot be pickled become troubles of their items.
+
+    `complete` adds to the troubles what is known of them besides.
+    """
     try:
-        return dumps((outcome.ports, _plain(outcome.counts), troubles, outcome.expansions, outcome.dropped))
+        return _encode(outcome, complete)
     except BaseException:  # noqa: BLE001  (found below, one by one, with the error of each)
         for port in range(len(outcome.ports)):
             _drop_unpicklable(outcome, port, kernel)
-        troubles = [_encode_trouble(trouble) for trouble in outcome.troubles]
-        return dumps((outcome.ports, _plain(outcome.counts), troubles, outcome.expansions, outcome.dropped))
+        return _encode(outcome, complete)
+
+
+def _encode(outcome: Outcome, complete: Callable[[Sequence[Trouble]], Sequence[Trouble]] | None) -> bytes:
+    found = outcome.troubles if complete is None else complete(outcome.troubles)
+    troubles = [_encode_trouble(trouble) for trouble in found]
+    plain, parts = _plain(outcome.counts), [tuple(part) for part in outcome.parts]
+    return dumps((outcome.ports, plain, troubles, outcome.expansions, outcome.dropped, parts))
+
+
+def largest_result(outcome: Outcome) -> int:
+    """How many bytes the largest of the results takes, all of which can be pickled."""
+    return max([len(dumps(item)) for items, _ in outcome.ports for item in items], default=0)
 
 
 def _plain(counts: Sequence[StepCount | None]) -> list[tuple[float, ...] | None]:
@@ -235,7 +251,7 @@ def _refuse(outcome: Outcome, step: int, path: Any, item: Any, error: BaseExcept
     outcome.troubles.append(Trouble(step, path, item, problem, describe(error)))
 
 
-def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, str]:
+def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, str, str]:
     """The parent knows the items it sent; those made on the way go along, or their text if they cannot."""
     item = None
     if trouble.step or type(trouble.path) is not int:
@@ -243,18 +259,20 @@ def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, st
             item = dumps(trouble.item)
         except BaseException:  # noqa: BLE001  (the failure is told all the same, with the item's text)
             item = dumps(shorten(trouble.item))
-    return (trouble.step, trouble.path, item, dump_error(trouble.error), trouble.traceback)
+    return (trouble.step, trouble.path, item, dump_error(trouble.error), trouble.traceback, trouble.output)
 
 
 def decode(data: bytes, items: Sequence[Any]) -> Outcome:
     """The outcome again. `items` are those of the chunk, which did not travel back."""
-    ports, plain, troubles, expansions, dropped = loads(data)
+    ports, plain, troubles, expansions, dropped, parts = loads(data)
     counts = [count and StepCount._make(count) for count in plain]
     decoded = [_decode_trouble(items, *trouble) for trouble in troubles]
-    outcome = Outcome(ports, counts, decoded, expansions, dropped)
+    outcome = Outcome(ports, counts, decoded, expansions, dropped, list(map(Part._make, parts)))
     outcome.bytes_out = len(data)
     return outcome
 
 
-def _decode_trouble(items: Sequence[Any], step: int, path: Any, item: bytes | None, error: bytes, text: str) -> Trouble:
-    return Trouble(step, path, items[path] if item is None else loads(item), load_error(error), text)
+def _decode_trouble(
+    items: Sequence[Any], step: int, path: Any, item: bytes | None, error: bytes, text: str, output: str
+) -> Trouble:
+    return Trouble(step, path, items[path] if item is None else loads(item), load_error(error), text, output)

@@ -12,6 +12,7 @@ from skorche.events import Failure, NodeTally, RunFinished
 
 SHOWN_FAILURES = 10
 LONGEST_FAILURE = 1000
+REASONS = ("size", "weight", "timeout", "key", "early", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,17 @@ class Report:
                 "error": text_of(failure.error),
                 "traceback": failure.traceback,
                 "attempts": failure.attempts,
+                "output": failure.output,
             }
             for failure in self.failures
         ]
         plain = {name: getattr(self, name) for name in self.__slots__}
-        nodes = {name: tally._asdict() for name, tally in self.nodes.items()}
+        nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
         return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), self._table(), *self._failure_lines(), *self.guarantees]).rstrip()
+        remarks = [*self._closed_lines(), *self._failure_lines(), *self._shed_lines(), *self.guarantees]
+        return "\n".join([self._headline(), self._table(), *remarks]).rstrip()
 
     def _headline(self) -> str:
         parts = [f"{self.admitted} admitted", f"{self.delivered} delivered"]
@@ -112,6 +115,19 @@ class Report:
         written = StringIO()
         Console(width=1000, no_color=True, force_terminal=False, highlight=False, file=written).print(table)
         return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+
+    def _closed_lines(self) -> list[str]:
+        """Why lists were closed, where that is not plain: by their size, and at the end."""
+        told = [(name, tally.closed) for name, tally in self.nodes.items() if set(tally.closed) - {"size", "end"}]
+        return [
+            f"{name} closed its lists: " + ", ".join(f"{closed[why]} {why}" for why in REASONS if why in closed)
+            for name, closed in told
+        ]
+
+    def _shed_lines(self) -> list[str]:
+        why = "so many were killed, probably because memory ran out"
+        shed = [(name, tally.shed_workers) for name, tally in self.nodes.items() if tally.shed_workers]
+        return [f"{name} went on with {count} worker{'s' * (count > 1)} fewer: {why}" for name, count in shed]
 
     def _failure_lines(self) -> list[str]:
         shown = self.failures[:SHOWN_FAILURES]

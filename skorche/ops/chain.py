@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, overload
 
 from skorche.errors import GraphError
-from skorche.graph import task_of
 from skorche.ops.map import map
 from skorche.queue import Queue
+from skorche.tasks import task_of
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -57,7 +57,7 @@ def chain(
 ) -> Queue[Any]:
     """`chain([f, g, h], queue_in)` gives `h(g(f(item)))`; the same as three calls of `map`.
 
-    A tuple of tasks is checked by type checkers (its first four), a list is not.
+    A tuple of tasks is checked by type checkers (its first four, none of them async), a list is not.
 
     >>> drive(chain, [1, 2], tasks=[lambda n: n + 1, lambda n: n * 10])
     [20, 30]

@@ -40,6 +40,7 @@ def filter(
         [queue_out],
         rides="anywhere" if fuse else "lane",
         work=partial(Filtering, predicate_fn),
+        types=lambda items: (items.selected(),),
     )
     return made
 

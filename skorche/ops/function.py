@@ -1,20 +1,35 @@
-"""Steps that call one function of the user's: what they have in common is how the function travels."""
+"""Steps that call one function of the user's: how it travels, and what a worker makes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from skorche.call import Awaiting, Ends, is_async, name_of, open_call, portable
 from skorche.errors import GraphError, shorten
-from skorche.graph import name_of
-from skorche.kernel import portable
+
+C = TypeVar("C", bound="Calling")
 
 
 class Calling:
     """A step that holds a function; pickles it by name where its module can be imported."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+
+    @property
+    def awaiting(self) -> Awaiting | None:
+        """The function, if whoever runs the step has to await its calls."""
+        return self.function if isinstance(self.function, Awaiting) else None
+
+    def opened(self: C, ends: Ends) -> C:
+        """The step for one worker; itself, if its function needs nothing of its own there."""
+        call = open_call(self.function, ends)
+        if call is self.function:
+            return self
+        opened = object.__new__(type(self))
+        opened.__dict__.update(self.__dict__ | {"function": call})
+        return opened
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"function": portable(self.function)}
@@ -30,5 +45,11 @@ def check_predicate(operator: str, predicate_fn: object) -> str:
             f"{operator} was given {shorten(predicate_fn)} as predicate_fn.",
             f"{type(predicate_fn).__name__} objects cannot be called.",
             "give a function of one item.",
+        )
+    if is_async(predicate_fn):
+        raise GraphError(
+            f"{operator} was given {name_of(predicate_fn)}, which is async, as predicate_fn.",
+            "what it gives is a coroutine, which is true whatever the item, and which nobody would await.",
+            "ask in an async task, and have it give the answer with the item; the predicate then only looks at that.",
         )
     return name_of(predicate_fn)

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar, overload
 
 from skorche.events import Failure
-from skorche.graph import declare, task_of
+from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling
 from skorche.queue import Queue
+from skorche.tasks import task_of
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
+@overload
+def map(
+    task: Callable[[A], Coroutine[Any, Any, B]],
+    queue_in: Queue[A],
+    *,
+    queue_out: Queue[B] | None = None,
+    queue_errors: Queue[Failure] | None = None,
+) -> Queue[B]: ...
+@overload
 def map(
     task: Callable[[A], B],
     queue_in: Queue[A],
     *,
     queue_out: Queue[B] | None = None,
     queue_errors: Queue[Failure] | None = None,
-) -> Queue[B]:
+) -> Queue[B]: ...
+def map(
+    task: Callable[[Any], Any],
+    queue_in: Queue[Any],
+    *,
+    queue_out: Queue[Any] | None = None,
+    queue_errors: Queue[Failure] | None = None,
+) -> Queue[Any]:
     """Call the task for every item; its results go to the queue returned.
 
     >>> drive(map, [1, 2, 3], task=lambda number: 10 * number)
@@ -42,7 +59,8 @@ def map(
         [queue_out],
         task=real,
         errors=queue_errors,
-        work=lambda: Mapping(real.function),
+        work=lambda: Mapping(real.call),
+        types=lambda items: (items.through(real),),
     )
     return made
 

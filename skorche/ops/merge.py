@@ -27,7 +27,9 @@ def merge(queues_in: Sequence[Queue[T]], *, queue_out: Queue[T] | None = None) -
     queues = (queues_in,) if isinstance(queues_in, Queue) else tuple(queues_in)
     if not queues:
         raise GraphError("merge was given no queues.", "there is nothing to merge.", "give a tuple of queues.")
-    (made,) = declare("Merge", "Merge", queues, [queue_out], regrouping=Passing)
+    (made,) = declare(
+        "Merge", "Merge", queues, [queue_out], regrouping=Passing, types=lambda *items: (items[0].merged(*items[1:]),)
+    )
     return made
 
 
@@ -37,11 +39,14 @@ class Passing:
     held = 0
     eager = False
 
+    def __init__(self) -> None:
+        self.closed: dict[str, int] = {}
+
     def feed(self, items: list[Any], places: Places) -> tuple[list[Any], Places]:
         """Items pass as they come."""
         return items, places
 
-    def close(self) -> tuple[list[Any], Places]:
+    def close(self, reason: str) -> tuple[list[Any], Places]:
         """Nothing is held."""
         return [], []
 

@@ -57,6 +57,7 @@ def split(
         outputs,
         rides="anywhere" if fuse else "lane",
         work=partial(Splitting, predicate_fn, values, f"Split({name})"),
+        types=lambda items: (items.selected(),) * len(values),
         edge_labels=tuple(str(value) for value in values),
     )
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
+from skorche.place import Elements
 from skorche.queue import Queue, Readable
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def unbatch(queue_in: Readable[Iterable[T]], *, queue_out: Queue[T] | None = Non
         rides="anywhere",
         work=Unbatching,
         places="spread",
+        types=lambda items: (items.elements("unbatch"),),
     )
     return made
 
@@ -45,13 +47,16 @@ class Unbatching:
         record.passed = len(expanded)
         record.members = sum(counts)
         record.expansions += zip(paths, counts, strict=True)
-        wholes = chain.from_iterable(map(repeat, paths, counts))
-        indices = chain.from_iterable(map(range, counts))
-        if all(type(path) is int for path in paths):
-            inner: list[Any] = list(zip(wholes, indices, strict=True))
-        else:
-            inner = [
-                (*whole, index) if type(whole) is tuple else (whole, index)
-                for whole, index in zip(wholes, indices, strict=True)
-            ]
-        return [(list(chain.from_iterable(expanded)), inner)]
+        return [(list(chain.from_iterable(expanded)), element_paths(paths, counts, map(range, counts)))]
+
+
+def element_paths(paths: Paths, counts: Sequence[int], indices: Iterable[range]) -> Paths:
+    """The paths of so many elements of each whole, by their indices in it."""
+    wholes = list(chain.from_iterable(map(repeat, paths, counts)))
+    numbers = list(chain.from_iterable(indices))
+    if type(paths) is range or set(map(type, paths)) <= {int}:
+        return Elements(wholes, numbers)
+    return [
+        (*whole, number) if type(whole) is tuple else (whole, number)
+        for whole, number in zip(wholes, numbers, strict=True)
+    ]

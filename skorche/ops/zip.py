@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from skorche.errors import GraphError
 from skorche.graph import Pairing, declare
 from skorche.queue import Queue
+
+if TYPE_CHECKING:
+    from skorche.hints.items import Items
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -72,5 +76,12 @@ def zip(
             "a tuple needs an item from each of two queues, or more.",
             "give a tuple of queues, such as zip((a, b)).",
         )
-    (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=Pairing(missing, strict))
+    pairing = Pairing(missing, strict)
+    (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=pairing, types=partial(_types, pairing))
     return made
+
+
+def _types(pairing: Pairing, *inputs: Items) -> tuple[Items]:
+    """Tuples; what takes the place of a missing item may be anywhere in them."""
+    first, *others = inputs if pairing.drops else [items.or_value(pairing.missing) for items in inputs]
+    return (first.beside(*others),)

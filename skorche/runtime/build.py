@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skorche.compile.plan import Destination, Plan, StagePlan, ZipPlan
+from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
+from skorche.kernel import Grouping
 from skorche.runtime.chunk import Waiting
+from skorche.runtime.drain import Drain
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Gather, Limit, Outlet, Target
+from skorche.runtime.groups import Grouper
 from skorche.runtime.order import Window
 from skorche.runtime.stage import Stage
-from skorche.runtime.tally import Tally
+from skorche.runtime.tally import SteppedTally, Tally
 from skorche.runtime.zipping import Span, Way, Zip
 
 
@@ -70,27 +74,43 @@ class Parts:
     outlets: list[Outlet]
     feeds: list[Feed]
     zips: list[Zip]
+    groupers: list[Grouper]
+    drains: list[Drain]
+
+    def __post_init__(self) -> None:
+        self.held: list[Gather | Zip | Drain] = [*self.gathers, *self.zips, *self.drains]
+        """What may pass something on although nothing has come: it has a memory."""
+
+    @property
+    def due(self) -> float:
+        """When the next group is complete by the clock; infinity if none will be."""
+        return min([grouper.due for grouper in self.groupers], default=math.inf)
 
 
 def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     """The parts of a plan; `capabilities` are those of each stage's engine."""
-    books = Books(plan, [Tally(node.name) for node in plan.nodes])
+    stepped = {gather.node for gather in plan.gathers} & {node for stage in plan.stages for node in stage.nodes}
+    kinds = [SteppedTally if number in stepped else Tally for number in range(len(plan.nodes))]
+    books = Books(plan, [kind(node.name) for kind, node in zip(kinds, plan.nodes, strict=True)])
     edges = [Edge(books, stage.nodes[0], _first_limit(stage)) for stage in plan.stages]
     outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
-    gathers = [Gather(books, gather.node, gather.make(), gather.feeders) for gather in plan.gathers]
+    gathers = [_gather(books, gather, gather.node in stepped) for gather in plan.gathers]
+    drains = [Drain(books, drain.node, drain.fold) for drain in plan.drains]
 
     zips = [Zip(books, one) for one in plan.zips]
 
     def target(destination: Destination) -> Target:
         if destination.kind == "zip":
             return zips[destination.number].intakes[destination.lane]
-        kinds: dict[str, Sequence[Target]] = {"stage": edges, "gather": gathers, "end": outlets}
+        kinds: dict[str, Sequence[Target]] = {"stage": edges, "gather": gathers, "end": outlets, "drain": drains}
         return kinds[destination.kind][destination.number]
 
     for gather, planned in zip(gathers, plan.gathers, strict=True):
         gather.targets = [target(output) for output in planned.outputs]
     for one, paired in zip(zips, plan.zips, strict=True):
         one.target = target(paired.output)
+    for drain, taking in zip(drains, plan.drains, strict=True):
+        drain.target = target(taking.output) if taking.output is not None else None
     stages = []
     for stage, can, edge in zip(plan.stages, capabilities, edges, strict=True):
         targets = [target(port) for port in stage.ports]
@@ -101,13 +121,22 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
                 error_target[node] = len(targets)
                 targets.append(target(errors))
         window = Window(len(stage.ports)) if stage.ordered else None
-        stages.append(Stage(stage, can, edge, targets, error_target, edge.limit, window))
+        ahead = can.ahead and not stage.folds  # a chunk begins with the value that the one before has come to
+        stages.append(Stage(stage, can._replace(ahead=ahead), edge, targets, error_target, edge.limit, window))
     _widen(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
-    parts = Parts(books, stages, gathers, outlets, feeds, zips)
+    groupers = [one for one in gathers if isinstance(one, Grouper)]
+    parts = Parts(books, stages, gathers, outlets, feeds, zips, groupers, drains)
     for one in zips:
         _connect_zip(parts, one)
     return parts
+
+
+def _gather(books: Books, planned: GatherPlan, stepped: bool) -> Gather:
+    memory = planned.make()
+    if isinstance(memory, Grouping):
+        return Grouper(books, planned.node, memory, planned.feeders, stepped)
+    return Gather(books, planned.node, memory, planned.feeders)
 
 
 def _connect_zip(parts: Parts, one: Zip) -> None:

@@ -6,16 +6,21 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from skorche.expansion import Portion
 from skorche.place import Places, join
 
 
 class Chunk(NamedTuple):
-    """Items for a stage, entering its kernel at step `entry`. `attempts` counts earlier ones; None: all are fresh."""
+    """Items for a stage, entering its kernel at step `entry`. `attempts` counts earlier ones; None: all are fresh.
+
+    `portion` is how much may come of them at once, if an item may give it by and by.
+    """
 
     items: Sequence[Any]
     places: Places
     entry: int = 0
     attempts: Sequence[int] | None = None
+    portion: Portion | None = None
 
 
 class Waiting:
@@ -28,6 +33,11 @@ class Waiting:
     def add(self, items: list[Any], places: Places) -> None:
         """Add a piece at the end."""
         self._pieces.append((items, places))
+        self.count += len(items)
+
+    def put_back(self, items: list[Any], places: Places) -> None:
+        """Add a piece at the front: items that were taken, and are not done with."""
+        self._pieces.appendleft((items, places))
         self.count += len(items)
 
     def take(self, count: int) -> tuple[list[Any], Places]:

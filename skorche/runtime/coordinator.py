@@ -35,6 +35,7 @@ from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.turns import Turns
+from skorche.waiters import Waiters
 
 FEW_CHUNKS = 8
 """While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""
@@ -81,6 +82,7 @@ class Coordinator:
         observers: Sequence[Observer] = (),
     ) -> None:
         self.ended = Flag()
+        self._waiters = Waiters()
         self.record: RunFinished | None = None
         self.error: BaseException | None = None
         self._plan, self._engines, self._input_makers = plan, engines, inputs
@@ -96,6 +98,7 @@ class Coordinator:
         self._wakes_at = math.inf
         self._stopped_seconds = 0.0
         self._over = False
+        self._warner: int | None = None
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = list(observers)
@@ -131,6 +134,11 @@ class Coordinator:
             return False
         self._thread.join()
         return True
+
+    async def wait_ended_async(self) -> None:
+        """Wait for the end in an event loop."""
+        await self._waiters.wait(lambda: self.ended.is_set() or None)
+        self.wait_ended()
 
     def _notify(self, tell: Callable[[Observer], None]) -> None:
         """Tell the observers; one that is broken is told nothing more."""
@@ -170,11 +178,11 @@ class Coordinator:
         return any(not one.sized for source, one in enumerate(self._inputs) if source not in self._finished_inputs)
 
     def statistics(self) -> dict[str, NodeTally]:
-        """The counts of the nodes now."""
-        if not self.ended.is_set() and get_ident() != self._thread.ident:  # a task of the inline engine runs in that
+        """The counts of the nodes now. Who has the turn, and calls user code that asks, would wait for itself."""
+        if not self._over and get_ident() not in (self._thread.ident, self._warner):
             answer: SimpleQueue[dict[str, NodeTally]] = SimpleQueue()
             self._turns.post(Snapshot(answer))
-            while not self.ended.is_set():
+            while not self._over:
                 try:
                     return answer.get(timeout=0.05)
                 except Empty:
@@ -198,6 +206,7 @@ class Coordinator:
         self._notify(lambda observer: observer.stop())
         self.record = self._make_record()
         self.ended.set()
+        self._waiters.ring()
 
     def _patience(self) -> float | None:
         """Seconds until a timer is due."""
@@ -294,12 +303,18 @@ class Coordinator:
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
-                say("%s: %s", self._plan.name, command.text)
+                self._warn(command.text)
             elif isinstance(command, Diagnose):
                 self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)
                 self._diagnosis.start()
             else:
                 self._stop_inputs(command.error)
+
+    def _warn(self, text: str) -> None:
+        """Log it, in the thread that has the turn."""
+        self._warner = get_ident()
+        say("%s: %s", self._plan.name, text)
+        self._warner = None
 
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = self._now() + SOURCE_PATIENCE

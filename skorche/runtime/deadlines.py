@@ -59,7 +59,8 @@ def timeout_error(flight: Flight) -> TaskTimeout:
     stage = flight.stage.plan
     return TaskTimeout(
         f"task {stage.names[0]!r} took longer than its timeout of {stage.timeout:g} s.",
-        "the item was given up; a process is stopped, a thread cannot be and goes on in the background."
+        "the item was given up; a process is stopped, a coroutine cancelled, "
+        "a thread cannot be and goes on in the background."
         if flight.stage.capabilities.kill
         else "this engine cannot stop an item, so its late result was dropped.",
         "raise timeout=, or look into what the task waits for.",

@@ -1,9 +1,9 @@
 """The protocol between the scheduler and what runs kernels. An engine knows no operator, no queue and no policy.
 
     scheduler ──submit(ticket, stage, chunk)──▶ engine          never blocks
-    scheduler ◀──Started | Done | Lost | ... ── engine          by `emit`, from threads of its own
+    scheduler ◀──Started | Done | Lost ... ───── engine          by `emit`, from threads of its own
 
-Every submitted ticket comes back exactly once, as `Done` or as `Lost`.
+Every submitted ticket comes back exactly once, as `Done` or as `Lost`; or its items do, in `Returned`s.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Capabilities(NamedTuple):
     `kill`: a ticket can be stopped. `ahead`: tickets may wait inside the engine so that its workers never do.
     An edge in front of it holds at most `edge_items`. `guarantee` says what is weaker than usual, for the report.
     `returns`: `submit` comes back at once, the work is done elsewhere; false for `inline` alone.
+    `side_by_side`: the items of a chunk are worked on all at once, each by a worker of its own, and come back in parts.
     """
 
     kill: bool
@@ -31,6 +32,7 @@ class Capabilities(NamedTuple):
     edge_items: int = 4096
     guarantee: str = ""
     returns: bool = True
+    side_by_side: bool = False
 
 
 class Done(NamedTuple):
@@ -40,11 +42,23 @@ class Done(NamedTuple):
     outcome: Outcome
 
 
+class Returned(NamedTuple):
+    """Some items of a chunk have been worked on, others may be out. Only said where they go side by side.
+
+    The paths of the outcome are relative to these items, as if they were a chunk of their own.
+    """
+
+    ticket: int
+    indices: Sequence[int]
+    outcome: Outcome
+
+
 class Lost(NamedTuple):
     """A worker died, or was stopped, with this chunk.
 
     `finished` is what had left the worker; `suspect` is the index of the item it was on (None: it was on none), with
-    `cause`; `left` are the indices that come back, of which `rerun` had run before.
+    `cause`, and with the `output` that was kept of it; `left` are the indices that come back, of which `rerun` had run
+    before.
     """
 
     ticket: int
@@ -54,6 +68,7 @@ class Lost(NamedTuple):
     finished: Outcome | None = None
     rerun: int = 0
     abandoned_thread: bool = False
+    output: str = ""
 
 
 class Started(NamedTuple):
@@ -66,6 +81,18 @@ class Recycled(NamedTuple):
     """So many workers ended themselves in good order, to be replaced."""
 
     workers: int
+
+
+class Starved(NamedTuple):
+    """A worker at work for this stage was killed, probably because memory ran out. Its chunk comes back by itself."""
+
+    stage: int
+
+
+class Noticed(NamedTuple):
+    """Something that people should be told, and that does not end the run."""
+
+    text: str
 
 
 class Broken(NamedTuple):
@@ -86,7 +113,7 @@ class Sight(NamedTuple):
     stack: str = ""
 
 
-EngineEvent = Done | Lost | Started | Recycled | Broken
+EngineEvent = Done | Returned | Lost | Started | Recycled | Starved | Noticed | Broken
 Emit = Callable[[EngineEvent], None]
 
 

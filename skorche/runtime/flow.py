@@ -23,7 +23,7 @@ UNBOUNDED = 1 << 60
 
 @dataclass(slots=True)
 class Books:
-    """What all parts of the scheduler share: counts, commands to give, whether the run is stopping or edges closing."""
+    """What all parts of the scheduler share: counts, commands to give, the time, whether it is stopping or closing."""
 
     plan: Plan
     tallies: list[Tally]
@@ -32,6 +32,7 @@ class Books:
     stopping: bool = False
     closing: bool = False
     arrived: int = 0
+    now: float = 0.0
     fatal: BaseException | None = None
 
 
@@ -84,6 +85,13 @@ class Edge:
         elif items:
             self.waiting.add(items, places)
 
+    def put_back(self, items: list[Any], places: Places) -> None:
+        """Items that were taken from here, and are not done with."""
+        if self._books.stopping:
+            self.cancel(places)
+        elif items:
+            self.waiting.put_back(items, places)
+
     def cancel(self, places: Places) -> None:
         """Items that will not be worked on."""
         self._tally.cancelled += len(places)
@@ -107,6 +115,7 @@ class Gather:
     def __init__(self, books: Books, node: int, regrouping: Regrouping, feeders: int) -> None:
         self._books, self._tally = books, books.tallies[node]
         self._regrouping = regrouping
+        self._tally.closed = regrouping.closed
         self._feeders = feeders
         self.targets: list[Target] = []
         self.limits: list[Limit] = []
@@ -174,7 +183,7 @@ class Gather:
         early = self._regrouping.eager and held and fits and self.idle
         last = not self._feeders and self.open and fits
         if early or last:
-            self._send(*self._regrouping.close())
+            self._send(*self._regrouping.close("end" if last else "early"))
         if last:
             self.open = False
             for target in self.targets:

@@ -6,13 +6,13 @@ addition for all. Only for the others is a count of living descendants kept, wit
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import chain, repeat
 from typing import cast
 
-from skorche.place import Abreast, Group, Place, Places, roots
+from skorche.place import Abreast, Elements, Group, Place, Places, roots
 
 
 class End(IntEnum):
@@ -22,6 +22,9 @@ class End(IntEnum):
     DELIVERED = 1
     CANCELLED = 2
     FAILED = 3
+
+
+_END_OF = {int(end): end for end in End}
 
 
 def _simple(places: Places) -> int | None:
@@ -60,24 +63,28 @@ class Ledger:
         if not self._alive and (count := _simple(places)) is not None:
             self.ended[how] += count
             return
-        if (entry := self._common_entry(places)) is None:
+        if isinstance(places, Elements):
+            for root, count in Counter(places.wholes).items():
+                self._end_some(root, count, how)
+        elif (entry := self._common_entry(places)) is None:
             for place in places:
                 for root in roots(place):
-                    self._end_one(root, how)
+                    self._end_some(root, 1, how)
         elif not entry:
             self.ended[how] += len(places)
         else:
             self._set_all(places, entry - 4 & ~3 | max(entry & 3, how))
 
-    def _end_one(self, root: int, how: End) -> None:
+    def _end_some(self, root: int, count: int, how: End) -> None:
+        """So many of what comes from this source item met their end."""
         entry = self._alive.get(root)
         if entry is None:
-            self.ended[how] += 1
+            self.ended[how] += count
             return
-        entry = entry - 4 & ~3 | max(entry & 3, how)
+        entry = entry - 4 * count & ~3 | max(entry & 3, how)
         if entry < 4:
             del self._alive[root]
-            self.ended[End(entry)] += 1
+            self.ended[_END_OF[entry]] += 1
         else:
             self._alive[root] = entry
 
@@ -99,9 +106,18 @@ class Ledger:
         self.ended[End(entry)] += len(numbers)
 
     def expand(self, place: Place, count: int) -> None:
-        """The item at this place became `count` items (a batch that keeps its length gives its members back)."""
-        if isinstance(place, Group) and len(place) == count:
-            return
+        """The item at this place became `count` items (a batch that keeps its length gives its members back).
+
+        With a negative count it became `~count` items that take no place of a member, however many they are.
+        """
+        size = count if count >= 0 else ~count
+        if type(place) is int and size > 1 and place not in self._alive:
+            self._alive[place] = 4 * size  # by far the most frequent
+        elif not (isinstance(place, Group) and len(place) == count):
+            self.become(place, size)
+
+    def become(self, place: Place, count: int) -> None:
+        """The item at this place became `count` items, none of which takes the place of a member of a batch."""
         if count == 0:
             self.end([place], End.FILTERED)
         elif count > 1:

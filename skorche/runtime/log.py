@@ -10,6 +10,11 @@ from traceback import print_exc
 LOG = logging.getLogger("skorche")
 
 
+def complain(text: str) -> None:
+    """Say it as an error, with the traceback of the one that is being handled."""
+    say(text, level=logging.ERROR, with_error=True)
+
+
 def say(text: str, *parts: object, level: int = logging.WARNING, with_error: bool = False) -> None:
     """Log it; `with_error` adds the traceback of the error that is being handled.
 

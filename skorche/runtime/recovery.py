@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
 from skorche.events import Failure
-from skorche.graph import OnError, OnStall
 from skorche.kernel import Trouble
+from skorche.options import OnError, OnStall
 from skorche.place import Group, Place, element, roots
 from skorche.runtime.flow import Books, Target
 from skorche.runtime.ledger import End
@@ -105,7 +105,7 @@ class Recovery:
         node = self._books.plan.nodes[number]
         tally = self._books.tallies[number]
         tally.failed += 1
-        failure = Failure(node.name, trouble.item, trouble.error, trouble.traceback, attempts)
+        failure = Failure(node.name, trouble.item, trouble.error, trouble.traceback, attempts, trouble.output)
         self.failures.append(failure)
         if errors is not None:
             tally.handled += 1
@@ -174,6 +174,8 @@ def explain_failure(node: NodePlan, failure: Failure) -> BaseException:
     error.add_note(f"in {node.title}{tries}, for the item {shorten(failure.item)}")
     if failure.traceback and not isinstance(error, SkorcheError) and error.__traceback__ is None:
         error.add_note(f"where it was raised:\n{failure.traceback}")
+    if failure.output:
+        error.add_note(f"what was said on this item:\n{failure.output.rstrip()}")
     more = ", queue_errors= makes them a queue, retries= tries again" if node.is_task else ""
     error.add_note(f"to keep going after a failure: run(on_error='collect') lists failures in the report{more}.")
     return error

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from skorche.expansion import Part
 from skorche.kernel import Path, Paths
-from skorche.place import Group, Place, Places, element
+from skorche.place import Elements, Group, Place, Places, element
 
 _NONE: dict[Path, int] = {}
 
@@ -20,9 +21,11 @@ class Resolver:
 
     __slots__ = ("_counts", "_places")
 
-    def __init__(self, places: Places, expansions: Sequence[tuple[Path, int]]) -> None:
+    def __init__(self, places: Places, expansions: Sequence[tuple[Path, int]], parts: Sequence[Part] = ()) -> None:
         self._places = places
         self._counts = dict(expansions) if expansions else _NONE
+        if parts:  # -1 elements: nobody knows how many there will be, so none stands for a member of a batch
+            self._counts = self._counts | {part.path: -1 for part in parts}
 
     def places(self, paths: Paths) -> Places:
         """The places of these paths."""
@@ -30,6 +33,10 @@ class Resolver:
             return self._places if len(paths) == len(self._places) else self._places[paths.start : paths.stop]
         if not self._counts:
             return list(map(self._places.__getitem__, paths))
+        if type(paths) is Elements and (type(self._places) is range or set(map(type, self._places)) == {int}):
+            run = self._places
+            number = run.start.__add__ if type(run) is range else run.__getitem__
+            return Elements(list(map(number, paths.wholes)), paths.indices)  # type: ignore[arg-type]  # all numbers
         return self._elements(paths)
 
     def _elements(self, paths: Paths) -> list[Place]:

@@ -16,6 +16,7 @@ from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.exit import EXIT
 from skorche.runtime.log import say
 from skorche.runtime.signals import SIGNALS, in_main_thread
+from skorche.waiters import cancel_after_signal
 
 R = TypeVar("R")
 
@@ -28,6 +29,8 @@ CANCELLED = "cancel() was called, or Ctrl-C pressed."
 
 class Run(Generic[R]):
     """A pipeline that runs. As a context manager it closes the inputs, waits at the end and raises a failure.
+
+    In an async program `async with` does the same, and the event loop goes on meanwhile.
 
     >>> with Pipeline() as pipeline:
     ...     numbers = Queue(fixed_inputs=[1, 2])
@@ -129,19 +132,61 @@ class Run(Generic[R]):
     def _limit(self, until: float) -> float:
         return until if self.interruption is None else self._give_up_at
 
+    async def wait_async(self) -> R:
+        """Like `wait`, in an async program: the event loop goes on meanwhile.
+
+        A task that is cancelled while it waits here cancels the run, as `cancel()` does, and is held until the run has
+        ended; cancelled once more, it kills what is in flight. To leave the run alone, use `asyncio.shield`.
+
+        Raises:
+            Exception: the run failed; the task's own exception, or whatever stopped the run.
+        """
+        import asyncio  # an import of skorche does not load it
+
+        SIGNALS.watch()
+        try:
+            await self._coordinator.wait_ended_async()
+        except asyncio.CancelledError:
+            self.cancel()
+            await self._see_out_async()
+            raise
+        report, error = self.report, self._coordinator.error
+        if error is not None:
+            cancel_after_signal(error)
+            raise error
+        assert report is not None
+        return report
+
+    async def _see_out_async(self) -> None:
+        """Wait for the end of a run that was stopped; whoever is cancelled meanwhile has no patience."""
+        import asyncio
+
+        while self.running and time.monotonic() < self._give_up_at:
+            try:
+                await asyncio.wait_for(self._coordinator.wait_ended_async(), LOOK_SECONDS)
+            except TimeoutError:
+                continue  # a signal may have come, and with it a time to give up at
+            except asyncio.CancelledError:
+                self.cancel(0.0)
+        if not self.running:
+            self._coordinator.wait_ended()  # for its thread, which has nothing left to do
+        SIGNALS.settle()
+
     def interrupt(self, interruption: BaseException) -> None:
         """Ctrl-C, or the like: what is in flight gets a grace; a second one ends it."""
         grace = GRACE if self.interruption is None else 0.0
         self.interruption = self.interruption or interruption
         self._give_up_at = time.monotonic() + grace + LAST_SECONDS
-        self.cancel(grace)
+        self._stop(grace, by_signal=True)
 
     def cancel(self, grace: float = GRACE) -> None:
         """Stop: what waits is cancelled, what is in flight gets `grace` seconds to finish. Returns at once."""
-        self._coordinator.stop(
-            RunCancelled("the run was cancelled.", CANCELLED, "see report for what was done."),
-            grace,
-        )
+        self._stop(grace, by_signal=False)
+
+    def _stop(self, grace: float, *, by_signal: bool) -> None:
+        error = RunCancelled("the run was cancelled.", CANCELLED, "see report for what was done.")
+        error.by_signal = by_signal
+        self._coordinator.stop(error, grace)
 
     def pause(self, node: str) -> None:
         """Have a task or predicate start nothing more, until `resume`. Give its name as in the report.
@@ -210,6 +255,24 @@ class Run(Generic[R]):
             self.interrupt(error)
         self._see_out()
         SIGNALS.settle()
+        self.told = True
+
+    async def __aenter__(self) -> Run[R]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+            await self.wait_async()
+            return
+        SIGNALS.watch()
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) and self.interruption is None:
+            self.interrupt(error)
+        else:
+            self.cancel()
+        await self._see_out_async()
         self.told = True
 
     # -- the end of the interpreter ---------------------------------------------------------------------------------

@@ -25,12 +25,22 @@ from skorche.runtime.audit import audit, stuck
 from skorche.runtime.build import build
 from skorche.runtime.command import Command, Diagnosed, Event, Fed, Pause, Pull, Stop, StopSources, Taken, Warn
 from skorche.runtime.deadlines import Deadlines, timeout_error
-from skorche.runtime.engine import Broken, Capabilities, Done, Lost, Recycled, Started
+from skorche.runtime.engine import (
+    Broken,
+    Capabilities,
+    Done,
+    Lost,
+    Noticed,
+    Recycled,
+    Returned,
+    Started,
+    Starved,
+)
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
 from skorche.runtime.resolve import Resolver
-from skorche.runtime.stage import Again, Flight, Stage
+from skorche.runtime.stage import Again, Flight, Stage, shed_worker
 from skorche.runtime.starting import Starting
 from skorche.runtime.watchdog import Watchdog
 
@@ -61,6 +71,7 @@ class Scheduler:
 
     def handle(self, events: Sequence[Event], now: float) -> list[Command]:
         """Take events in (none: a timer is due), give the commands that follow."""
+        self.books.now = now
         for event in events:
             self._take(event, now)
         if self.recovery.timers:
@@ -81,6 +92,8 @@ class Scheduler:
             first = self.recovery.timers[0][0]
         if self._deadlines.due < first:
             first = self._deadlines.due
+        if self.parts.groupers and self.parts.due < first:
+            first = self.parts.due
         if self._is_watched and self._watchdog.due < first:
             first = self._watchdog.due
         return None if first == math.inf else first
@@ -101,6 +114,9 @@ class Scheduler:
             self._done(event, now)
         elif isinstance(event, Fed):
             self._fed(event)
+        elif isinstance(event, Returned):
+            self._watchdog.moved = now
+            self._returned(event, now)
         elif isinstance(event, Lost):
             self._watchdog.moved = now
             self._lost(event, now)
@@ -120,6 +136,10 @@ class Scheduler:
             self._pause(event, now)
         elif isinstance(event, Recycled):
             self.recycled += event.workers
+        elif isinstance(event, Starved):
+            shed_worker(self.parts.stages[event.stage], self.books)
+        elif isinstance(event, Noticed):
+            self.books.commands.append(Warn(event.text))
         elif isinstance(event, Diagnosed):
             self._diagnosed(event, now)
 
@@ -145,6 +165,16 @@ class Scheduler:
             outcome.troubles.append(self._suspicion(flight, 0, timeout_error(flight)))
         self._land(flight, outcome, (), now)
 
+    def _returned(self, event: Returned, now: float) -> None:
+        flight = self.flights.get(event.ticket)
+        if flight is None:
+            raise InternalError(f"an engine returned a part of ticket {event.ticket}, which is not out.")
+        if flight.count == len(event.indices):
+            del self.flights[event.ticket]
+            if flight.stage.gates:  # then it was one item
+                self._starting.limits.end(flight, now, event.outcome.seconds)
+        self._land(flight.detach(event.indices), event.outcome, (), now)
+
     def _lost(self, event: Lost, now: float) -> None:
         flight = self.flights.pop(event.ticket, None)
         if flight is None:
@@ -160,22 +190,24 @@ class Scheduler:
                 left.append(event.suspect)
             else:
                 cause = timeout_error(flight) if flight.timed_out else event.cause
-                outcome.troubles.append(self._suspicion(flight, event.suspect, cause))
+                outcome.troubles.append(self._suspicion(flight, event.suspect, cause, event.output))
+        if flight.count < len(flight.chunk.items):  # the others have come back: it was untimed, so nobody is to blame
+            flight, left = flight.detach(left), list(range(len(left)))
         self._land(flight, outcome, left, now)
 
-    def _suspicion(self, flight: Flight, index: int, cause: BaseException) -> Trouble:
-        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "")
+    def _suspicion(self, flight: Flight, index: int, cause: BaseException, output: str = "") -> Trouble:
+        return Trouble(flight.chunk.entry, index, flight.chunk.items[index], cause, "", output)
 
     def _land(self, flight: Flight, outcome: Outcome, left: Sequence[int], now: float) -> None:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
         stage, chunk = flight.stage, flight.chunk
-        stage.in_flight -= 1
-        stage.learn(outcome, len(chunk.items) - len(left))
+        stage.in_flight -= flight.workers
+        stage.learn(outcome, flight.count - len(left))
         tallies, nodes, entry = self.books.tallies, stage.plan.nodes, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:
                 tallies[nodes[step]].add(count, head=step == entry)
-        resolver = Resolver(chunk.places, outcome.expansions)
+        resolver = Resolver(chunk.places, outcome.expansions, outcome.parts)
         again: set[int] = set()
         if left or outcome.eventful:
             self._account(flight, outcome, left, resolver, again, now)
@@ -191,6 +223,8 @@ class Scheduler:
         self.rerun += outcome.rerun
         for path, members in outcome.expansions:
             self.books.ledger.expand(resolver.place(path), members)
+        if outcome.parts:
+            flight.stage.settle_parts(outcome, resolver, self.books.ledger)
         if outcome.dropped:
             self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
         again.update([index for index in left if self._give_back(flight, index)])
@@ -269,9 +303,7 @@ class Scheduler:
                 self._cancel(stage, stage.due.popleft())
         for stage, again in self.recovery.drop():
             self._cancel(stage, again)
-        for gather in self.parts.gathers:
-            gather.drop()
-        for one in self.parts.zips:
+        for one in self.parts.held:
             one.drop()
 
     def _cancel(self, stage: Stage, again: Again) -> None:
@@ -317,15 +349,13 @@ class Scheduler:
         for feed in self.parts.feeds:
             if feed.waiting.count or ((feed.exhausted or feed.unwanted) and not feed.ended):
                 changed |= feed.flow(stopping=self.books.stopping)
-        for gather in self.parts.gathers:
-            changed |= gather.flow()
-        for one in self.parts.zips:
+        for one in self.parts.held:
             changed |= one.flow()
         return changed
 
     def _backlogged(self) -> bool:
         """Whether items wait in front of an edge, so that a chunk that left it lets them move."""
-        return bool(self.parts.gathers) or any(feed.waiting.count for feed in self.parts.feeds)
+        return bool(self.parts.held) or any(feed.waiting.count for feed in self.parts.feeds)
 
     def _close_finished(self) -> bool:
         closing = [stage for stage in self._unfinished if not stage.edge.open]

@@ -73,7 +73,7 @@ class Signals:
     def _restore(self) -> None:
         for number, found in self._replaced.items():
             if signal.getsignal(number) is self._handler:  # else somebody else has put in another
-                signal.signal(number, found)
+                signal.signal(number, STANDS_FOR[number] if _has_ended(found) else found)
         self._replaced.clear()
 
     def hold(self) -> None:
@@ -168,6 +168,12 @@ def _error_of(number: int) -> BaseException:
 
 def _is_of_asyncio(handler: Handler) -> bool:
     return getattr(getattr(handler, "func", None), "__module__", None) == "asyncio.runners"
+
+
+def _has_ended(handler: Handler) -> bool:
+    """Whether it is that of an `asyncio.run` that is over, which would have put Python's back if ours had not stood."""
+    main_task = getattr(handler, "keywords", {}).get("main_task") if _is_of_asyncio(handler) else None
+    return main_task is not None and main_task.done()
 
 
 SIGNALS = Signals()

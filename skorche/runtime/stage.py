@@ -9,24 +9,32 @@ waits to fill; one that would only stand in line does.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from skorche.compile.plan import StagePlan
+from skorche.expansion import Portion
 from skorche.kernel import Outcome
 from skorche.place import Place
 from skorche.runtime.chunk import Chunk
+from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
-from skorche.runtime.flow import Edge, Target
+from skorche.runtime.flow import Books, Edge, Target
 from skorche.runtime.gate import Gate
+from skorche.runtime.ledger import Ledger
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
 
 EDGE_SECONDS = 0.05
 GROWTH = 4
 AHEAD_SECONDS = 0.03
+REFILL_SECONDS = 0.01
+"""Where items go side by side, as many wait in the engine as end meanwhile."""
 SETTLED = 0.05
 """A cost that changes by a smaller share changes no size."""
+LARGEST_PART = 1 << 14
+"""Elements that come of a chunk at once, also when what follows has room without end."""
 
 
 class Gaps(Protocol):
@@ -46,21 +54,38 @@ class Again(NamedTuple):
 
 
 class Flight:
-    """A chunk out at an engine, with the room held for its results."""
+    """A chunk out at an engine, with the room held for its results; `count` of its items are still out."""
 
-    __slots__ = ("chunk", "holds", "origins", "since", "stage", "ticket", "timed_out")
+    __slots__ = ("chunk", "count", "holds", "origins", "since", "stage", "ticket", "timed_out")
 
     def __init__(self, ticket: int, stage: Stage, chunk: Chunk, holds: list[int], origins: list[Origin] | None) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.holds, self.origins = holds, origins
+        self.count = len(chunk.items)
         self.since, self.timed_out = 0.0, False
+
+    def detach(self, indices: Sequence[int]) -> Flight:
+        """Some of its items have come back: they are a flight of their own, with their share of the room."""
+        chunk, count = self.chunk, len(indices)
+        attempts = None if chunk.attempts is None else [chunk.attempts[index] for index in indices]
+        items, places = ([all_of[index] for index in indices] for all_of in (chunk.items, chunk.places))
+        holds = [hold * count // self.count for hold in self.holds]
+        self.holds = [hold - taken for hold, taken in zip(self.holds, holds, strict=True)]
+        self.count -= count
+        return Flight(self.ticket, self.stage, Chunk(items, places, chunk.entry, attempts), holds, None)
+
+    @property
+    def workers(self) -> int:
+        """How many workers it takes."""
+        return self.count if self.stage.side_by_side else 1
 
 
 @dataclass(slots=True)
 class Stage:
     """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
 
-    `slots` chunks may be out at a time: one per worker, and as many again waiting in the engine, while these are short.
+    It has `workers` to use. `slots` chunks may be out at a time: one per worker, and as many again waiting in the
+    engine, while these are short.
     """
 
     plan: StagePlan
@@ -74,7 +99,9 @@ class Stage:
     delayed: int = 0
     due: deque[Again] = field(default_factory=deque)
     cost: float | None = None
+    workers: int = 0
     slots: int = 0
+    side_by_side: bool = False
     gates: tuple[Gate, ...] = ()
     paused: bool = False
     ways: list[Gaps] = field(default_factory=list)
@@ -84,10 +111,12 @@ class Stage:
     _bytes: float = 0.0
     _expanding: bool = False
     _ratios: list[float] = field(default_factory=list)
+    _unpaid: float = 0.0
 
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
-        self.slots = self.plan.workers
+        self.slots = self.workers = self.plan.workers
+        self.side_by_side = self.capabilities.side_by_side and self.window is None and not self.plan.one_by_one
 
     @property
     def unfinished(self) -> bool:
@@ -110,8 +139,10 @@ class Stage:
 
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
-        idle = self.plan.workers - self.in_flight
+        idle = self.workers - self.in_flight
         size = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
+        if self.plan.flows and size > 1:
+            size = max(1, min(size, int(LARGEST_PART / max(self._ratios))))
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             room = target.room
             if room < size * ratio:
@@ -120,28 +151,50 @@ class Stage:
 
     def _wish(self, waiting: int, idle: int) -> int:
         """The size that would be best, were there room."""
-        if self.plan.timeout is not None or self.cost is None:
+        if self.side_by_side:
+            return min(waiting, self.slots - self.in_flight)
+        if self.plan.one_by_one or self.cost is None:
             return 1
         most = min(self._ideal, self._largest * GROWTH)
         if not self.edge.open:
             return min(most, self._share(waiting))
-        if 2 * idle > self.plan.workers:
+        if 2 * idle > self.workers:
             return min(most, -(-waiting // idle))
         size = min(most, waiting)
         if idle <= 0 and 3 * size < 2 * most:
             return 0  # every worker has one: a small chunk can grow until somebody needs it
         return size
 
+    def share_again(self) -> int:
+        """How many of the items that enter again go together."""
+        if self.side_by_side:
+            return self.slots - self.in_flight
+        alone = self.plan.one_by_one or not self.capabilities.chunk_seconds
+        return 1 if alone else -(-len(self.due) // (2 * self.workers))
+
     def _share(self, items: int) -> int:
         """A fair share of these items: half of what each worker would get; all, for one that is alone.
 
         The rest is shared out as workers come back ("factoring": Hummel, Schonberg and Flynn, CACM 35(8), 1992).
         """
-        workers = self.plan.workers
+        workers = self.plan.workers  # a chunk should not grow where workers die of what is in it
         return items if workers == 1 else -(-items // (2 * workers))
+
+    def shed(self) -> bool:
+        """Use one worker fewer from now on; whether there is one to do without.
+
+        No chunk waits ahead in the engine any more: that has not heard of it, and would give the chunk to a worker.
+        """
+        if self.workers == 1:
+            return False
+        self.workers -= 1
+        self.slots = self.workers
+        return True
 
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
+        if self.plan.flows:
+            return self._hold_part(count)
         holds = []
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             hold = count if ratio == 1.0 else -int(-count * ratio // 1)
@@ -149,12 +202,40 @@ class Stage:
             holds.append(hold)
         return holds
 
+    def _hold_part(self, count: int) -> list[int]:
+        """Hold what there is in all targets, shared with the workers that are idle: items go on where they stopped."""
+        ports = len(self.plan.ports)
+        room = min(target.room for target in self.targets[:ports])
+        part = min(LARGEST_PART, -(-room // max(1, self.workers - self.in_flight)))
+        holds = [part] * ports + [count] * (len(self.targets) - ports)
+        for target, hold in zip(self.targets, holds, strict=True):
+            target.hold(hold)
+        return holds
+
+    def portion(self, holds: list[int]) -> Portion | None:
+        """How much may come of a chunk, for which this is held; None: all of it, however much it is."""
+        return Portion(holds[0], self.capabilities.chunk_seconds) if self.plan.flows else None
+
+    def settle_parts(self, outcome: Outcome, resolver: Resolver, ledger: Ledger) -> None:
+        """Account for items that gave a part of their elements; what is left of them goes back where it came from."""
+        rests, places = [], []
+        for part in outcome.parts:
+            place = resolver.place(part.path)
+            ledger.become(place, part.count + part.lives)
+            if part.rest is not None:
+                rests.append(part.rest)
+                places.append(place)
+        self.edge.put_back(rests, places)
+
     def learn(self, outcome: Outcome, count: int) -> None:
         """Take the cost of a chunk into account; a rise is believed sooner than a fall."""
         seconds = outcome.seconds
+        if self.plan.flows:  # the cost of an item is that of all its parts
+            count -= sum(part.rest is not None for part in outcome.parts)
+            seconds, self._unpaid = (seconds + self._unpaid, 0.0) if count else (0.0, seconds + self._unpaid)
         if not count or not seconds:
             return
-        if outcome.expansions or self._expanding:
+        if outcome.expansions or outcome.parts or self._expanding:
             self._learn_ratios(outcome, count)
         if self.gates:
             return  # one item at a time and a short edge, as while nothing was measured: a limit, not the cost, decides
@@ -179,7 +260,7 @@ class Stage:
         """From the measured cost: how much the edge holds, how large chunks are, how many may be out."""
         assert self.cost is not None
         self._settled = self.cost
-        workers, can = self.plan.workers, self.capabilities
+        workers, can = self.workers, self.capabilities
         limit = min(can.edge_items, int(EDGE_SECONDS * workers / self.cost))
         ideal = round(can.chunk_seconds / self.cost)
         if can.chunk_bytes and self._bytes:
@@ -188,5 +269,28 @@ class Stage:
         limit = max(limit, self.floor)
         self.edge.limit = limit = limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
         self._ideal = max(1, min(ideal, self._share(limit)))
+        if self.side_by_side:
+            self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
+            return
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
-        self.slots = 2 * workers if can.ahead and short and self.plan.timeout is None else workers
+        ahead = can.ahead and short and not self.plan.one_by_one and workers == self.plan.workers
+        self.slots = 2 * workers if ahead else workers
+
+
+def shed_worker(stage: Stage, books: Books) -> None:
+    """Memory does not suffice for all workers of a stage: it goes on with one fewer, which is told the first time."""
+    tally = books.tallies[stage.plan.nodes[0]]
+    if stage.shed():
+        tally.shed_workers += 1
+        if tally.shed_workers == 1:
+            books.commands.append(Warn(_explain_shedding(stage)))
+
+
+def _explain_shedding(stage: Stage) -> str:
+    """What to tell when a stage has begun to shed workers."""
+    workers = "1 worker" if stage.workers == 1 else f"{stage.workers} workers"
+    return (
+        f"task {stage.plan.names[0]!r} goes on with {workers} at a time, not {stage.plan.workers}: one was killed from "
+        "outside, probably because memory ran out. Each such death takes one more, down to the last; give it fewer "
+        "workers (max_workers=), or smaller items."
+    )

@@ -76,7 +76,7 @@ class Starting:
         flight.since = now
         if not self.flights:
             self._watchdog.moved = now  # a run that had nothing to wait for has not stalled
-        stage.in_flight += 1
+        stage.in_flight += flight.workers
         self.flights[flight.ticket] = flight
         self._books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
         return True
@@ -90,11 +90,11 @@ class Starting:
         holds = stage.hold(len(items))
         origins = None if stage.window is None else stage.window.open(len(items), holds)
         self._tickets += 1
-        return Flight(self._tickets, stage, Chunk(items, places), holds, origins)
+        return Flight(self._tickets, stage, Chunk(items, places, portion=stage.portion(holds)), holds, origins)
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""
-        share = 1 if stage.plan.one_by_one else -(-len(stage.due) // (2 * stage.plan.workers))
+        share = stage.share_again()
         entry = stage.due[0].entry
         group: list[Again] = []
         while stage.due and len(group) < share and stage.due[0].entry == entry:

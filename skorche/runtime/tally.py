@@ -25,10 +25,12 @@ class Tally:
     retried: int = 0
     divided: int = 0
     handled: int = 0
+    shed_workers: int = 0
     paused: bool = False
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sketch: Sketch = field(default_factory=Sketch)
+    closed: dict[str, int] = field(default_factory=dict)
 
     def add(self, count: StepCount, *, head: bool) -> None:
         """Add a step's counts; the head's items were counted as received when they came to its edge."""
@@ -72,5 +74,17 @@ class Tally:
             self.sketch.quantile(0.5),
             self.sketch.quantile(0.9),
             self.sketch.quantile(0.99),
+            self.shed_workers,
+            dict(self.closed),
             self.paused,
         )
+
+
+class SteppedTally(Tally):
+    """The counters of a node whose step leads into its own memory: what the step lets through stays in the node."""
+
+    __slots__ = ()
+
+    def add(self, count: StepCount, *, head: bool) -> None:
+        """Add a step's counts; what leaves the node is counted where it does, by the memory."""
+        super().add(count._replace(passed=0, emitted=0), head=head)

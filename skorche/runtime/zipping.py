@@ -107,7 +107,7 @@ class Zip:
     def exhausted(self) -> bool:
         """Whether no more pairs can come, although some of the sources may have more items."""
         pairing = self.plan.pairing
-        if self.by_place or pairing.missing != "drop" or pairing.strict:
+        if self.by_place or not pairing.drops or pairing.strict:
             return False
         return any(lane.ended and not lane.items for lane in self._lanes)
 
@@ -196,7 +196,7 @@ class Zip:
                 continue
             self._gaps -= gaps
             present = [lane for lane, item in zip(self._lanes, row, strict=True) if item is not GAP]
-            if not present or self.plan.pairing.missing == "drop":
+            if not present or self.plan.pairing.drops:
                 self._drop_row(key, present)
             else:
                 value = self.plan.pairing.missing

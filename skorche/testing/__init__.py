@@ -22,7 +22,7 @@ __all__ = ["BrokenPromise", "FakeClock", "Faults", "Simulation", "crash", "drive
 
 
 def drive(operator: Callable[..., Any], *inputs: Iterable[Any], **keywords: Any) -> Any:
-    """What an operator makes of some items: a list, or a tuple of lists for one that has several outputs.
+    """What an operator makes of some items: a list; of several outputs a tuple of lists; of none, None.
 
     The operator's task or predicate is given by its keyword; several inputs go to an operator that takes several.
 
@@ -38,4 +38,6 @@ def drive(operator: Callable[..., Any], *inputs: Iterable[Any], **keywords: Any)
     with Pipeline("drive") as pipeline:
         made = operator(*first, queues[0] if len(queues) == 1 else queues, **keywords)
     pipeline.run(engine="inline").wait()
+    if made is None:  # it ends here
+        return None
     return tuple(queue.flush() for queue in made) if isinstance(made, tuple) else made.flush()

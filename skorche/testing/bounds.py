@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from skorche.compile.plan import Destination
 from skorche.runtime.command import Command, Deliver, Event, Pause, Pull, Submit
-from skorche.runtime.engine import Done, Lost
+from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.scheduler import Scheduler
 from skorche.testing.outside import Reader, Source
 from skorche.testing.workers import Line
@@ -20,13 +20,14 @@ class Bounds:
     """Watches the commands and events of one run.
 
     An edge or a bounded end holds at most its limit, and beyond that what nobody could know when the work began: what
-    came of expansions that were in flight together, and the halves of divided batches.
+    came of expansions that were in flight together, the halves of divided batches, and items that were taken from it
+    and have come back in part.
     """
 
     def __init__(self, scheduler: Scheduler, lines: list[Line], sources: list[Source], readers: list[Reader]) -> None:
         self._scheduler, self._lines = scheduler, lines
         self._sources, self._readers = sources, readers
-        self._out: set[int] = set()
+        self._out: dict[int, int] = {}
         self._paused: set[int] = set()
         self._stage_of: dict[int, int] = {}
         self._highest = [edge.limit for edge in scheduler.edges()]
@@ -34,19 +35,25 @@ class Bounds:
 
     def happened(self, event: Event) -> None:
         """The scheduler is about to be told."""
-        if isinstance(event, Done | Lost):
+        if isinstance(event, Done | Lost | Returned):
             self._returned(event)
         elif isinstance(event, Pause):
             (self._paused.add if event.paused else self._paused.discard)(event.stage)
 
-    def _returned(self, event: Done | Lost) -> None:
-        """A ticket comes back, once. What its expansions gave may overflow the edges behind."""
+    def _returned(self, event: Done | Lost | Returned) -> None:
+        """A ticket comes back, once, or a part of it. What its expansions gave may overflow the edges behind."""
         if event.ticket not in self._out:
             raise BrokenPromise(f"ticket {event.ticket} came back, but was not out")
-        self._out.remove(event.ticket)
-        outcome = event.outcome if isinstance(event, Done) else event.finished
-        line = self._lines[self._stage_of.pop(event.ticket)]
-        if outcome is not None and outcome.expansions:
+        outcome = event.finished if isinstance(event, Lost) else event.outcome
+        line = self._lines[self._stage_of[event.ticket]]
+        back = len(event.indices) if isinstance(event, Returned) else self._out[event.ticket]
+        self._out[event.ticket] -= back
+        if not self._out[event.ticket]:
+            del self._out[event.ticket]
+        if outcome is not None and outcome.parts:
+            rests = 2 * line.plan.workers * sum(part.rest is not None for part in outcome.parts)
+            self._allow(Destination("stage", line.plan.number), rests)
+        if outcome is not None and (outcome.expansions or (outcome.parts and not line.plan.flows)):
             for port, (items, _) in zip(line.plan.ports, outcome.ports, strict=True):
                 self._allow(port, 2 * line.plan.workers * len(items))
 
@@ -64,7 +71,7 @@ class Bounds:
                 raise BrokenPromise(f"ticket {command.ticket} is out already, or empty")
             if command.stage in self._paused:
                 raise BrokenPromise(f"stage {command.stage} starts ticket {command.ticket}, but was paused")
-            self._out.add(command.ticket)
+            self._out[command.ticket] = len(command.chunk.items)
             self._stage_of[command.ticket] = command.stage
         elif isinstance(command, Pull) and command.count < 1:
             raise BrokenPromise(f"source {command.source} was asked for {command.count} items")

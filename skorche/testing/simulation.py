@@ -16,8 +16,8 @@ from typing import Any
 from skorche.api import Pipeline
 from skorche.errors import RunCancelled
 from skorche.events import RunFinished
-from skorche.graph import EngineChoice, OnError
 from skorche.observe.report import Report
+from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
 from skorche.queue import Queue
 from skorche.runtime.command import Command, Deliver, Event, Kill, Pause, Pull, Stop, StopSources, Submit
@@ -138,6 +138,12 @@ class _Play:
 
     def run(self) -> Simulation:
         """Play to the end."""
+        try:
+            return self._play()
+        finally:
+            self._engine.close()
+
+    def _play(self) -> Simulation:
         scheduler, step = self._scheduler, 0
         self._execute(scheduler.handle((), self._clock.now))
         while not scheduler.finished:

@@ -3,31 +3,38 @@
     scheduler ──submit──▶ line of the stage ──▶ at most `workers` jobs at a time ──Done | Lost──▶ scheduler
 
 A job's kernel runs when a worker takes it, in the slices in which a process would give its results back; then the
-agenda decides when, and whether, the slices arrive. Only a process engine's workers die, as in the real engines.
+agenda decides when, and whether, the slices arrive. Only a process engine's workers die, as in the real engines. On an
+event loop the items of a job are slices that end each in its own time, and come back in groups.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, pairwise
 from random import Random
 from typing import Any, NamedTuple, NoReturn
 
+from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
 from skorche.kernel import Kernel, Outcome, StepCount
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Returned, Started, Starved
+from skorche.runtime.log import complain
 from skorche.testing.clock import Agenda
 
 CAPABILITIES = {
     "inline": Capabilities(kill=False, ahead=False, chunk_seconds=0.005),
     "thread": Capabilities(kill=True, ahead=True, chunk_seconds=0.005),
     "process": Capabilities(kill=True, ahead=True, chunk_seconds=0.02, chunk_bytes=1 << 20),
+    "async": Capabilities(kill=True, ahead=True, chunk_seconds=0.0, side_by_side=True),
 }
 ITEM_SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1.0)
 ITEM_BYTES = (0, 10, 10_000, 600_000)
+STARVED = 0.3
+"""The share of deaths that look as if memory had run out."""
 
 
 class WorkerDied(BaseException):
@@ -49,23 +56,39 @@ class Job(NamedTuple):
     ends: list[float]
 
 
+class Loop:
+    """A chunk on an event loop: the items that are out, those of them in flight, and what has been done but not sent.
+
+    It takes a ticket's place in `Line.working` until the last item has come back.
+    """
+
+    def __init__(self, ticket: int, chunk: Chunk) -> None:
+        self.ticket, self.chunk = ticket, chunk
+        self.out = list(range(len(chunk.items)))
+        self.begun: set[int] = set()
+        self.done: list[int] = []
+        self.outcome: Outcome | None = None
+
+
 class Line:
     """The jobs of one stage: some with a worker, the others waiting."""
 
-    def __init__(self, plan: StagePlan, random: Random) -> None:
+    def __init__(self, plan: StagePlan, random: Random, ends: Ends) -> None:
         self.plan = plan
+        self.kernel = plan.kernel.opened(ends)
         self.kind: str = plan.engine if plan.engine in CAPABILITIES else "thread"
         self.capabilities = CAPABILITIES[self.kind]
         self.waiting: deque[tuple[int, Chunk]] = deque()
         self.working: dict[int, Job] = {}
+        self.loops: dict[int, Loop] = {}
         seconds = random.choice(ITEM_SECONDS)
         self.item_seconds = seconds if plan.timeout is None else min(seconds, plan.timeout / 20)
         self.item_bytes = random.choice(ITEM_BYTES) if self.kind == "process" else 0
 
     @property
     def out(self) -> int:
-        """Tickets that have not come back."""
-        return len(self.waiting) + len(self.working)
+        """Tickets that have not come back; on an event loop, items."""
+        return len(self.waiting) + len(self.working) + sum(len(loop.out) for loop in self.loops.values())
 
 
 class SimulatedEngine:
@@ -81,11 +104,20 @@ class SimulatedEngine:
     ) -> None:
         self._agenda, self._emit = agenda, emit
         self._losses, self._crashes = losses, crashes
-        self.lines = [Line(stage, agenda.random) for stage in stages]
+        self._ends: Ends = []
+        self.lines = [Line(stage, agenda.random, self._ends) for stage in stages]
+
+    def close(self) -> None:
+        """Close what was made for the tasks."""
+        close_all(self._ends, complain)
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
         """Put the chunk into its stage's line."""
         line = self.lines[stage]
+        if line.kind == "async":
+            line.loops[ticket] = Loop(ticket, chunk)
+            self._fill(line)
+            return
         line.waiting.append((ticket, chunk))
         self._serve(line)
 
@@ -99,7 +131,7 @@ class SimulatedEngine:
         """Say that nothing works any more, and give all tickets back."""
         self._emit(Broken(EngineError("the engine broke down.", "the simulation wanted it to.")))
         for line in self.lines:
-            for ticket in [*line.working, *(ticket for ticket, _ in line.waiting)]:
+            for ticket in [*line.working, *line.loops, *(ticket for ticket, _ in line.waiting)]:
                 self._stop(line, ticket, blame=False)
 
     def _serve(self, line: Line) -> None:
@@ -136,7 +168,8 @@ class SimulatedEngine:
         """The results of a slice, and the virtual seconds they took."""
         clock, random = self._agenda.clock, self._agenda.random
         began = clock.now
-        outcome = line.plan.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry)
+        portion = chunk.portion and chunk.portion._replace(seconds=math.inf)  # real time has no say here
+        outcome = line.kernel.run(chunk.items[start:stop], range(start, stop), chunk.entry, portion=portion)
         took = clock.now - began + (stop - start) * line.item_seconds * random.uniform(0.5, 2.0)
         clock.now = began
         reached = [count for count in outcome.counts if count is not None]
@@ -178,12 +211,21 @@ class SimulatedEngine:
         finished = join_outcomes(line.plan.kernel, job.slices[:arrived]) if arrived else None
         again = [index for index in range(start, len(job.chunk.items)) if index != suspect]
         rerun = sum(index < (stop if suspect is None else suspect) for index in again)
+        if not killed and self._agenda.random.random() < STARVED:
+            self._emit(Starved(line.plan.number))
         cause = TaskTimeout("the item was given up.") if killed else WorkerCrash("the worker died.", exit_code=-9)
         self._emit(Lost(job.ticket, cause, suspect, again, finished, rerun, killed and line.kind == "thread"))
         self._serve(line)
 
     def _stop(self, line: Line, ticket: int, *, blame: bool = True) -> None:
         """The scheduler's kill arrives, or the engine has broken down."""
+        loop = line.loops.pop(ticket, None)
+        if loop is not None:
+            blamed = blame and len(loop.out) == 1 and loop.out[0] in loop.begun
+            suspect = loop.out.pop() if blamed else None
+            self._emit(Lost(ticket, TaskTimeout("the item was given up."), suspect, loop.out))
+            self._fill(line)
+            return
         for place, (number, chunk) in enumerate(line.waiting):
             if number == ticket:
                 del line.waiting[place]
@@ -194,6 +236,46 @@ class SimulatedEngine:
             done = sum(end <= self._agenda.clock.now for end in job.ends[: len(job.slices)])
             done = min(done, len(job.bounds) - 2)
             self._die(line, job, done, job.bounds[done] if blame else None, killed=True)
+
+    # -- an event loop ----------------------------------------------------------------------------------------------
+
+    def _fill(self, line: Line) -> None:
+        """Begin items as long as fewer than `workers` are in flight, those of the oldest chunk first."""
+        for loop in [*line.loops.values()]:
+            for index in loop.out:
+                if sum(len(one.begun) for one in line.loops.values()) >= line.plan.workers:
+                    return
+                if index not in loop.begun and index not in loop.done:
+                    self._begin_item(line, loop, index)
+
+    def _begin_item(self, line: Line, loop: Loop, index: int) -> None:
+        loop.begun.add(index)
+        took = line.item_seconds * self._agenda.random.uniform(0.5, 2.0)
+        if line.plan.tells_start:  # a chunk of one, whose task may sleep
+            self._emit(Started(loop.ticket))
+            outcome, took = self._run(line, loop.chunk, index, index + 1)
+            loop.outcome = outcome
+        self._agenda.after(took, lambda: self._end_item(line, loop, index))
+
+    def _end_item(self, line: Line, loop: Loop, index: int) -> None:
+        """An item is done; it is sent at once, or with those that are done a little later."""
+        if loop.ticket not in line.loops:
+            return
+        loop.begun.remove(index)
+        loop.done.append(index)
+        if len(loop.done) == len(loop.out) or self._agenda.random.random() < 0.5:
+            self._send(line, loop)
+        self._fill(line)
+
+    def _send(self, line: Line, loop: Loop) -> None:
+        done, loop.done = loop.done, []
+        loop.out = [index for index in loop.out if index not in done]
+        items = [loop.chunk.items[index] for index in done]
+        outcome = loop.outcome or self._run(line, loop.chunk._replace(items=items), 0, len(items))[0]
+        if not loop.out:
+            del line.loops[loop.ticket]
+        whole = len(done) == len(loop.chunk.items) and done == sorted(done)
+        self._emit(Done(loop.ticket, outcome) if whole else Returned(loop.ticket, done, outcome))
 
 
 def _crashed(kernel: Kernel, outcome: Outcome) -> int | None:
@@ -219,6 +301,7 @@ def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
         joined.troubles += one.troubles
         joined.expansions += one.expansions
         joined.dropped += one.dropped
+        joined.parts += one.parts
         joined.bytes_in += one.bytes_in
         joined.bytes_out += one.bytes_out
     return joined

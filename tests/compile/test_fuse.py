@@ -139,6 +139,37 @@ def test_a_predicate_behind_an_operator_with_memory_is_a_lane_of_its_own():
     assert stages_of(pipeline) == [(["inc"], "thread", 1), (["Filter(is_even)"], "thread", 1)]
 
 
+def test_the_key_of_a_batch_is_asked_for_where_a_predicate_would_be():
+    away = skorche.task(engine="process")(inc)
+
+    with Pipeline() as pipeline:
+        skorche.batch(skorche.map(inc, Queue()), batch_size=9, key=is_even)
+        skorche.batch(skorche.map(away, Queue()), batch_size=5, weight=abs, max_weight=3)
+
+    assert stages_of(pipeline) == [
+        (["inc", "Batch(9)"], "thread", 1),
+        (["inc(2)"], "process", 1),
+        (["Batch(5)"], "thread", 1),
+    ]
+
+
+def test_nothing_rides_behind_the_memory_of_a_batch_by_key():
+    with Pipeline() as pipeline:
+        skorche.unbatch(skorche.filter(len, skorche.batch(skorche.map(inc, Queue()), key=is_even)))
+
+    assert stages_of(pipeline) == [
+        (["inc", "Batch(is_even)"], "thread", 1),
+        (["Filter(len)", "Unbatch"], "thread", 1),
+    ]
+
+
+def test_a_batch_by_time_asks_nothing_and_is_in_no_stage():
+    with Pipeline() as pipeline:
+        skorche.batch(skorche.map(inc, Queue()), timeout=1)
+
+    assert stages_of(pipeline) == [(["inc"], "thread", 1)]
+
+
 def test_nodes_declared_downstream_first_are_fused_all_the_same():
     between = Queue()
 

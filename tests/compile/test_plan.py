@@ -7,7 +7,7 @@ import pytest
 import skorche
 from skorche import GraphError, Pipeline, Queue
 
-KNOWN = "the engines are inline, process, thread, a concurrent.futures.Executor, or a function that makes one."
+KNOWN = "the engines are async, inline, process, thread, a concurrent.futures.Executor, or a function that makes one."
 
 
 @skorche.task
@@ -57,6 +57,18 @@ def test_explain_names_stages_engines_and_edges():
     )
 
 
+def test_a_batch_by_key_is_told_with_what_asks_and_what_remembers():
+    with Pipeline("lists") as pipeline:
+        skorche.batch(Queue(name="files"), batch_size=10, key=is_image, queue_out=Queue(name="lists"))
+
+    assert pipeline.explain() == (
+        "lists: 1 stages\n"
+        "  stage 0: Batch(10) [thread, 1 worker] -> op 0\n"
+        "  op 0: Batch(10) [scheduler] -> output lists\n"
+        "  input files -> stage 0"
+    )
+
+
 def test_explain_of_nothing_is_short():
     assert Pipeline("nothing").explain() == "nothing: 0 stages"
 
@@ -88,6 +100,17 @@ def test_a_plan_can_be_pickled():
 
     assert copy.explain() == plan.explain()
     assert copy.nodes == plan.nodes
+
+
+def test_a_batch_by_key_can_be_pickled():
+    with Pipeline() as pipeline:
+        skorche.batch(Queue(), key=is_image, timeout=2)
+
+    copy = pickle.loads(pickle.dumps(pipeline.plan()))
+
+    ((_, key, weight),) = copy.stages[0].kernel.run(["a.jpg"]).ports[0][0]
+    assert weight == 0.0
+    assert copy.gathers[0].make().feed([("a.jpg", key, weight)], range(1)) == ([], [])
 
 
 def test_the_kernels_of_a_pickled_plan_work():

@@ -11,10 +11,15 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SAID = {
     "archive_job.py": "pipeline and plain loop agree",
     "archive_site.py": "the same each time",
+    "crawler.py": "1998 titles; at most 200 requests at a time",
     "demo.py": "('1.pgm', (8, 6), 1.0)",
     "failures.py": "every failure was seen",
     "first_program.py": "['it is 2', 'it is 4', 'it is 6']",
     "live.py": "1000 results",
+    "model_per_worker.py": "process: 1000 texts, the model was loaded by no more than 2 workers",
+    "plumber.py": "20 strings with their reverse, 40 results of the diamond",
+    "web_log.py": "4963 hits, 37 rejected, most on /",
+    "web_service.py": "each was answered",
 }
 
 FIRST_USERS_PROGRAM = """\

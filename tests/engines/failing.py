@@ -111,6 +111,12 @@ def inverse(number: float) -> float:
     return 1 / number
 
 
+def inverse_aloud(number: int) -> float:
+    """The same, and says so."""
+    print("the inverse of", number)
+    return 1 / number
+
+
 def fail_first(marker: Path) -> str:
     """Fails, unless it has been tried before: a file says so."""
     try:

@@ -190,3 +190,38 @@ def _files_of(process: str) -> list[str]:
 def fill(value: int, size: int) -> bytes:
     """So many bytes of one value."""
     return bytes([value]) * size
+
+
+# -- many results, or none ------------------------------------------------------------------------------------------
+
+
+def count_up(number: int) -> Iterator[int]:
+    """The numbers below, one by one."""
+    yield from range(number)
+
+
+def list_up(number: int) -> list[int]:
+    """The numbers below, in a list."""
+    return list(range(number))
+
+
+def count_to_three(number: int) -> Iterator[int]:
+    """The numbers below; three is too many."""
+    for one in range(number):
+        if one == 3:
+            raise ValueError("three is too many")
+        yield one
+
+
+def count_at_the_second_attempt(marker: Path) -> Iterator[str]:
+    """Two names, if the marker is there; otherwise it puts it there, and fails after the first."""
+    yield "first"
+    if not marker.exists():
+        marker.touch()
+        raise OSError("not yet")
+    yield "second"
+
+
+def add(total: int, number: int) -> int:
+    """The sum of both."""
+    return total + number

@@ -11,7 +11,7 @@ import pytest
 import skorche
 from skorche.engines import find_engine
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Done
+from skorche.runtime.engine import Done, Returned
 
 from . import failing, tasks
 from .census import Census
@@ -32,23 +32,28 @@ def is_not_ninth(number: int) -> bool:
     return number % 9 != 0
 
 
-def everything(numbers: range) -> tuple[skorche.Pipeline, Any]:
+INLINE = Choice("inline", "inline")
+
+
+def everything(choice: Choice, numbers: range) -> tuple[skorche.Pipeline, Any]:
     """A graph with all operators: even numbers are squared in batches, odd ones filtered and scaled; both merge."""
     with skorche.Pipeline("everything") as pipeline:
-        doubled = skorche.map(skorche.task(max_workers=2)(tasks.same), skorche.Queue(fixed_inputs=numbers))
+        doubled = skorche.map(skorche.task(max_workers=2)(choice.form(tasks.same)), skorche.Queue(fixed_inputs=numbers))
         even, odd = skorche.split(is_even, doubled)
-        squares = skorche.map(skorche.task(max_workers=2)(tasks.square_all), skorche.batch(even, batch_size=7))
-        scaled = skorche.map(skorche.task(tasks.double), skorche.filter(is_not_ninth, odd))
+        squares = skorche.map(
+            skorche.task(max_workers=2)(choice.form(tasks.square_all)), skorche.batch(even, batch_size=7)
+        )
+        scaled = skorche.map(skorche.task(choice.form(tasks.double)), skorche.filter(is_not_ninth, odd))
         merged = skorche.merge((skorche.unbatch(squares), scaled))
         left, right = skorche.tee(merged)
-        kept = skorche.filter(is_even, skorche.map(skorche.task(tasks.double), left))
+        kept = skorche.filter(is_even, skorche.map(skorche.task(choice.form(tasks.double)), left))
         pairs = skorche.zip((kept, right), missing=None, queue_out=skorche.Queue(name="out"))
     return pipeline, pairs
 
 
 def test_a_graph_of_all_operators_gives_what_the_inline_engine_gives(choice: Choice) -> None:
-    expected_pipeline, expected = everything(range(300))
-    pipeline, out = everything(range(300))
+    expected_pipeline, expected = everything(INLINE, range(300))
+    pipeline, out = everything(choice, range(300))
 
     expected_report = expected_pipeline.run(engine="inline").wait()
     report = pipeline.run(engine=choice.engine).wait()
@@ -60,20 +65,68 @@ def test_a_graph_of_all_operators_gives_what_the_inline_engine_gives(choice: Cho
         assert (tally.received, tally.emitted, tally.filtered) == (wanted.received, wanted.emitted, wanted.filtered)
 
 
+def by_tens(number: int) -> int:
+    return number // 10 if number != 13 else 1 // 0
+
+
+def in_lists(choice: Choice, numbers: range) -> tuple[skorche.Pipeline, Any]:
+    """Numbers batched by key and weight, squared, and taken out of their lists again. One has no key."""
+    with skorche.Pipeline("lists") as pipeline:
+        same = skorche.map(
+            skorche.task(max_workers=2, ordered=True)(choice.form(tasks.same)), skorche.Queue(fixed_inputs=numbers)
+        )
+        lists = skorche.batch(same, batch_size=7, key=by_tens, weight=float, max_weight=900, max_keys=2)
+        squares = skorche.map(skorche.task(max_workers=2)(choice.form(tasks.square_all)), lists)
+        made = skorche.unbatch(squares, queue_out=skorche.Queue(name="out"))
+    return pipeline, made
+
+
+def test_lists_by_key_and_weight_are_those_of_the_inline_engine(choice: Choice) -> None:
+    expected_pipeline, expected = in_lists(INLINE, range(300))
+    pipeline, out = in_lists(choice, range(300))
+
+    expected_report = expected_pipeline.run(engine="inline", on_error="collect").wait()
+    report = pipeline.run(engine=choice.engine, on_error="collect").wait()
+
+    assert out.flush() == expected.flush() == [number * number for number in range(300) if number != 13]
+    assert [type(failure.error) for failure in report.failures] == [ZeroDivisionError]
+    closed = report.nodes["Batch(7)"].closed
+    assert closed == expected_report.nodes["Batch(7)"].closed
+    assert set(closed) == {"size", "weight", "key", "end"}
+
+
+def test_a_list_does_not_wait_longer_than_its_timeout(choice: Choice) -> None:
+    with skorche.Pipeline("in time") as pipeline:
+        numbers = skorche.Queue(name="numbers")
+        lists = skorche.batch(
+            skorche.map(skorche.task(choice.form(tasks.double)), numbers), batch_size=100, timeout=0.01
+        )
+        sums = skorche.map(skorche.task(choice.form(tasks.square_all)), lists, queue_out=skorche.Queue(name="out"))
+
+    with pipeline.run(engine=choice.engine) as run:
+        numbers.put(1)
+        first = sums.get(timeout=20)
+        numbers.put(2)
+        second = sums.get(timeout=20)
+
+    assert (first, second) == ([4], [16])
+    assert run.report.nodes["Batch(100)"].closed == {"timeout": 2}
+
+
 def test_flush_gives_input_order_also_when_items_end_in_another_order(choice: Choice, tmp_path: Path) -> None:
-    if choice.name == "inline":
+    if choice.engine == "inline":
         pytest.skip("one item after the other: none can overtake another")
     first, second = tmp_path / "first", tmp_path / "second"
     meetings = [tasks.Meeting(0, first, second), tasks.Meeting(1, second, first)]
 
-    pipeline, out = mapping(tasks.meet, meetings, max_workers=2)
+    pipeline, out = mapping(choice.form(tasks.meet), meetings, max_workers=2)
     pipeline.run(engine=choice.engine).wait()
 
     assert out.flush() == [0, 1]
 
 
 def test_many_workers_keep_input_order_in_flush(choice: Choice) -> None:
-    pipeline, out = mapping(tasks.double, range(500), max_workers=4)
+    pipeline, out = mapping(choice.form(tasks.double), range(500), max_workers=4)
 
     pipeline.run(engine=choice.engine).wait()
 
@@ -81,7 +134,7 @@ def test_many_workers_keep_input_order_in_flush(choice: Choice) -> None:
 
 
 def test_an_empty_source_ends_at_once(choice: Choice) -> None:
-    pipeline, out = mapping(tasks.double, [])
+    pipeline, out = mapping(choice.form(tasks.double), [])
 
     report = pipeline.run(engine=choice.engine).wait()
 
@@ -90,7 +143,7 @@ def test_an_empty_source_ends_at_once(choice: Choice) -> None:
 
 
 def test_one_item_is_enough(choice: Choice) -> None:
-    pipeline, out = mapping(tasks.double, [21], max_workers=4)
+    pipeline, out = mapping(choice.form(tasks.double), [21], max_workers=4)
 
     pipeline.run(engine=choice.engine).wait()
 
@@ -98,8 +151,8 @@ def test_one_item_is_enough(choice: Choice) -> None:
 
 
 def test_none_is_an_ordinary_item(choice: Choice) -> None:
-    pipeline, out = mapping(tasks.same, [None, 1, None])
-    asking, answers = mapping(tasks.is_none, [None, 1, None])
+    pipeline, out = mapping(choice.form(tasks.same), [None, 1, None])
+    asking, answers = mapping(choice.form(tasks.is_none), [None, 1, None])
 
     pipeline.run(engine=choice.engine).wait()
     asking.run(engine=choice.engine).wait()
@@ -109,7 +162,7 @@ def test_none_is_an_ordinary_item(choice: Choice) -> None:
 
 
 def test_five_thousand_tiny_items_all_come_back(choice: Choice) -> None:
-    pipeline, out = mapping(tasks.double, range(5000), max_workers=2)
+    pipeline, out = mapping(choice.form(tasks.double), range(5000), max_workers=2)
 
     report = pipeline.run(engine=choice.engine).wait()
 
@@ -128,7 +181,7 @@ def test_two_workers_take_large_items_both_ways_within_bounds(choice: Choice) ->
 
     with skorche.Pipeline("blobs") as pipeline:
         out = skorche.map(
-            skorche.task(max_workers=2)(tasks.same),
+            skorche.task(max_workers=2)(choice.form(tasks.same)),
             skorche.Queue(fixed_inputs=blobs()),
             queue_out=skorche.Queue(name="blobs", maxsize=2),
         )
@@ -161,7 +214,7 @@ def test_lambdas_closures_partials_and_methods_are_tasks(choice: Choice) -> None
         tasks.Scale(3),
     ]
     with skorche.Pipeline("kinds") as pipeline:
-        outs = [skorche.map(function, skorche.Queue(fixed_inputs=[1, 2])) for function in functions]
+        outs = [skorche.map(choice.form(function), skorche.Queue(fixed_inputs=[1, 2])) for function in functions]
 
     pipeline.run(engine=choice.engine).wait()
 
@@ -172,19 +225,22 @@ def test_lambdas_closures_partials_and_methods_are_tasks(choice: Choice) -> None
 
 
 def test_every_ticket_comes_back_once(choice: Choice) -> None:
-    pipeline, _ = mapping(tasks.double, [], max_workers=2)
+    pipeline, _ = mapping(choice.form(tasks.double), [], max_workers=2)
     plan, engine = pipeline.plan(engine=choice.engine), find_engine(choice.engine)()
     events: SimpleQueue[Any] = SimpleQueue()
 
     engine.open(plan.stages, events.put)
     for ticket in range(1, 21):
         engine.submit(ticket, 0, Chunk(range(ticket), range(ticket)))
-    done = [events.get(timeout=20) for _ in range(20)]
+    made = {ticket: [] for ticket in range(1, 21)}
+    while sum(map(len, made.values())) < sum(made):
+        event = events.get(timeout=20)
+        assert isinstance(event, Done | Returned)
+        indices = range(event.ticket) if isinstance(event, Done) else event.indices
+        made[event.ticket] += zip(indices, event.outcome.ports[0][0], strict=True)
     engine.close("drain")
 
-    assert {type(event) for event in done} == {Done}
-    assert sorted(event.ticket for event in done) == list(range(1, 21))
-    assert all(event.outcome.ports[0][0] == list(range(0, 2 * event.ticket, 2)) for event in done)
+    assert all(sorted(made[ticket]) == [(index, 2 * index) for index in range(ticket)] for ticket in made)
     assert events.empty()
 
 
@@ -199,7 +255,7 @@ def test_a_cancel_ends_a_run_that_has_no_end(choice: Choice) -> None:
     taken = [0]
     with skorche.Pipeline("endless") as pipeline:
         out = skorche.map(
-            skorche.task(max_workers=2)(tasks.double),
+            skorche.task(max_workers=2)(choice.form(tasks.double)),
             skorche.Queue(fixed_inputs=tasks.counting(taken)),
             queue_out=skorche.Queue(name="out", maxsize=10),
         )
@@ -220,8 +276,8 @@ def test_a_cancel_ends_a_run_that_has_no_end(choice: Choice) -> None:
 def test_no_more_calls_run_at_once_than_max_workers_says(choice: Choice) -> None:
     with skorche.Pipeline("bounded") as pipeline:
         numbers = [skorche.Queue(fixed_inputs=range(300)) for _ in range(2)]
-        one = skorche.map(skorche.task(max_workers=1, name="one")(tasks.work_a_while), numbers[0])
-        three = skorche.map(skorche.task(max_workers=3, name="three")(tasks.work_a_while), numbers[1])
+        one = skorche.map(skorche.task(max_workers=1, name="one")(choice.form(tasks.work_a_while)), numbers[0])
+        three = skorche.map(skorche.task(max_workers=3, name="three")(choice.form(tasks.work_a_while)), numbers[1])
 
     pipeline.run(engine=choice.engine).wait()
 
@@ -230,11 +286,11 @@ def test_no_more_calls_run_at_once_than_max_workers_says(choice: Choice) -> None
 
 
 def test_two_pipelines_run_at_once(choice: Choice, tmp_path: Path) -> None:
-    if choice.name == "inline":
+    if choice.engine == "inline":
         pytest.skip("its tasks run in the thread that drives the run: nothing else goes on in the pipeline")
     first, second = tmp_path / "first", tmp_path / "second"
-    one, one_out = mapping(tasks.meet, [tasks.Meeting(1, first, second)])
-    two, two_out = mapping(tasks.meet, [tasks.Meeting(2, second, first)])
+    one, one_out = mapping(choice.form(tasks.meet), [tasks.Meeting(1, first, second)])
+    two, two_out = mapping(choice.form(tasks.meet), [tasks.Meeting(2, second, first)])
 
     runs = [one.run(engine=choice.engine), two.run(engine=choice.engine)]
     for run in runs:
@@ -245,7 +301,7 @@ def test_two_pipelines_run_at_once(choice: Choice, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("inner", ["thread", "process"])
 def test_a_task_may_run_a_pipeline(choice: Choice, inner: str) -> None:
-    pipeline, out = mapping(functools.partial(tasks.run_inside, inner), [3, 1], max_workers=2)
+    pipeline, out = mapping(choice.form(functools.partial(tasks.run_inside, inner)), [3, 1], max_workers=2)
 
     pipeline.run(engine=choice.engine).wait()
 
@@ -253,7 +309,7 @@ def test_a_task_may_run_a_pipeline(choice: Choice, inner: str) -> None:
 
 
 def test_a_pipeline_runs_again_and_again_and_leaves_nothing(choice: Choice) -> None:
-    pipeline, out = everything(range(40))
+    pipeline, out = everything(choice, range(40))
     counts = []
 
     expected: list[int] = []
@@ -268,7 +324,7 @@ def test_a_pipeline_runs_again_and_again_and_leaves_nothing(choice: Choice) -> N
 
 def test_a_failed_run_leaves_nothing_and_can_be_followed_by_another(choice: Choice) -> None:
     numbers = [1, 2, 0, 4]
-    pipeline, out = mapping(failing.inverse, numbers)
+    pipeline, out = mapping(choice.form(failing.inverse), numbers)
     before = Census.now()
 
     with pytest.raises(ZeroDivisionError):
@@ -282,9 +338,9 @@ def test_a_failed_run_leaves_nothing_and_can_be_followed_by_another(choice: Choi
 
 
 def test_an_executor_says_in_the_report_what_it_does_not_promise(choice: Choice) -> None:
-    report, _ = collect(tasks.double, [1], engine=choice.engine)
+    report, _ = collect(choice.form(tasks.double), [1], engine=choice.engine)
 
-    if choice.name in ("inline", "thread", "process"):
+    if choice.name in ("inline", "thread", "process", "async", "async inline"):
         assert report.guarantees == ()
     else:
         (guarantee,) = report.guarantees

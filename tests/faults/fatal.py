@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engines.deadly import write_whole
-from engines.tasks import note, pause
+from engines.tasks import Interval, note, pause
 
 from skorche.engines.process import worker
 
@@ -159,6 +160,44 @@ def want_too_much(number: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def make_bytes(size: int) -> bytes:
+    """So many bytes."""
+    return bytes(size)
+
+
+def make_bytes_in_any_case(size: int) -> bytes:
+    """So many bytes, whatever limit this process has taken over from its parent."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    return bytes(size)
+
+
+def limit_room(data: bytes) -> int:
+    """The size of the data. From the first item on, this process may have no more than 50 MB besides what it has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + (50 << 20), hard))
+    return len(data)
+
+
+class Starve(NamedTuple):
+    """A task: works a while, and tells when. On one item it tells so in a file, and ends as when memory has run out."""
+
+    item: int
+    moment: Path
+    seconds: float
+
+    def __call__(self, number: int) -> Interval:
+        start = time.monotonic()
+        if number == self.item:
+            write_whole(self.moment, str(start))
+            act("SIGKILL")
+        pause(self.seconds)
+        return Interval(start, time.monotonic())
+
+
 # -- what never ends ---------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +214,14 @@ class HangInC(NamedTuple):
             write_whole(self.marker, f"{os.getpid()} {child.pid}")
             ctypes.PyDLL(None).sleep(1000)
         return number
+
+
+def hang_up(number: int) -> int:
+    """For one number closes all files, those of others as well, and never comes back."""
+    if number == 3:
+        os.closerange(3, 256)
+        threading.Event().wait()
+    return number
 
 
 def stay_on(_: int) -> int:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -141,12 +141,69 @@ def keep_going(run: Any, numbers: Any, out: Any) -> None:
     print("delivered", run.report.delivered)
 
 
+# In an event loop, in which the run is started, too.
+
+
+async def wait_async(run: Any, numbers: Any, out: Any) -> None:
+    await run.wait_async()
+
+
+async def wait_async_twice(run: Any, numbers: Any, out: Any) -> None:
+    try:
+        await run.wait_async()
+    finally:
+        await run.wait_async()
+
+
+async def block_async(run: Any, numbers: Any, out: Any) -> None:
+    async with run:
+        await asyncio.sleep(STUCK)
+
+
+async def iterate_async(run: Any, numbers: Any, out: Any) -> None:
+    async for _ in out:
+        pass
+
+
+async def put_async(run: Any, numbers: Any, out: Any) -> None:
+    for number in itertools.count():
+        await numbers.put_async(number)
+
+
+async def group(run: Any, numbers: Any, out: Any) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run.wait_async())
+        tasks.create_task(iterate_async(run, numbers, out))
+
+
+async def group_without_work(run: Any, numbers: Any, out: Any) -> None:
+    """The run ends at once, perhaps before the tasks are cancelled."""
+    await group(run, numbers, out)
+
+
+async def background(run: Any, numbers: Any, out: Any) -> None:
+    waiting = asyncio.create_task(run.wait_async())
+    await asyncio.sleep(STUCK)
+    await waiting
+
+
+ASYNC_PLACES = [
+    wait_async,
+    wait_async_twice,
+    block_async,
+    iterate_async,
+    put_async,
+    group,
+    group_without_work,
+    background,
+]
+LIVE = ("put", "put_async", "group_without_work")
 PLACES = [
     *(wait, wait_for_a_while, shutdown, block, block_twice, own_code, own_code_with_finally, get, get_in_time),
     *(iterate, flush, put, join_thread, loop, loop_that_is_blocked, paused, exit, report),
     keep_going,
 ]
-WHERE: dict[Callable[..., None], str] = {
+WHERE: dict[Callable[..., Any], str] = {
     wait: "wait_ended",
     wait_for_a_while: "wait_ended",
     shutdown: "wait_ended",
@@ -164,7 +221,7 @@ WHERE: dict[Callable[..., None], str] = {
     paused: "wait_ended",
     exit: "_leave",
     keep_going: "wait_ended",
-}
+} | dict.fromkeys(ASYNC_PLACES, "select")
 """The function of the library, or of Python, in which the main thread waits."""
 
 
@@ -184,12 +241,12 @@ def declare() -> tuple[Any, Any, Any]:
     """The pipeline, its input and its output."""
     source = SOURCES.get(os.environ.get("SOURCE", ""), lambda: range(100))
     with skorche.Pipeline("interrupted") as pipeline:
-        numbers: Any = skorche.Queue(fixed_inputs=None if PLACE == "put" else source(), maxsize=4)
+        numbers: Any = skorche.Queue(fixed_inputs=None if PLACE in LIVE else source(), maxsize=4)
         out = skorche.map(skorche.task(max_workers=2)(work), numbers)
     return pipeline, numbers, out
 
 
-def tell(run: Any, place: Callable[..., None]) -> None:
+def tell(run: Any, place: Callable[..., Any]) -> None:
     """Say what the one who sends the signals waits for."""
     main, where = threading.main_thread().ident, WHERE.get(place, place.__name__)
     assert main is not None
@@ -197,13 +254,14 @@ def tell(run: Any, place: Callable[..., None]) -> None:
     wait_until(lambda: has_begun(run))
     print("ready", flush=True)
     # Not before the main thread waits for the run: a second signal would be raised while Python tells of the first.
-    wait_until(lambda: not run.running or (run.interruption is not None and "wait_ended" in names_in(main)), seconds=60)
+    waits = {"select" if place in ASYNC_PLACES else "wait_ended"}
+    wait_until(lambda: not run.running or (run.interruption is not None and waits <= names_in(main)), seconds=60)
     print("stopping", flush=True)
 
 
 def has_begun(run: Any) -> bool:
     """Whether items are at work. A run in line, which is at work itself, cannot be asked."""
-    return PLACE == "put" or ("AT_WORK" in os.environ if ENGINE == "inline" else run.statistics()["work"].received > 0)
+    return PLACE in LIVE or ("AT_WORK" in os.environ if ENGINE == "inline" else run.statistics()["work"].received > 0)
 
 
 def names_in(thread: int) -> set[str]:
@@ -217,15 +275,25 @@ def names_in(thread: int) -> set[str]:
 
 def main() -> None:
     """Start, and go to the place."""
-    (place,) = [one for one in PLACES if one.__name__ == PLACE]
+    (place,) = [one for one in (*PLACES, *ASYNC_PLACES) if one.__name__ == PLACE]
     if place is keep_going:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: print("mine", number, flush=True))
     pipeline, numbers, out = declare()
     engine = ThreadPoolExecutor(2) if ENGINE == "executor" else ENGINE
-    run = pipeline.run(engine=engine, progress=False)
-    threading.Thread(target=tell, args=(run, place), daemon=True).start()
-    place(run, numbers, out)
+
+    def start() -> Any:
+        run = pipeline.run(engine=engine, progress=False)
+        threading.Thread(target=tell, args=(run, place), daemon=True).start()
+        return run
+
+    async def start_in_loop(place: Callable[..., Coroutine[Any, Any, None]]) -> None:
+        await place(start(), numbers, out)
+
+    if place in ASYNC_PLACES:
+        asyncio.run(start_in_loop(place))
+    else:
+        place(start(), numbers, out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: the program ends soon, as Python does, with one traceback, and leaves nobody behind."""
 
+import asyncio
 import itertools
 import os
 import signal
@@ -182,6 +183,43 @@ def test_ctrl_c_ends_a_program_that_runs_an_event_loop(place: str) -> None:
     assert seconds < SOON
 
 
+ASYNC_PLACES = (
+    *("wait_async", "wait_async_twice", "block_async", "iterate_async", "put_async"),
+    *("group", "group_without_work", "background"),
+)
+
+
+@pytest.mark.parametrize("place", ASYNC_PLACES)
+def test_ctrl_c_ends_an_async_program_wherever_its_main_task_waits(place: str) -> None:
+    with program(place, "thread") as started:
+        seconds, output, errors = end_by(started, signal.SIGINT)
+
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert "never" not in errors, errors  # no exception of a task was "never retrieved"
+    assert (output, started.returncode) == ("", -signal.SIGINT)
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize("engine", ["process", "inline", "executor"])
+def test_ctrl_c_ends_an_async_program_on_any_engine(engine: str) -> None:
+    with program("wait_async", engine) as started:
+        seconds, output, errors = end_by(started, signal.SIGINT)
+
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert (output, started.returncode) == ("", -signal.SIGINT)
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize("place", ["wait_async", "block_async", "group"])
+def test_a_second_ctrl_c_kills_in_an_async_program(place: str) -> None:
+    with program(place, "process", "1000") as started:
+        seconds, _, errors = end_by(started, signal.SIGINT, signal.SIGINT)
+
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert started.returncode == -signal.SIGINT
+    assert seconds < 1.5
+
+
 # -- SIGTERM -----------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +232,15 @@ def test_sigterm_ends_a_program_with_143_and_no_word(place: str) -> None:
         seconds = time.monotonic() - began
 
     assert (output, errors, started.returncode) == ("stopping\n", "", 143)
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize("place", ["wait_async", "block_async", "group", "iterate_async"])
+def test_sigterm_ends_an_async_program_with_143(place: str) -> None:
+    with program(place, "thread") as started:
+        seconds, _, errors = end_by(started, signal.SIGTERM)
+
+    assert (errors, started.returncode) == ("", 143)
     assert seconds < SOON
 
 
@@ -259,6 +306,38 @@ def test_handlers_stand_until_the_last_run_has_ended() -> None:
     first.shutdown()
 
     assert not set(during) & set(before)
+    assert handlers() == before
+
+
+def test_a_run_that_outlives_the_event_loop_it_began_in_leaves_no_handler_of_that() -> None:
+    before = handlers()
+    numbers: skorche.Queue[int] = skorche.Queue()
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, numbers)
+
+    async def begin() -> object:
+        return pipeline.run(progress=False)
+
+    asyncio.run(begin())
+    during = handlers()
+    pipeline.shutdown()
+
+    assert not set(during) & set(before)
+    assert handlers() == before
+
+
+def test_a_run_that_ends_in_its_event_loop_leaves_the_handler_of_that() -> None:
+    before = handlers()
+    pipeline, _ = mapping(abs, [1])
+
+    async def main() -> list[object]:
+        ours = handlers()
+        await pipeline.run_async(progress=False)
+        return [ours, handlers()]
+
+    at_first, at_last = asyncio.run(main())
+
+    assert at_first == at_last != before
     assert handlers() == before
 
 

@@ -6,10 +6,11 @@ import threading
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from engines.runs import collect, mapping
-from engines.tasks import effects, same
+from engines.tasks import effects, most_at_once, pause, same
 from engines.waiting import wait_until
 
 import skorche
@@ -18,7 +19,7 @@ from skorche.engines.process.blame import explain_crash
 from skorche.engines.process.memory import resident_bytes
 from skorche.engines.process.worker import INDEX, STEP
 
-from .fatal import DieOnTheWay, KeepBusy, want_too_much
+from .fatal import Call, DieOnTheWay, KeepBusy, Obey, Starve, hang_up, want_too_much
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -142,6 +143,45 @@ def test_a_death_on_a_huge_item_is_told_without_all_of_it() -> None:
 
     assert len(crash.what) < 200
     assert crash.why == "the task, or a library it calls, ended the process."
+
+
+def test_after_a_death_for_want_of_memory_its_task_goes_on_with_one_worker_fewer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    moment = tmp_path / "moment"
+    task = Starve(5, moment, 0.04)  # so long that no chunk holds two items, nor waits ahead
+
+    report, intervals = collect(task, range(20), name="resize", max_workers=2, engine="process")
+
+    after = [one for one in intervals if one.start > float(moment.read_text())]
+    assert [failure.item for failure in report.failures] == [5]
+    assert (len(intervals), most_at_once(after)) == (19, 1)
+    assert report.nodes["resize"].shed_workers == 1
+    assert str(report).splitlines()[-1] == (
+        "resize went on with 1 worker fewer: so many were killed, probably because memory ran out"
+    )
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "skorche"]
+    assert told.startswith("engines: task 'resize' goes on with 1 worker at a time, not 2: one was killed from outside")
+
+
+@pytest.mark.parametrize(
+    ("task", "good", "bad", "options", "told"),
+    [
+        (pause, 0.0, 30.0, {"timeout": 0.5}, "the item was given up"),
+        (Obey(os.devnull), 1, Call("segmentation fault"), {}, "ended the process"),
+        (hang_up, 1, 3, {}, "closed the pipe to its parent, so it was not heard any more, and killed"),
+    ],
+    ids=["killed by us", "segmentation fault", "hung up"],
+)
+def test_after_another_death_all_workers_stay(
+    task: Any, good: Any, bad: Any, options: Any, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    report, _ = collect(task, [good, bad], name="task", max_workers=2, engine="process", **options)
+
+    (failure,) = report.failures
+    assert (failure.item, told in failure.error.why) == (bad, True)
+    assert report.nodes["task"].shed_workers == 0
+    assert caplog.records == []
 
 
 def test_kills_for_want_of_memory_are_counted_where_the_system_counts_them(

@@ -432,7 +432,8 @@ def test_a_timeout_says_what_was_too_long_and_how_to_mend_it():
 
     assert str(caught.value) == (
         "task 'hang' took longer than its timeout of 0.1 s.\n"
-        "  Why:  the item was given up; a process is stopped, a thread cannot be and goes on in the background.\n"
+        "  Why:  the item was given up; a process is stopped, a coroutine cancelled, "
+        "a thread cannot be and goes on in the background.\n"
         "  Mend: raise timeout=, or look into what the task waits for."
     )
     assert isinstance(caught.value, TimeoutError)

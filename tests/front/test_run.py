@@ -1,12 +1,16 @@
 """`Run` and `Pipeline`: starting, waiting, stopping, and doing it again."""
 
+import inspect
 import itertools
+import logging
 import threading
 
 import pytest
+from engines.deadly import Deadly
 
 import skorche
 from skorche import AlreadyRunning, GraphError, Pipeline, Queue, Report, RunCancelled
+from skorche.run_options import RunOptions
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -281,6 +285,64 @@ def test_statistics_tell_what_each_node_has_done_so_far():
     assert (after["inc"].received, after["inc"].emitted, after["Filter(<lambda>)"].filtered) == (2, 2, 1)
 
 
+class Asking(logging.Handler):
+    """Asks a run for its counts whenever the run warns; `answered` is set then."""
+
+    def __init__(self):
+        super().__init__()
+        self.run, self.answers, self.answered = None, [], threading.Event()
+
+    def emit(self, record):
+        self.answers.append((threading.current_thread().name, self.run.statistics()))
+        self.answered.set()
+
+
+@pytest.fixture
+def asking():
+    handler = Asking()
+    logging.getLogger("skorche").addHandler(handler)
+    yield handler
+    logging.getLogger("skorche").removeHandler(handler)
+
+
+def test_a_handler_may_ask_for_statistics_while_the_run_warns(asking):
+    numbers = Queue()
+    with Pipeline("stalls") as pipeline:
+        skorche.map(skorche.task(name="inc")(wait_at(asking.answered)), numbers)
+
+    asking.run = pipeline.run(stall_timeout=0.05)
+    numbers.put(1)
+    asking.run.shutdown()
+
+    assert [(thread, counts["inc"].received) for thread, counts in asking.answers] == [("skorche stalls", 1)]
+
+
+def test_a_handler_may_ask_for_statistics_also_in_a_thread_of_an_engine(asking):
+    numbers = Queue()
+    with Pipeline("starves") as pipeline:
+        task = skorche.task(name="die", engine="process", max_workers=2)(Deadly("SIGKILL", frozenset({1})))
+        skorche.map(task, numbers)
+
+    asking.run = pipeline.run(on_error="collect")
+    numbers.put(1)
+    asking.run.shutdown()
+
+    assert [(thread, counts["die"].shed_workers) for thread, counts in asking.answers] == [("skorche processes", 1)]
+
+
+def test_a_task_may_ask_for_statistics_where_it_is_run_by_the_coordinator_itself():
+    numbers, runs = Queue(), []
+    with Pipeline() as pipeline:
+        passed = skorche.map(skorche.task(name="inc")(abs), numbers)
+        counted = skorche.map(lambda _: runs[0].statistics()["inc"].received, passed)
+
+    runs.append(pipeline.run(engine="inline"))
+    numbers.put(1)
+    runs[0].shutdown()
+
+    assert counted.flush() == [1]
+
+
 def test_no_thread_is_left_after_shutdown():
     before = set(threading.enumerate())
     four = skorche.task(max_workers=4)(abs)
@@ -340,3 +402,10 @@ def test_every_operator_is_a_method_of_a_pipeline():
     pipeline.run().wait(PATIENCE)
 
     assert made.flush() == list(range(10))
+
+
+def test_all_who_start_a_run_take_the_same_options():
+    parameters = inspect.signature(Pipeline.run).parameters.values()
+    options = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+    assert RunOptions.__annotations__.keys() == options

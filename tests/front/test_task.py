@@ -164,3 +164,94 @@ def test_a_task_says_where_it_was_declared():
     inc = skorche.task(add_one)
 
     assert repr(inc) == f"<Task add_one at {__file__}:{add_one.__code__.co_firstlineno}>"
+
+
+# -- classes ---------------------------------------------------------------------------------------------------------
+
+
+@skorche.task(max_workers=3)
+class Scaler:
+    """Scales."""
+
+    made = 0
+
+    def __init__(self, by=2):
+        Scaler.__wrapped__.made += 1
+        self.by = by
+
+    def __call__(self, number, plus=0):
+        return self.by * number + plus
+
+
+def test_calling_a_decorated_class_gives_a_task_and_makes_nothing():
+    made = Scaler.__wrapped__.made
+
+    task = Scaler(by=5)
+
+    assert isinstance(task, Task)
+    assert (task.name, task.settings.max_workers) == ("Scaler", 3)
+    assert Scaler.__wrapped__.made == made
+
+
+def test_such_a_task_can_be_called_with_an_instance_of_its_own():
+    made = Scaler.__wrapped__.made
+
+    task = Scaler(5)
+
+    assert [task(1), task(2), task.bind(plus=1)(3)] == [5, 10, 16]
+    assert Scaler.__wrapped__.made == made + 1
+
+
+def test_a_decorated_class_keeps_what_the_class_says_of_itself():
+    assert (Scaler.name, Scaler.__name__, Scaler.__doc__) == ("Scaler", "Scaler", "Scales.")
+    assert isinstance(Scaler.__wrapped__, type)
+
+
+def test_a_decorated_class_has_options_of_its_own():
+    wide = Scaler.options(max_workers=8, name="wide")
+
+    assert (wide(5).settings.max_workers, wide(5).name, wide(5)(2)) == (8, "wide", 10)
+    assert Scaler(5).settings.max_workers == 3
+
+
+def test_a_class_that_is_not_decorated_makes_an_object_of_each_item():
+    class Box:
+        def __init__(self, item):
+            self.item = item
+
+        def __call__(self):
+            return self.item
+
+    with Pipeline() as pipeline:
+        out = skorche.map(Box, Queue(fixed_inputs=[1, 2]))
+    pipeline.run(engine="inline").wait()
+
+    assert [box() for box in out.flush()] == [1, 2]
+
+
+def test_a_class_whose_objects_cannot_be_called_is_a_function_of_each_item():
+    whole = skorche.task(max_workers=2)(int)
+
+    with Pipeline() as pipeline:
+        out = skorche.map(whole, Queue(fixed_inputs=["1", "2"]))
+    pipeline.run(engine="inline").wait()
+
+    assert (out.flush(), whole("3")) == ([1, 2], 3)
+
+
+def test_a_class_whose_close_alone_is_async_is_refused():
+    class Half:
+        def __call__(self, item):
+            return item
+
+        async def close(self):
+            pass
+
+    with pytest.raises(GraphError) as caught:
+        skorche.task(Half)
+
+    assert str(caught.value) == (
+        "close() of Half is async, and its __call__ is not.\n"
+        "  Why:  it runs where there is no event loop, so nobody could await its end.\n"
+        "  Mend: make both of them async, or neither."
+    )

@@ -33,6 +33,41 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
+@skorche.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+@skorche.task(unpack=True, max_workers=2)
+def area(width: int, height: int) -> int:
+    return width * height
+
+
+async def weigh(data: bytes) -> float:
+    return float(len(data))
+
+
+@skorche.task
+class Model:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self, data: bytes) -> int:
+        return len(data)
+
+
+def letters(word: str) -> Iterable[str]:
+    yield from word
+
+
+def add_size(total: int, word: str) -> int:
+    return total + len(word)
+
+
+def longest(one: str, other: str) -> str:
+    return max(one, other, key=len)
+
+
 words: Queue[str] = Queue(name="words", fixed_inputs=["a", "b"])
 lines: Queue[str] = Queue()
 sentences: Queue[str] = Queue()
@@ -59,6 +94,8 @@ skorche.chain(tasks, Queue(fixed_inputs=["a"]))
 batches = skorche.batch(sizes, batch_size=10)
 assert_type(batches, Queue[list[int]])
 assert_type(skorche.map(total, skorche.batch(Queue(fixed_inputs=[1]))), Queue[int])
+by_letter = skorche.batch(Queue(fixed_inputs=["a"]), timeout=2, key=str.lower, weight=size, max_weight=3)
+assert_type(by_letter, Queue[list[str]])
 assert_type(skorche.unbatch(batches), Queue[int])
 assert_type(skorche.unbatch(Queue(fixed_inputs=[(1, 2)])), Queue[int])
 assert_type(skorche.unbatch(Queue(fixed_inputs=["ab"])), Queue[str])
@@ -67,7 +104,24 @@ assert_type(skorche.split(is_long, sentences), tuple[Queue[str], ...])
 assert_type(skorche.filter(is_long, Queue(fixed_inputs=["a"])), Queue[str])
 assert_type(skorche.merge((Queue(fixed_inputs=[1]), Queue(fixed_inputs=[2]))), Queue[int])
 
+assert_type(skorche.flat_map(letters, Queue(fixed_inputs=["a"])), Queue[str])
+assert_type(skorche.flat_map(skorche.task(letters), Queue(fixed_inputs=["a"])), Queue[str])
+assert_type(skorche.flat_map(str.split, Queue(fixed_inputs=["a b"])), Queue[str])
+assert_type(skorche.reduce(add_size, Queue(fixed_inputs=["a"]), initial=0), Queue[int])
+assert_type(skorche.reduce(longest, Queue(fixed_inputs=["a"])), Queue[str])
+skorche.sink(print, Queue(fixed_inputs=["a"]))
+skorche.sink(size, Queue(fixed_inputs=["a"]), queue_errors=Queue[Failure]())
+
+assert_type(skorche.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
+assert_type(skorche.map(area, Queue(fixed_inputs=[(1, 2)])), Queue[int])
+assert_type(skorche.map(weigh, Queue(fixed_inputs=[b"a"])), Queue[float])
+assert_type(skorche.map(Model("weights.bin"), Queue(fixed_inputs=[b"a"])), Queue[int])
+skorche.chain([fetch, Model("weights.bin"), str], Queue(fixed_inputs=["a"]))
+
 pipeline = skorche.Pipeline()
+assert_type(pipeline.map(fetch, Queue(fixed_inputs=["a"])), Queue[bytes])
+assert_type(pipeline.reduce(add_size, Queue(fixed_inputs=["a"]), initial=0), Queue[int])
+assert_type(pipeline.flat_map(letters, Queue(fixed_inputs=["a"])), Queue[str])
 assert_type(pipeline.batch(Queue(fixed_inputs=[1]), batch_size=2), Queue[list[int]])
 assert_type(pipeline.map(size, Queue(fixed_inputs=["a"])), Queue[int])
 
@@ -88,6 +142,11 @@ def size(word: str) -> int:
     return len(word)
 
 
+@skorche.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
 def total(numbers: list[int]) -> int:
     return sum(numbers)
 
@@ -102,6 +161,8 @@ numbers: Queue[int] = Queue()
 """
 DOES_NOT_FIT = {
     "a task of words on a queue of bytes": "skorche.map(size, chunks)",
+    "an async task of words on a queue of bytes": "skorche.map(fetch, chunks)",
+    "a coroutine taken for what it gives": "skorche.map(fetch, words, queue_out=words)",
     "a plain function of words on a queue of bytes": "skorche.map(is_long, chunks)",
     "a task of lists on a queue of single items": "skorche.map(total, numbers)",
     "a task of single items on a queue of lists": "skorche.map(size, skorche.batch(words))",
@@ -110,6 +171,12 @@ DOES_NOT_FIT = {
     "a chain whose tasks do not fit each other": "skorche.chain((size, size), words)",
     "a predicate of words on a queue of bytes": "skorche.filter(is_long, chunks)",
     "a split by a predicate of words on a queue of bytes": "skorche.split(is_long, chunks)",
+    "a batch of bytes by a key of words": "skorche.batch(chunks, key=is_long)",
+    "a batch by a weight that is no number": "skorche.batch(words, weight=str.lower, max_weight=3)",
+    "a flat_map of a task that gives one": "skorche.flat_map(size, words)",
+    "a reduce of words by a task that takes bytes": "skorche.reduce(bytes.__add__, words, initial=b'')",
+    "a reduce that begins with something else": "skorche.reduce(int.__add__, numbers, initial='')",
+    "a sink of words on a queue of bytes": "skorche.sink(size, chunks)",
     "an unbatch of what cannot be iterated": "skorche.unbatch(numbers)",
     "a merge of words and bytes taken for words": "merged: Queue[str] = skorche.merge((words, chunks))",
     "an item of another type": "words.put(3)",

@@ -5,6 +5,7 @@
     "raises", "array", "sentinel" ...  a `Thing` that is hard to compare, or looks like something else
     ("made", "n3", label)              a `Thing` that task n3 made of an item
     ("failure", "n3", label)           what an error queue carries
+    ("sum", 7)                         what a reduce makes of items
     ("row", label, label)              a tuple
     [label, ...]                       a list
 
@@ -40,8 +41,10 @@ class Bound(NamedTuple):
 class Node:
     """One operator of a random graph. `inputs` and `outputs` are numbers of queues; an error queue comes last.
 
-    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A zip `fills`
-    gaps with None, or drops the rest; it pairs by place, or is `numbered`.
+    `makes` tells what a task makes of an item. One item in `rarity` meets each of the `troubles`. A batch goes by one
+    of so many `keys` and by weight where these and `max_weight` are not 0; by size unless that is 0. A zip `fills` gaps
+    with None, or drops the rest; it pairs by place, or is `numbered`. `lazy`: the task is a generator function;
+    `initial`: the reduce begins with a value of its own.
     """
 
     op: str
@@ -65,9 +68,20 @@ class Node:
     fuse: bool = False
     size: int = 1
     fill: bool = True
+    keys: int = 0
+    max_keys: int = 0
+    max_weight: int = 0
     loose: bool = False
     fills: bool = False
     numbered: bool = False
+    lazy: bool = False
+    initial: bool = False
+
+    @property
+    def flows(self) -> bool:
+        """Whether a failed item keeps what it gave before it failed."""
+        whole = self.timeout is not None or self.limits
+        return self.lazy and not (whole or self.retries or self.isolate or self.ordered)
 
     def __repr__(self) -> str:
         told = [f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default]
@@ -124,6 +138,33 @@ def make(node: Node, label: Label) -> Label:
     if node.makes == "grow":
         return [*label, ("made", node.name, "none")]
     return {"wrap": ("made", node.name, label), "same": label, "none": "none"}[node.makes]
+
+
+def key_of(node: Node, label: Label) -> int:
+    """Which key of a batch an item has."""
+    return draw(node, label, node.keys)
+
+
+def weight_of(node: Node, label: Label) -> int:
+    """How heavy an item is: at the most, heavier than a list of the batch may be."""
+    return draw(node, ["weight", label], node.max_weight + 2)
+
+
+def given_before_trouble(node: Node, label: Label) -> int:
+    """How many elements a lazy task gives before it meets its trouble, if it has as many."""
+    return draw(node, label, 3) if node.flows else 0
+
+
+def total(node: Node, *labels: Label) -> Label:
+    """What a reduce makes of its accumulator and an item, in whatever order they come."""
+    return ("sum", sum(weight(node, label) for label in labels))
+
+
+def weight(node: Node, label: Label) -> int:
+    """What an item adds to a sum: of a list, what its members add."""
+    if isinstance(label, list):
+        return sum(weight(node, member) for member in label)
+    return label[1] if isinstance(label, tuple) and label[0] == "sum" else draw(node, label, 1000)
 
 
 def branch(node: Node, label: Label) -> int:

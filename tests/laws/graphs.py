@@ -15,10 +15,11 @@ from .behaviour import NEVER, Bound, Graph, Node, Trouble
 WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
 SOURCE = st.integers(0, 20).flatmap(lambda size: st.lists(LABELS, min_size=size, max_size=size)).map(tuple)
+ENDS = ["flat_map", "reduce", "sink"]
 OPERATORS = {
-    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows"],
-    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge"],
-    "loose": ["map", "map", "unbatch", "unbatch", "merge"],
+    "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows", *ENDS],
+    "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge", *ENDS],
+    "loose": ["map", "map", "unbatch", "unbatch", "merge", *ENDS],
 }
 MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "each", "grow", "wrap"], "loose": ["each"]}
 
@@ -93,9 +94,44 @@ class _Drawing:
         else:
             self.put("map", [queue], outputs, chained=self.flag(4), **traits)
 
+    def add_flat_map(self, queue: Open) -> None:
+        makes = self.pick({"item": ["fan"], "lists": ["each", "grow"], "loose": ["each"]}[queue.kind])
+        self.fans += makes == "fan"
+        loose = queue.kind == "loose"
+        traits = self.policies(permanent=not loose) | {"makes": makes, "loose": loose}
+        lazy = not loose and self.flag()
+        if lazy and self.flag():
+            traits |= {
+                "engine": self.pick(["thread", "inline"]),
+                "retries": 0,
+                "timeout": None,
+                "ordered": self.ordered,
+            }
+            found: tuple[Trouble, ...] = traits["troubles"]
+            traits["troubles"] = tuple(Trouble("exit" if one.kind == "exit" else "raise", NEVER) for one in found)
+        self.put_task("flat_map", queue, [("item", queue.in_order and traits["ordered"])], lazy=lazy, **traits)
+
+    def add_reduce(self, queue: Open) -> None:
+        loose = queue.kind == "loose"
+        traits = self.policies(permanent=not loose)
+        traits |= {"engine": self.pick(["thread", "inline"]), "workers": 1, "makes": "same", "loose": loose}
+        initial = loose or self.flag()
+        if not initial:  # nobody knows which item comes first, which then meets no trouble
+            traits |= {"troubles": ()}
+        self.put_task("reduce", queue, [("item", True)], initial=initial, **traits)
+
+    def add_sink(self, queue: Open) -> None:
+        loose = queue.kind == "loose"
+        self.put_task("sink", queue, [], loose=loose, makes="same", **self.policies(permanent=not loose))
+
+    def put_task(self, op: str, queue: Open, outputs: list[tuple[str, bool]], **traits: Any) -> None:
+        """Add a node with a task, and perhaps with an error queue."""
+        errors = self.flag(4)
+        self.put(op, [queue], [*outputs, ("item", False)] if errors else outputs, errors=errors, **traits)
+
     def policies(self, *, permanent: bool) -> dict[str, Any]:
         """How a task runs, and what troubles its items meet. Retries outlast what is not permanent."""
-        engine = self.pick(["thread", "process", "process", "inline"])
+        engine = self.pick(["thread", "process", "process", "inline", "async"])
         timeout = 1.0 if self.flag(3) else None
         kinds = ["raise", "exit", "crash"] if timeout is None else ["slow", "slow", "raise", "crash"]
         times = [1, 2, NEVER, NEVER] if permanent else [1, 2]
@@ -126,9 +162,30 @@ class _Drawing:
         self.put("filter", [queue], [queue[1:]], **self.predicate())
 
     def add_batch(self, queue: Open) -> None:
-        fill, size = self.flag(), self.draw(st.integers(1, 5))
-        loose = not (fill and queue.in_order)
-        self.put("batch", [queue], [("loose" if loose else "lists", queue.in_order)], size=size, fill=fill, loose=loose)
+        traits: dict[str, Any] = {"size": self.draw(st.integers(1, 5)), "fill": self.flag()}
+        if self.flag():
+            traits |= self.closing()
+        keyed = "keys" in traits
+        loose = not (traits["fill"] and queue.in_order and traits.get("timeout") is None)
+        self.put(
+            "batch", [queue], [("loose" if loose else "lists", queue.in_order and not keyed)], loose=loose, **traits
+        )
+
+    def closing(self) -> dict[str, Any]:
+        """What closes the lists of a batch besides their size, and what troubles the functions that tell it."""
+        traits: dict[str, Any] = {}
+        if self.flag():
+            traits |= {"keys": self.draw(st.integers(1, 4)), "max_keys": self.draw(st.integers(1, 4))}
+        if self.flag():
+            traits["max_weight"] = self.draw(st.integers(1, 6))
+        if traits and self.flag(4):
+            trouble = Trouble(self.pick(["raise", "exit"]), NEVER)
+            traits |= {"troubles": (trouble,), "rarity": self.draw(st.integers(2, 4))}
+        if self.flag(3):
+            traits["timeout"] = self.pick([1e-4, 0.01, 10.0])
+        if traits and self.flag():
+            traits["size"] = 0
+        return traits
 
     def add_unbatch(self, queue: Open) -> None:
         self.put("unbatch", [queue], [("item", queue.in_order)], loose=queue.kind == "loose")
@@ -214,9 +271,10 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
     sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
     drawing = _Drawing(draw, list(map(len, sources)), draw(st.booleans()) if ordered is None else ordered)
     for _ in range(draw(st.integers(1, most))):
-        drawing.add()
+        if drawing.open:
+            drawing.add()
     made = [queue for queue in drawing.open if queue.number >= len(sources)]
-    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True))
+    bounded = draw(st.lists(st.integers(len(sources), drawing.queues - 1), max_size=2, unique=True)) if made else []
     return Graph(
         tuple(sources),
         tuple(drawing.nodes),
@@ -224,6 +282,30 @@ def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
         frozenset(queue.number for queue in made if queue.in_order),
         {number: draw(st.integers(1, 3)) for number in bounded},
     )
+
+
+@st.composite
+def batched(draw: Any) -> Graph:
+    """Items in order, of many kinds, into a batch by key and weight, and out of it again."""
+    labels = tuple(draw(st.lists(st.one_of(st.integers(0, 99), st.sampled_from(WEIRD)), max_size=40)))
+    trouble = draw(st.sampled_from([(), (), (Trouble("raise", NEVER),), (Trouble("exit", NEVER),)]))
+    keys, weight = draw(st.sampled_from([(4, 0), (0, 5), (4, 5), (2, 3)]))
+    batch = Node(
+        "batch",
+        "n0",
+        (0,),
+        (1,),
+        size=draw(st.integers(0, 4)),
+        keys=keys,
+        max_keys=draw(st.integers(1, 3)),
+        max_weight=weight,
+        troubles=trouble,
+        rarity=draw(st.integers(2, 4)),
+    )
+    if draw(st.booleans()):
+        return Graph((labels,), (batch,), {1: "lists"}, frozenset(() if keys else (1,)), {})
+    unbatch = Node("unbatch", "n1", (1,), (2,))
+    return Graph((labels,), (batch, unbatch), {2: "item"}, frozenset(), {1: draw(st.integers(1, 3))})
 
 
 def with_engine(graph: Graph, engine: str, retries: int) -> Graph:

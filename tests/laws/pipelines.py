@@ -1,16 +1,18 @@
 """A random graph as a pipeline of skorche's, with items that are hard to handle."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import skorche
 from skorche.testing import FakeClock, crash
 
-from .behaviour import Bound, Graph, Label, Node, branch, make, trouble
+from .behaviour import Bound, Graph, Label, Node, branch, given_before_trouble, key_of, make, total, trouble, weight_of
 
 BRANCHES = ("left", "middle", "right")
+KEYS = (None, "key", 3, ("a", "pair"))
 
 
 class Thing:
@@ -101,6 +103,37 @@ def task_function(node: Node, clock: FakeClock | None = None) -> Callable[[Any],
     return task
 
 
+def as_async(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, as a coroutine that lets others go first."""
+
+    async def task(item: Any) -> Any:
+        await asyncio.sleep(0)
+        return function(item)
+
+    return task
+
+
+def by_and_by(node: Node, function: Callable[[Any], Any]) -> Callable[[Any], Iterator[Any]]:
+    """The same as a generator, which meets its trouble in the midst of it."""
+
+    def generate(item: Any) -> Iterator[Any]:
+        label = label_of(item)
+        early = make(node, label)[: given_before_trouble(node, label)]
+        yield from map(build_item, early)
+        yield from function(item)[len(early) :]
+
+    return generate
+
+
+def folding(node: Node, function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """The task of a reduce. What befalls the item, befalls it before it is added."""
+
+    def fold(accumulator: Any, item: Any) -> Any:
+        return build_item(total(node, label_of(accumulator), label_of(function(item))))
+
+    return fold
+
+
 def declare_limit(bound: Bound) -> Any:
     """A limit or a rate, as users make it. An equal one is the same."""
     if bound.per is None:
@@ -127,12 +160,13 @@ def build(graph: Graph) -> Built:
 
 
 class Builder:
-    """Declares a graph, node by node."""
+    """Declares a graph, node by node. It may unbatch failures: mistakes are drawn too, and must be survived."""
 
     backoff = 0.5
+    check_types = False
 
     def __init__(self, graph: Graph) -> None:
-        self.pipeline, self.clock = skorche.Pipeline(), FakeClock()
+        self.pipeline, self.clock = skorche.Pipeline(check_types=self.check_types), FakeClock()
         self.bounds = graph.maxsizes
         self.starts: list[tuple[Node, float]] = []
         self.queues = {
@@ -154,15 +188,22 @@ class Builder:
 
         return note_start if node.limits else function
 
+    def coroutine(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The same function, to be awaited."""
+        return as_async(function)
+
     def add(self, node: Node) -> None:
         made = [skorche.Queue(name=f"q{number}", maxsize=self.bounds.get(number)) for number in node.outputs]
         self.queues |= dict(zip(node.outputs, made, strict=True))
         getattr(self, "add_" + node.op)(node, [self.queues[number] for number in node.inputs], made)
 
-    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
-        task = skorche.task(
+    def task(self, node: Node, function: Callable[..., Any], engine: str | None) -> Any:
+        """The function as a task with the node's policies."""
+        if engine == "async":
+            function = self.coroutine(function)
+        return skorche.task(
             name=node.name,
-            engine=node.engine,
+            engine=engine,
             max_workers=node.workers,
             retries=node.retries,
             backoff=0.0 if node.workers == 3 else self.backoff,
@@ -171,11 +212,34 @@ class Builder:
             idempotent=node.idempotent,
             isolate=node.isolate,
             limits=map(declare_limit, node.limits),
-        )(self.function(node))
+        )(function)
+
+    def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = self.task(node, self.function(node), node.engine)
         if node.chained:
             self.pipeline.chain([task], inputs[0], queue_out=made[0])
         else:
             self.pipeline.map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_flat_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        function = self.function(node)
+        task = self.task(node, by_and_by(node, function) if node.lazy else function, node.engine)
+        self.pipeline.flat_map(task, inputs[0], queue_out=made[0], queue_errors=made[1] if node.errors else None)
+
+    def add_reduce(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        engine = node.engine if node.engine in ("thread", "inline") else None
+        initial = {"initial": Thing(("sum", 0))} if node.initial else {}
+        self.pipeline.reduce(
+            self.task(node, folding(node, self.function(node)), engine),
+            inputs[0],
+            queue_out=made[0],
+            queue_errors=made[1] if node.errors else None,
+            **initial,
+        )
+
+    def add_sink(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
+        task = self.task(node, self.function(node), node.engine)
+        self.pipeline.sink(task, inputs[0], queue_errors=made[0] if node.errors else None)
 
     def add_split(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         values: dict[str, Any] = {"predicate_values": BRANCHES} if node.branches > 2 else {}
@@ -185,13 +249,36 @@ class Builder:
         self.pipeline.filter(self.predicate(node), inputs[0], fuse=node.fuse, queue_out=made[0])
 
     def add_batch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
-        self.pipeline.batch(inputs[0], batch_size=node.size, fill_batch=node.fill, queue_out=made[0])
+        closing: dict[str, Any] = {"fill_batch": node.fill, "timeout": node.timeout}
+        if node.size:
+            closing["batch_size"] = node.size
+        if node.keys:
+            closing |= {"key": self.said(node, first=True), "max_keys": node.max_keys}
+        if node.max_weight:
+            closing |= {"weight": self.said(node, first=not node.keys), "max_weight": node.max_weight}
+        self.pipeline.batch(inputs[0], queue_out=made[0], **closing)
 
     def add_unbatch(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.unbatch(inputs[0], queue_out=made[0])
 
     def add_merge(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.merge(inputs, queue_out=made[0])
+
+    def said(self, node: Node, *, first: bool) -> Callable[[Any], Any]:
+        """The key or the weight of an item. A batch's troubles befall the one function, or the other."""
+        troubled = first == (not (node.keys and node.max_weight and node.size % 2))
+        keyed = bool(node.keys) and first
+
+        def say(item: Any) -> Any:
+            label = label_of(item)
+            found = trouble(node, label) if troubled else None
+            if found is not None and found.kind == "exit":
+                return Thing("unhashable")  # nor is it a number
+            if found is not None:
+                raise ValueError(f"{node.name} does not like this")
+            return KEYS[key_of(node, label)] if keyed else float(weight_of(node, label))
+
+        return say
 
     def add_tee(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         self.pipeline.tee(inputs[0], n=len(made), queue_out=made)

@@ -1,10 +1,23 @@
 """What a graph means: one node after the other, no scheduler, nothing imported from skorche."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .behaviour import Graph, Label, Node, branch, elements, fails, make
+from .behaviour import (
+    Graph,
+    Label,
+    Node,
+    branch,
+    elements,
+    fails,
+    given_before_trouble,
+    key_of,
+    make,
+    total,
+    weight_of,
+)
 
 
 class Place(NamedTuple):
@@ -28,6 +41,7 @@ class Meaning:
     failures: list[tuple[str, Label]] = field(default_factory=list)
     lost: frozenset[tuple[str, str]] = frozenset()
     ends: dict[tuple[int, ...], str] = field(default_factory=dict)
+    totals: dict[str, list[Label]] = field(default_factory=dict)
 
     def end(self, place: Place, how: str) -> None:
         order = ["filtered", "delivered", "failed"]
@@ -56,9 +70,13 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
         if node.op == "zip":
             pair(node, run, count)
             continue
-        for place, label in batches(node, items) if node.op == "batch" else items:
+        if node.op == "batch":
+            items = batches(node, [item for item in items if not refused(node, *item, run, count)], count)
+        for place, label in items:
             for where, made in divided(node, place, label):
                 visit(node, where, made, run, count)
+        if node.op == "reduce":
+            give_total(node, Place((-1, graph.nodes.index(node)), frozenset()), run, count)
     for queue in graph.ends:
         for place, _ in run.queues[queue]:
             run.end(place, "delivered")
@@ -67,30 +85,62 @@ def interpret(graph: Graph, lost: frozenset[tuple[str, str]] = frozenset()) -> M
 
 def visit(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> None:
     """Take one item through one node."""
-    made, port = [(place, label)], 0
-    if fails(node, label) or (node.name, repr(label)) in run.lost or (node.op == "unbatch" and elements(label) is None):
+    if has_failed(node, label, run):
+        if node.flows:
+            early = made_of(node, place, label)[: given_before_trouble(node, label)]
+            count["emitted"] += len(early)
+            run.queues[node.outputs[0]] += early
         return fail(node, place, label, run, count)
-    if node.op == "map":
-        made = [(place, make(node, label))]
-    if node.op == "unbatch":
-        parts = elements(label) or []
-        made = [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
-    if node.op in ("split", "filter"):
-        port = branch(node, label)
-    if node.op == "split" and port == node.branches:
-        return fail(node, place, label, run, count)
-    if node.op == "filter" and port:
+    if node.op in ("sink", "reduce"):
+        run.totals.setdefault(node.name, []).append(label)
+        return run.end(place, "delivered")
+    made, ports = made_of(node, place, label), [0]
+    if node.op == "split":
+        ports = [branch(node, label)]
+    if node.op == "tee":
+        ports = list(range(len(node.outputs)))
+    if node.op == "filter" and branch(node, label):
         made = []
         count["filtered"] += 1
     if not made:
         run.end(place, "filtered")
-    if node.op == "tee":
-        count["emitted"] += len(node.outputs)
-        for queue in node.outputs:
-            run.queues[queue].append((place, label))
-        return None
-    count["emitted"] += len(made)
-    return run.queues[node.outputs[0 if node.op == "filter" else port]].extend(made)
+    for port in ports:
+        count["emitted"] += len(made)
+        run.queues[node.outputs[port]] += made
+    return None
+
+
+def made_of(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]:
+    """What a node makes of an item."""
+    if node.op == "map":
+        return [(place, make(node, label))]
+    if node.op == "flat_map":  # of a generator nobody knows beforehand how many there will be
+        parts = make(node, label)
+        return [(place.element(index, -1 if node.lazy else len(parts)), one) for index, one in enumerate(parts)]
+    if node.op == "unbatch":
+        parts = elements(label) or []
+        return [(place.element(index, len(parts)), one) for index, one in enumerate(parts)]
+    return [(place, label)]
+
+
+def has_failed(node: Node, label: Label, run: Meaning) -> bool:
+    """Whether the item fails at this node."""
+    if node.op == "unbatch" and elements(label) is None:
+        return True
+    if node.op == "split" and branch(node, label) == node.branches:
+        return True
+    return fails(node, label) or (node.name, repr(label)) in run.lost
+
+
+def give_total(node: Node, place: Place, run: Meaning, count: Counter[str]) -> None:
+    """What a `reduce` gives in the end: one item, whose place comes before all others."""
+    labels = run.totals.get(node.name, [])
+    if node.initial:
+        labels = [("sum", 0), *labels]
+    if labels:
+        count["emitted"] += 1
+        made = labels[0] if len(labels) == 1 else total(node, *labels)
+        run.queues[node.outputs[0]].append((place, made))
 
 
 def pair(node: Node, run: Meaning, count: Counter[str]) -> None:
@@ -121,13 +171,50 @@ def fail(node: Node, place: Place, label: Label, run: Meaning, count: Counter[st
         run.queues[node.outputs[-1]].append((place, ("failure", node.name, label)))
 
 
-def batches(node: Node, items: list[tuple[Place, Label]]) -> list[tuple[Place, Label]]:
+def refused(node: Node, place: Place, label: Label, run: Meaning, count: Counter[str]) -> bool:
+    """Whether a batch gets no proper key or weight for the item, which fails then."""
+    if not fails(node, label):
+        return False
+    fail(node, place, label, run, count)
+    return True
+
+
+def batches(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -> list[tuple[Place, Label]]:
     """Lists of members and their places; each member on its own where nobody can know who meets whom."""
-    size = 1 if node.loose else node.size
-    groups = [items[start : start + size] for start in range(0, len(items), size)]
+    groups = [[item] for item in items] if node.loose else list(grouped(node, items, count))
     places = [tuple(place for place, _ in group) for group in groups]
     wholes = [Place(parts[0].key, frozenset().union(*(part.roots for part in parts)), parts) for parts in places]
     return [(whole, [label for _, label in group]) for whole, group in zip(wholes, groups, strict=True)]
+
+
+def grouped(node: Node, items: list[tuple[Place, Label]], count: Counter[str]) -> Iterator[list[tuple[Place, Label]]]:
+    """The lists of a batch to which items come in order. Counts why each was closed."""
+    lists: list[tuple[int, list[tuple[Place, Label]]]] = []
+    for item in items:
+        own, heavy = key_of(node, item[1]) if node.keys else 0, node.max_weight
+        mine = [members for name, members in lists if name == own]
+        if heavy and mine and load(node, [*mine[0], item]) > heavy:
+            count["weight"] += 1
+            lists.remove((own, mine[0]))
+            yield mine.pop()
+        members = mine[0] if mine else []
+        members.append(item)
+        if not mine:
+            lists.append((own, members))
+        if len(members) == node.size or (heavy and load(node, members) >= heavy):
+            count["size" if len(members) == node.size else "weight"] += 1
+            lists.remove((own, members))
+            yield members
+        if node.keys and len(lists) > node.max_keys:
+            count["key"] += 1
+            yield lists.pop(0)[1]
+    count["end"] += len(lists)
+    yield from [members for _, members in lists]
+
+
+def load(node: Node, members: list[tuple[Place, Label]]) -> int:
+    """What they weigh together."""
+    return sum(weight_of(node, label) for _, label in members)
 
 
 def divided(node: Node, place: Place, label: Label) -> list[tuple[Place, Label]]:

@@ -77,6 +77,33 @@ def test_the_members_of_a_batch_stand_in_input_order(count: int, size: int, fill
 
 
 @share(0.2)
+@given(
+    count=st.integers(0, 40),
+    keys=st.integers(1, 4),
+    closing=st.sampled_from([{}, {"timeout": 1e-3}, {"weight": float, "max_weight": 60}, {"batch_size": 3}]),
+    bound=st.sampled_from([None, 1, 3]),
+    workers=st.integers(1, 3),
+    seed=SEEDS,
+)
+def test_what_a_batch_by_key_has_gathered_finds_its_partners_again(
+    count: int, keys: int, closing: dict[str, Any], bound: int | None, workers: int, seed: int
+) -> None:
+    with skorche.Pipeline() as pipeline:
+        one, other = skorche.tee(source(tuple(range(count))))
+        lists = skorche.Queue(maxsize=bound)
+        skorche.batch(
+            one, key=lambda number: 1 // (number % 7) or number % keys, max_keys=2, queue_out=lists, **closing
+        )
+        task = skorche.task(max_workers=workers)(lambda numbers: numbers)
+        result = skorche.zip((skorche.unbatch(skorche.map(task, lists)), other))
+
+    simulation = simulate(pipeline, seed=seed, on_error="collect")
+
+    assert simulation.flush(result) == [(number, number) for number in range(count) if number % 7]
+    assert [failure.item for failure in simulation.report.failures] == list(range(0, count, 7))
+
+
+@share(0.2)
 @given(labels=SOURCE, seed=SEEDS)
 def test_a_chain_is_its_maps_one_after_the_other(labels: tuple[Label, ...], seed: int) -> None:
     tasks = [task_function(FIRST), task_function(SECOND)]
@@ -88,6 +115,73 @@ def test_a_chain_is_its_maps_one_after_the_other(labels: tuple[Label, ...], seed
     results = simulate(chained, seed=seed).flush(one), simulate(mapped, seed=seed).flush(other)
 
     assert labels_of(results[0]) == labels_of(results[1])
+
+
+@share(0.2)
+@given(
+    labels=SOURCE,
+    size=st.none() | SIZES,
+    options=st.sampled_from([{}, {"retries": 1}, {"ordered": True, "max_workers": 3}, {"timeout": 60.0}]),
+    kind=st.sampled_from(["raise", "exit"]),
+    times=st.sampled_from([1, NEVER]),
+    seeds=st.tuples(SEEDS, SEEDS),
+)
+def test_a_flat_map_of_lists_is_a_map_and_an_unbatch(
+    labels: tuple[Label, ...], size: int | None, options: dict[str, Any], kind: str, times: int, seeds: tuple[int, int]
+) -> None:
+    node = Node(
+        "map", "many", (), (), makes="fan" if size is None else "each", troubles=(Trouble(kind, times),), rarity=3
+    )
+
+    def told_of(seed: int, expand: Any) -> Any:
+        """What came out, what failed, and the account, of the lists that the node makes."""
+        task = skorche.task(name="many", **options)(task_function(node))
+        with skorche.Pipeline() as pipeline:
+            items = source(labels) if size is None else skorche.batch(source(labels), batch_size=size)
+            result = expand(task, items)
+        simulation = simulate(pipeline, seed=seed, on_error="collect")
+        report = simulation.report
+        lost = told([label_of(failure.item) for failure in report.failures])
+        return labels_of(simulation.flush(result)), lost, (report.delivered, report.filtered, report.failed)
+
+    flat = told_of(seeds[0], skorche.flat_map)
+
+    assert flat == told_of(seeds[1], lambda task, items: skorche.unbatch(skorche.map(task, items)))
+
+
+@share(0.2)
+@given(labels=SOURCE, workers=st.integers(1, 3), seed=SEEDS)
+def test_a_sink_sees_what_a_map_would_give(labels: tuple[Label, ...], workers: int, seed: int) -> None:
+    taken: list[Any] = []
+    with skorche.Pipeline() as pipeline:
+        items = skorche.map(skorche.task(max_workers=workers)(task_function(FIRST)), source(labels))
+        skorche.sink(taken.append, items)
+
+    report = simulate(pipeline, seed=seed).report
+
+    assert told(labels_of(taken)) == told([("made", "first", label) for label in labels])
+    assert report.delivered == len(labels)
+
+
+@share(0.2)
+@given(labels=SOURCE, seed=SEEDS, times=st.sampled_from([0, 1]))
+def test_a_reduce_in_order_is_the_loop_that_everybody_knows(labels: tuple[Label, ...], seed: int, times: int) -> None:
+    calls: list[int] = []
+
+    def collect(seen: list[Any], item: Any) -> list[Any]:
+        calls.append(len(seen))
+        if len(calls) <= times:
+            raise OSError("not yet")
+        return [*seen, item]
+
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(retries=1, backoff=0)(collect)
+        result = skorche.reduce(task, source(labels), initial=[])
+
+    (made,) = simulate(pipeline, seed=seed).flush(result)
+
+    assert told(labels_of(made)) == told(list(labels))
+    assert times or labels_of(made) == list(labels)
 
 
 @share(0.2)
@@ -126,7 +220,9 @@ def test_fused_predicates_give_what_unfused_ones_give(graph: Graph, seeds: tuple
 
 
 @share(0.1)
-@given(graph=graphs(), seeds=st.tuples(SEEDS, SEEDS), engine=st.sampled_from(["thread", "process"]), faults=DEATHS)
+@given(
+    graph=graphs(), seeds=st.tuples(SEEDS, SEEDS), engine=st.sampled_from(["thread", "process", "async"]), faults=DEATHS
+)
 def test_any_engine_gives_what_the_inline_engine_gives(
     graph: Graph, seeds: tuple[int, int], engine: str, faults: Faults
 ) -> None:

@@ -9,7 +9,7 @@ from skorche.testing import Faults, Simulation, simulate
 
 from .behaviour import NEVER, Bound, Graph, Label, Node, Trouble
 from .effort import share
-from .graphs import graphs
+from .graphs import batched, graphs
 from .pipelines import Built, build, label_of
 from .reference import Meaning, interpret
 
@@ -44,6 +44,9 @@ def run(graph: Graph, seed: int, faults: Faults = NO_FAULTS) -> tuple[Built, Sim
     return built, simulate(built.pipeline, seed=seed, faults=faults, clock=built.clock, on_error="collect")
 
 
+WHY = ("size", "weight", "key", "end")
+
+
 def members(labels: list[Label]) -> list[Label]:
     """The members of all lists."""
     return [one for label in labels for one in label]
@@ -57,6 +60,16 @@ def told(labels: list[Label]) -> list[str]:
 @given(graph=graphs(), seed=SEEDS, faults=DEATHS)
 @example(graph=EARLY_LISTS, seed=1, faults=NO_FAULTS)
 def test_a_run_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
+    check_run(graph, seed, faults)
+
+
+@given(graph=batched(), seed=SEEDS)
+def test_lists_close_for_the_reasons_that_were_given(graph: Graph, seed: int) -> None:
+    check_run(graph, seed, NO_FAULTS)
+
+
+def check_run(graph: Graph, seed: int, faults: Faults) -> None:
+    """A run of the graph, in all that is known of it."""
     meant = interpret(graph)
 
     built, simulation = run(graph, seed, faults)
@@ -120,9 +133,12 @@ def check_nodes(graph: Graph, simulation: Simulation, meant: Meaning) -> None:
         if not node.loose:
             wanted |= {name: count[name] for name in ("received", "emitted")}
         if node.loose and node.op == "batch":
-            wanted |= {"received": count["received"], "members": count["received"]}
-        if node.op == "batch" and node.fill:
+            wanted |= {"received": count["received"], "members": count["received"] - count["failed"]}
+        if node.op == "batch" and node.fill and not (node.keys or node.max_weight or node.timeout):
             wanted["emitted"] = -(-count["received"] // node.size)
+        if node.op == "batch":
+            assert sum(tally.closed.values()) == tally.emitted
+            assert node.loose or tally.closed == {why: count[why] for why in WHY if count[why]}
         if node.op == "unbatch":
             wanted |= {"emitted": count["emitted"], "members": count["emitted"]}
         assert {name: getattr(tally, name) for name in wanted} == wanted

@@ -110,6 +110,25 @@ def test_guarantees_that_are_weaker_are_said_at_the_end():
     assert printed.splitlines()[-1] == "an item may run twice"
 
 
+def test_it_is_told_why_lists_were_closed_unless_they_were_full_or_the_last():
+    nodes = {
+        "Batch(2)": NodeTally(received=3, emitted=2, members=3, closed={"size": 1, "end": 1}),
+        "Batch(9)": NodeTally(received=3, emitted=2, members=3, closed={"end": 1, "timeout": 1}),
+    }
+
+    printed = str(report_of(nodes=nodes))
+
+    assert printed.splitlines()[-1] == "Batch(9) closed its lists: 1 timeout, 1 end"
+
+
+def test_a_task_that_went_on_with_fewer_workers_is_named():
+    printed = str(report_of(nodes={"inc": NodeTally(shed_workers=2), "half": NodeTally()}))
+
+    assert printed.splitlines()[-1] == (
+        "inc went on with 2 workers fewer: so many were killed, probably because memory ran out"
+    )
+
+
 def test_other_things_that_happened_are_in_the_headline():
     printed = str(report_of(cancelled=3, rerun=4, abandoned_threads=1))
 
@@ -156,7 +175,14 @@ def test_a_report_goes_through_json_unchanged():
         "rerun": 0,
         "abandoned_threads": 0,
         "failures": [
-            {"node": "inc", "item": "0", "error": "ValueError: no 0", "traceback": "Traceback ...", "attempts": 1}
+            {
+                "node": "inc",
+                "item": "0",
+                "error": "ValueError: no 0",
+                "traceback": "Traceback ...",
+                "attempts": 1,
+                "output": "",
+            }
         ],
         "nodes": {
             "inc": {
@@ -173,6 +199,8 @@ def test_a_report_goes_through_json_unchanged():
                 "p50": 0.001,
                 "p90": 0.01,
                 "p99": 2.0,
+                "shed_workers": 0,
+                "closed": {},
                 "paused": False,
             }
         },

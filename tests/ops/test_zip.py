@@ -111,6 +111,29 @@ def test_live_queues_pair_as_items_come():
         right.close()
 
 
+def test_what_takes_the_place_of_a_missing_item_is_never_compared():
+    class Array:
+        def __eq__(self, other):
+            raise AssertionError("an item was compared")
+
+        __hash__ = None
+
+    filler = Array()
+
+    assert drive(skorche.zip, [1, 2], "a", missing=filler)[1][1] is filler
+
+
+def test_results_of_all_items_pair_with_each_other_and_with_single_calls():
+    with Pipeline() as pipeline:
+        left, right = skorche.tee(source([3, 1, 2]))
+        lowest, highest = skorche.reduce(min, left), skorche.reduce(max, right)
+        made = skorche.apply(lambda low, high, name: (name, low, high), lowest, highest, skorche.apply(str, "range"))
+    report = pipeline.run().wait()
+
+    assert made.flush() == [("range", 1, 3)]
+    assert (report.admitted, report.delivered) == (4, 4)
+
+
 # -- by place --------------------------------------------------------------------------------------------------------
 
 

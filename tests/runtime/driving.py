@@ -1,5 +1,6 @@
 """A scheduler and the few words a test needs to drive it by hand."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,7 +43,8 @@ class Hand:
     def done(self, submit: Submit, seconds: float = 0.0) -> Done:
         """The event that says that a chunk has been worked on, each step taking so many seconds."""
         kernel = self.scheduler.plan.stages[submit.stage].kernel
-        outcome = kernel.run(submit.chunk.items, entry=submit.chunk.entry)
+        portion = submit.chunk.portion and submit.chunk.portion._replace(seconds=math.inf)
+        outcome = kernel.run(submit.chunk.items, entry=submit.chunk.entry, portion=portion)
         outcome.counts = [count and count._replace(seconds=seconds) for count in outcome.counts]
         return Done(submit.ticket, outcome)
 

@@ -1,6 +1,6 @@
 """Each source item is counted once, by the worst end that any of its descendants met."""
 
-from skorche.place import Group
+from skorche.place import Elements, Group
 from skorche.runtime.ledger import End, Ledger
 
 
@@ -175,6 +175,49 @@ def test_a_bad_end_of_one_copy_is_remembered_when_the_others_are_joined():
     ledger.end(range(2), End.DELIVERED)
 
     assert ends(ledger) == {"failed": 2}
+    assert ledger.open_roots == 0
+
+
+def test_elements_of_several_items_end_together():
+    ledger = Ledger()
+    ledger.expand(7, 2)
+    ledger.expand(8, 1)
+
+    ledger.end(Elements([7, 7, 8], [0, 1, 0]), End.DELIVERED)
+
+    assert ends(ledger) == {"delivered": 2}
+    assert ledger.open_roots == 0
+
+
+def test_a_batch_of_which_nobody_knew_how_many_would_come_gives_no_members_back():
+    ledger = Ledger()
+
+    ledger.expand(Group([1, 2]), ~2)
+    ledger.end([(Group([1, 2]), 0), (Group([1, 2]), 1)], End.DELIVERED)
+
+    assert ends(ledger) == {"delivered": 2}
+    assert ledger.open_roots == 0
+
+
+def test_an_item_may_live_on_beside_its_elements():
+    ledger = Ledger()
+
+    ledger.become(7, 2 + 1)
+    ledger.end([(7, 0), (7, 1)], End.DELIVERED)
+    ledger.become(7, 0)
+
+    assert ends(ledger) == {"delivered": 1}
+    assert ledger.open_roots == 0
+
+
+def test_what_comes_from_no_item_ends_without_a_trace():
+    ledger = Ledger()
+
+    ledger.end([(Group(), 3)], End.FAILED)
+    ledger.expand((Group(), 3), 5)
+    ledger.expand((Group(), 4), 0)
+
+    assert ends(ledger) == {}
     assert ledger.open_roots == 0
 
 

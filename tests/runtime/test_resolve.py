@@ -1,6 +1,7 @@
 """From paths within a chunk to places within the inputs."""
 
-from skorche.place import Group
+from skorche.expansion import Part
+from skorche.place import Elements, Group
 from skorche.runtime.resolve import Resolver
 
 
@@ -49,3 +50,24 @@ def test_one_place_is_the_same_as_many():
     paths = [(0, 0), (0, 1, 0), (0, 1, 1), (1, 0)]
 
     assert [resolver.place(path) for path in paths] == resolver.places(paths) == [3, 4, 5, (8, 0)]
+
+
+def test_elements_of_plain_items_stay_together():
+    found = Resolver(range(10, 20), [(1, 2), (3, 1)]).places(Elements([1, 1, 3], [0, 1, 0]))
+
+    assert isinstance(found, Elements)
+    assert list(found) == [(11, 0), (11, 1), (13, 0)]
+
+
+def test_elements_of_batches_are_told_one_by_one():
+    found = Resolver([Group([3, 4]), 9], [(0, 2), (1, 1)]).places(Elements([0, 0, 1], [0, 1, 0]))
+
+    assert list(found) == [3, 4, (9, 0)]
+
+
+def test_elements_of_a_batch_of_which_more_may_come_are_no_members():
+    batch = Group([3, 4])
+
+    found = Resolver([batch], [], [Part(0, 2, lives=True)]).places(Elements([0, 0], [5, 6]))
+
+    assert list(found) == [(batch, 5), (batch, 6)]

@@ -6,8 +6,8 @@ import pytest
 
 import skorche
 from skorche.errors import EngineError, InternalError, TaskTimeout, WorkerCrash
-from skorche.runtime.command import Deliver, Fed, Kill, Pull, Stop, StopSources, Taken
-from skorche.runtime.engine import Broken, Lost, Started
+from skorche.runtime.command import Command, Deliver, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
+from skorche.runtime.engine import Broken, Lost, Noticed, Started, Starved
 from skorche.testing import FakeClock
 
 from .driving import KILLABLE, UNSTOPPABLE, Hand, by_hand, submitted
@@ -117,6 +117,67 @@ def test_what_had_left_a_dead_worker_counts_and_what_runs_again_is_told():
     assert hand.delivered == [2, 4, 6, 8]
     assert [failure.item for failure in hand.scheduler.recovery.failures] == [5]
     assert hand.scheduler.rerun == 1
+
+
+# -- memory ---------------------------------------------------------------------------------------------------------
+
+
+def starve(hand: Hand, out: Submit) -> list[Command]:
+    """A worker is killed on the first item of this chunk, probably for want of memory."""
+    return hand.tell(Starved(out.stage), Lost(out.ticket, CRASH, suspect=0, left=range(1, len(out.chunk.items))))
+
+
+def test_after_a_death_for_want_of_memory_a_stage_goes_on_with_one_worker_fewer():
+    hand = one_task(max_workers=3)
+    first, second, _ = hand.feed(1, 2, 3, 4, 5)
+
+    assert submitted(starve(hand, first)) == []  # two are out still, and no more there may be
+    (fourth,) = hand.work(second)
+
+    assert fourth.chunk.items == [4]
+    assert len(hand.scheduler.flights) == 2
+
+
+def test_each_such_death_takes_a_worker_and_the_last_is_kept():
+    hand = one_task(max_workers=3)
+    out = hand.feed(*range(10))
+    for one in out:
+        starve(hand, one)
+
+    assert len(hand.scheduler.flights) == 1
+    assert hand.scheduler.books.tallies[0].freeze().shed_workers == 2
+    hand.finish()
+    assert counts(hand) == {"failed": 3, "delivered": 7}
+
+
+def test_that_there_are_fewer_workers_is_told_once():
+    hand = one_task(max_workers=3)
+    out = hand.feed(*range(3))
+
+    told = [command for one in out for command in starve(hand, one) if isinstance(command, Warn)]
+
+    assert told == [
+        Warn(
+            "task 'double' goes on with 2 workers at a time, not 3: one was killed from outside, probably because "
+            "memory ran out. Each such death takes one more, down to the last; give it fewer workers (max_workers=), "
+            "or smaller items."
+        )
+    ]
+
+
+def test_a_task_with_one_worker_goes_on_as_before():
+    hand = one_task(max_workers=1)
+    (out,) = hand.feed(1, 2)
+
+    commands = starve(hand, out)
+
+    assert [command.chunk.items for command in submitted(commands)] == [[2]]
+    assert not any(isinstance(command, Warn) for command in commands)
+    assert hand.scheduler.books.tallies[0].shed_workers == 0
+
+
+def test_what_an_engine_has_noticed_is_told():
+    assert one_task().tell(Noticed("it is dark")) == [Warn("it is dark")]
 
 
 # -- timeouts -------------------------------------------------------------------------------------------------------

@@ -150,3 +150,28 @@ def test_a_stage_has_one_chunk_out_for_each_worker_and_one_ahead_while_chunks_ar
     assert measured(stage(ahead, max_workers=3), 1.0).slots == 3
     assert measured(stage(ahead, max_workers=3, timeout=9.0), 1e-4).slots == 3
     assert measured(stage(KILLABLE, max_workers=3), 1e-4).slots == 3
+
+
+def test_a_stage_that_sheds_a_worker_has_a_chunk_fewer_out_and_none_ahead():
+    starved = measured(stage(KILLABLE._replace(ahead=True), max_workers=3), 1e-4)
+
+    assert starved.shed()
+
+    assert starved.slots == 2
+    assert measured(starved, 1e-6, count=100).slots == 2
+
+
+def test_chunks_do_not_grow_where_workers_are_shed():
+    starved = measured(stage(max_workers=2), 1e-6, count=100)
+    starved.edge.open = False
+    before = starved.size(40)
+
+    starved.shed()
+
+    assert (before, starved.size(40)) == (10, 10)
+
+
+def test_a_stage_keeps_its_last_worker():
+    starved = stage(max_workers=2)
+
+    assert [starved.shed(), starved.shed(), starved.slots] == [True, False, 1]

@@ -1,10 +1,11 @@
 """One run of a soak: a random graph on real engines, while workers are killed and the run is stopped at random."""
 
+import asyncio
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +141,14 @@ class _RealBuilder(Builder):
 
     def function(self, node: Node) -> Work:
         return Work(node, str(self._folder / "log"), str(self._folder / "marks"))
+
+    def coroutine(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """In a thread: this work takes its time."""
+
+        async def work(item: Any) -> Any:
+            return await asyncio.to_thread(function, item)
+
+        return work
 
 
 def error_of(run: Any) -> BaseException | None:

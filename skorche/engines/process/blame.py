@@ -79,10 +79,18 @@ def told_ending(code: int) -> str:
         return f"signal {-code}"
 
 
-def explain_crash(code: int, task: str, slot: Sequence[int], item: tuple[Any, ...], memory_kills: int) -> WorkerCrash:
+def given_up() -> WorkerCrash:
+    """The worker was stopped by us."""
+    return WorkerCrash("the item was given up.")
+
+
+def explain_crash(
+    code: int, task: str, slot: Sequence[int], item: tuple[Any, ...], memory_kills: int, *, hung_up: bool = False
+) -> WorkerCrash:
     """What to tell of a death. `item` holds the one to blame, if there is one.
 
-    `memory_kills`: processes that the system has killed meanwhile because memory ran out.
+    `memory_kills`: processes that the system has killed meanwhile because memory ran out. `hung_up`: it had closed its
+    pipe, and it was we who killed it.
     """
     moment = {
         READING: ", while it was read and unpickled",
@@ -94,6 +102,9 @@ def explain_crash(code: int, task: str, slot: Sequence[int], item: tuple[Any, ..
         else f"at work for task {task!r}"
     )
     what = f"a worker process died ({told_ending(code)}) {where}."
+    if hung_up:
+        why = "the task, or a library, closed the pipe to its parent, so it was not heard any more, and killed."
+        return WorkerCrash(what, why, "leave files alone that the task has not opened.", code)
     if code != -signal.SIGKILL:
         why = "the task, or a library it calls, ended the process."
         return WorkerCrash(what, why, "retries= tries again in a new process.", code)

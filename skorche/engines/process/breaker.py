@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 
 from skorche.engines.process.blame import told_ending
-from skorche.errors import EngineError, WorkerCrash, WorkerStartError
+from skorche.errors import EngineError, WorkerCrash, WorkerStartError, text_of
 from skorche.place import Place
 
 MOST_FAILED_STARTS = 3
@@ -103,3 +103,25 @@ def _cannot_start(when: str, code: int, said: str) -> WorkerStartError:
         + (f" One of them said:\n{said}" if said else ""),
         "see what they printed on stderr; try `python -c 'import skorche'`, and to import the module of the task.",
     )
+
+
+def cannot_hire(error: OSError) -> WorkerStartError:
+    """The system starts no process."""
+    return WorkerStartError(
+        f"a worker process cannot be started: {text_of(error)}",
+        "the operating system, or sys.executable, does not allow it.",
+        "see whether processes, memory or open files have run out, and what sys.executable is.",
+    )
+
+
+def cannot_load(task: str, cause: BaseException) -> WorkerStartError:
+    """A worker has told why a task cannot be had there."""
+    if isinstance(cause, WorkerStartError):
+        return cause
+    problem = WorkerStartError(
+        f"a worker process cannot load {task!r}: {text_of(cause)}",
+        "the function, or a module it needs, cannot be imported there.",
+        "check that its module can be imported from sys.path without side effects that fail.",
+    )
+    problem.__cause__ = cause
+    return problem

@@ -23,16 +23,17 @@ from threading import Thread, get_ident
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
-from skorche.engines.process.blame import Verdict, explain_crash, judge
-from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker
-from skorche.engines.process.job import Job
+from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge
+from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker, cannot_hire, cannot_load
+from skorche.engines.process.job import Job, explain_size
+from skorche.engines.process.launch import Ending
 from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.memory import count_memory_kills
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Done, Emit, Lost, Recycled, Started
+from skorche.runtime.engine import Broken, Done, Emit, Lost, Noticed, Recycled, Started, Starved
 
 END_SECONDS = 5.0
 PULSE_SECONDS = 0.5
@@ -48,10 +49,11 @@ class Hub:
         self._out: dict[int, Job] = {}
         self._queued: dict[int, deque[Job]] = {stage.number: deque() for stage in stages}
         self._members: list[Member] = []
+        self._told_size: set[int] = set()
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
-        self._listener = Listener({stage.number: stage.names for stage in stages})
+        self._listener = Listener({stage.number: stage.names for stage in stages}, stages[0].capture)
         self._closing = self._broken = False
         self._breaker = Breaker(most)
         self._first_workers = 0
@@ -110,7 +112,7 @@ class Hub:
 
     def _turn(self) -> None:
         """Wait until something can be done, and do it."""
-        for key, _ in self._selector.select(PULSE_SECONDS):
+        for key, _ in self._selector.select(PULSE_SECONDS if self._inbox.empty() else 0):
             if key.fileobj is self._bell:
                 self._bell.recv(4096)
             else:
@@ -148,13 +150,15 @@ class Hub:
             member.ready = self._has_started = True
             self._hire_first()
         elif message.kind == wire.REFUSED:
-            self._refuse(message)
+            raise cannot_load(self._stages[message.ticket].names[0], load_error(message.body))
         elif message.kind == wire.BEGUN:
             self._emit(Started(message.ticket))
         elif message.kind == wire.UNREADABLE:
             self._again(member.jobs.popleft())
         elif message.kind == wire.RETIRED:
             self._retire(member, message)
+        elif message.kind == wire.LARGE:
+            self._tell_size(member.jobs[0].stage, message.first, result=True)
         else:
             self._take(member, message)
             if message.kind == wire.END:
@@ -191,17 +195,6 @@ class Hub:
         """Do what is left of a job once more, item by item."""
         job.careful = True
         self._return(job)
-
-    def _refuse(self, message: wire.Frame) -> None:
-        stage = self._stages[message.ticket]
-        cause = load_error(message.body)
-        if isinstance(cause, WorkerStartError):
-            raise cause
-        raise WorkerStartError(
-            f"a worker process cannot load {_task_of(stage)!r}: {text_of(cause)}",
-            "the function, or a module it needs, cannot be imported there.",
-            "check that its module can be imported from sys.path without side effects that fail.",
-        ) from cause
 
     def _fail(self, error: BaseException) -> None:
         """The engine cannot go on: say so, and give every ticket back."""
@@ -275,13 +268,9 @@ class Hub:
 
     def _hire(self) -> Member:
         try:
-            member = Member(self._listener.pipe, keep_stderr=self._breaker.failed_starts > 0)
+            member = Member(self._listener.mouth, keep_stderr=self._breaker.failed_starts > 0)
         except OSError as error:
-            raise WorkerStartError(
-                f"a worker process cannot be started: {text_of(error)}",
-                "the operating system, or sys.executable, does not allow it.",
-                "see whether processes, memory or open files have run out, and what sys.executable is.",
-            ) from error
+            raise cannot_hire(error) from error
         self._members.append(member)
         self._selector.register(member.process.channel, selectors.EVENT_READ, member)
         return member
@@ -291,6 +280,8 @@ class Hub:
         if not job.left:  # none of its items could be pickled
             self._give_back(job.done())
             return
+        if job.largest > wire.LARGE_BYTES:
+            self._tell_size(job.stage, job.largest, result=False)
         number = job.stage.number
         if number not in member.stages:
             member.stages.add(number)
@@ -301,6 +292,12 @@ class Hub:
         member.jobs.append(job)
         member.write()
         self._watch(member)
+
+    def _tell_size(self, stage: StagePlan, size: int, *, result: bool) -> None:
+        """An item or a result is large, which is told once per stage."""
+        if stage.number not in self._told_size:
+            self._told_size.add(stage.number)
+            self._emit(Noticed(explain_size(stage.names[0], size, result=result)))
 
     def ask(self, ticket: int) -> Asked | None:
         """Ask the worker that is on this ticket what it does."""
@@ -315,7 +312,7 @@ class Hub:
             for job in queue:
                 if job.ticket == ticket:
                     queue.remove(job)
-                    self._give_back(job.lost(_given_up(), None, 0))
+                    self._give_back(job.lost(given_up(), None, 0))
                     return
         for member in self._members:
             for job in member.jobs:
@@ -330,51 +327,55 @@ class Hub:
         self._members.remove(member)
         member.save_spooled()
         slot = list(member.process.slot)
-        code, said = member.process.bury()
+        ending = member.process.bury()
         job = member.jobs.popleft() if member.jobs else None
         for waiting in reversed(member.jobs):
             self._return(waiting)
         if job is not None and member.ready and slot[STEP] != LOADING:
-            self._blame(job, slot, code)
+            if ending.code == -signal.SIGKILL and not (ending.hung_up or member.dismissed):
+                self._emit(Starved(job.stage.number))
+                self._hire_first()  # so that nobody waits for one to start, now that there are no others at work
+            self._blame(job, slot, ending)
         else:
             if job is not None:
                 self._return(job)
             if not member.dismissed:
-                self._count_start(member, slot, code, said)
+                self._count_start(member, slot, ending)
 
-    def _blame(self, job: Job, slot: list[int], code: int) -> None:
+    def _blame(self, job: Job, slot: list[int], ending: Ending) -> None:
         """A worker has died with a job that it had begun."""
         if job.frames and self._breaker.deaths:
             self._breaker.finish(job.stage.number)
         job.outcome.rerun += len(job.absorb())
         verdict = judge(job.ticket, job.left, slot)
         stopped = job.stopped
-        crash = _given_up() if stopped else self._explain(job, verdict, slot, code)
+        crash = given_up() if stopped else self._explain(job, verdict, slot, ending)
         suspect = None if verdict.suspect is None else (job.stage.number, job.chunk.places[verdict.suspect])
         if verdict.unclear and not stopped:
             job.outcome.rerun += verdict.rerun
             self._again(job)
         else:
-            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun))
+            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun, ending.words.get(verdict.suspect, "")))
         if not stopped:
             self._breaker.count_crash(crash, suspect)
 
-    def _explain(self, job: Job, verdict: Verdict, slot: list[int], code: int) -> WorkerCrash:
+    def _explain(self, job: Job, verdict: Verdict, slot: list[int], ending: Ending) -> WorkerCrash:
         item = () if verdict.suspect is None else (job.chunk.items[verdict.suspect],)
-        kills = count_memory_kills() - self._memory_kills if code == -signal.SIGKILL else 0
-        return explain_crash(code, _task_of(job.stage), slot, item, kills)
+        kills = count_memory_kills() - self._memory_kills if ending.code == -signal.SIGKILL else 0
+        return explain_crash(ending.code, job.stage.names[0], slot, item, kills, hung_up=ending.hung_up)
 
-    def _count_start(self, member: Member, slot: list[int], code: int, said: str) -> None:
+    def _count_start(self, member: Member, slot: list[int], ending: Ending) -> None:
         """A worker has died before its first item, or idle: then it could start."""
         if not member.ready:
-            self._breaker.count_start(code, said)
+            self._breaker.count_start(ending.code, ending.said)
         elif slot[STEP] == LOADING:
-            self._breaker.count_load(slot[TICKET], _task_of(self._stages[slot[TICKET]]), code, said)
+            task = self._stages[slot[TICKET]].names[0]
+            self._breaker.count_load(slot[TICKET], task, ending.code, ending.said)
 
     def _return(self, job: Job) -> None:
         """It waits for another worker, first in line."""
         if job.stopped:
-            self._give_back(job.lost(_given_up(), None, 0))
+            self._give_back(job.lost(given_up(), None, 0))
         else:
             self._queued[job.stage.number].appendleft(job)
 
@@ -389,11 +390,3 @@ class Hub:
         for member in self._members:
             member.process.finish(max(0.0, end - time.monotonic()))
         self._members.clear()
-
-
-def _task_of(stage: StagePlan) -> str:
-    return stage.edge.rpartition(" into ")[2]
-
-
-def _given_up() -> WorkerCrash:
-    return WorkerCrash("the item was given up.")

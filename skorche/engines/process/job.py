@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from skorche.compile.plan import StagePlan
-from skorche.engines.process.wire import WORK, Frame, Work, frame
+from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
 from skorche.engines.transfer import decode, dumps
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Outcome, Trouble, describe
@@ -15,34 +15,42 @@ from skorche.runtime.engine import Done, Lost
 
 
 class Job:
-    """One ticket. `left` are the indices of items still to be done, in order; `frames` what has come back."""
+    """One ticket. `left` are the indices of items still to be done, in order; `frames` what has come back.
+
+    `largest` is how many bytes the largest of them takes, if that is large.
+    """
 
     def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.left: Sequence[int] = range(len(chunk.items))
         self.careful = bool(stage.limits)  # so that the hub never does one again that has begun: that is a start too
         self.stopped = False
+        self.largest = 0
         self.frames: list[Frame] = []
         self.outcome = Outcome.empty(stage.kernel)
 
     def request(self) -> list[bytes]:
         """The frame that asks a worker to do what is left; items that cannot be pickled fail here."""
-        items, whole = self.chunk.items, len(self.left) == len(self.chunk.items)
-        payload: object
+        packed = [] if self.careful else self._pack_together()
         if self.careful:
-            payload, whole = self._pack_each(), False
-        else:
-            try:
-                payload = dumps(items if whole else [items[index] for index in self.left])
-            except BaseException:  # noqa: BLE001  (whatever pickling raises: found below, one by one)
-                self.careful = True
-                return self.request()
-        stage = self.stage
+            packed = self._pack_each()
+        stage, whole = self.stage, not self.careful and len(self.left) == len(self.chunk.items)
         single, timed = self.careful or not stage.idempotent, stage.tells_start
-        indices = None if whole else list(self.left)
-        body = dumps((Work(stage.number, self.chunk.entry, single, self.careful, timed, indices), payload))
-        self.outcome.bytes_in += len(body)
-        return frame(WORK, self.ticket, body)
+        indices, sizes = None if whole else list(self.left), [len(one) for one in packed] if self.careful else None
+        self.outcome.bytes_in += sum(map(len, packed))
+        self.largest = max(map(len, packed), default=0)
+        return work_frame(self.ticket, Work(stage.number, self.chunk.entry, single, timed, indices, sizes), packed)
+
+    def _pack_together(self) -> list[bytes]:
+        """What is left, at once. If it cannot be, or is so large that one of the items may be, they go one by one."""
+        items = self.chunk.items
+        try:
+            data = dumps(items if len(self.left) == len(items) else [items[index] for index in self.left])
+        except BaseException:  # noqa: BLE001  (whatever pickling raises: found below, one by one)
+            self.careful = True
+            return []
+        self.careful = len(data) > LARGE_BYTES and len(self.left) > 1
+        return [] if self.careful else [data]
 
     def _pack_each(self) -> list[bytes]:
         packed: list[bytes] = []
@@ -104,7 +112,17 @@ class Job:
         """All of it has come back."""
         return Done(self.ticket, self.outcome)
 
-    def lost(self, cause: BaseException, suspect: int | None, rerun: int) -> Lost:
-        """The worker died; `rerun` of what is left had run before."""
+    def lost(self, cause: BaseException, suspect: int | None, rerun: int, output: str = "") -> Lost:
+        """The worker died; `rerun` of what is left had run before, and `output` was kept of the suspect."""
         left = [index for index in self.left if index != suspect]
-        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun)
+        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun, output=output)
+
+
+def explain_size(task: str, size: int, *, result: bool) -> str:
+    """What to tell of an item, or a result, that is large."""
+    what, way = ("a result", "back from") if result else ("an item", "to")
+    mend = "write it to a file and return its path" if result else "pass a path, or an id, and let the task read it"
+    return (
+        f"{what} of task {task!r} takes {size / (1 << 20):.1f} MiB on its way {way} a worker process, and is copied "
+        f"several times: rather {mend}. (Told once for each task.)"
+    )

@@ -16,41 +16,57 @@ import sys
 import tempfile
 from contextlib import suppress
 from mmap import mmap
-from typing import IO
+from typing import IO, NamedTuple
 
+from skorche.compile.plan import Capture
+from skorche.engines.process.listener import Mouth
 from skorche.engines.process.records import current_levels
 from skorche.engines.process.stacks import Question, ask
-from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOLED, Files
+from skorche.engines.process.transcript import read_transcript
+from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOL_END, SPOOLED, Files
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from skorche.engines.process.worker import Files, main; main({files!r}, {parent}, {levels!r}, {disabled})"
+    "from skorche.engines.process.worker import Files, main; "
+    "main({files!r}, {parent}, {levels!r}, {disabled}, {capture!r})"
 )
 MOST_SAID_BYTES = 2000
 BURIAL_SECONDS = 1.0
 """A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
 
 
+class Ending(NamedTuple):
+    """How a process ended: its exit code, and what it said before its first task.
+
+    `hung_up`: it had closed its pipe, and we killed it. `words`: what was kept of the item it was on, by its index.
+    """
+
+    code: int
+    said: str
+    hung_up: bool
+    words: dict[int | None, str]
+
+
 class WorkerProcess:
-    """A worker, seen from its parent. It speaks into `pipe`.
+    """A worker, seen from its parent.
 
     `keep_stderr`: what it prints until it has loaded a task is kept, to be told.
     """
 
-    def __init__(self, pipe: int, keep_stderr: bool = False) -> None:
+    def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
         self._stderr: IO[bytes] | None = None
         here, there = socket.socketpair()
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SHARED_BYTES)
             self._file = os.dup(file.fileno())
             self._map = mmap(self._file, SHARED_BYTES)
-            self._view = memoryview(self._map)[:SLOT_BYTES]
-            self.slot = self._view.cast("q")
+            self._view = memoryview(self._map)
+            self.slot = self._view[:SLOT_BYTES].cast("q")
             self.slot[1] = -1
             try:
                 if keep_stderr:
                     self._stderr = tempfile.TemporaryFile(prefix="skorche-stderr-")  # noqa: SIM115  (_release ends it)
-                self._process, self._lifeline = _start(there.fileno(), file.fileno(), pipe, self._stderr)
+                self._process, self._lifeline = _start(there.fileno(), file.fileno(), mouth, self._stderr)
             except BaseException:
                 self._release()
                 raise
@@ -98,13 +114,17 @@ class WorkerProcess:
             self.channel.shutdown(socket.SHUT_RDWR)  # closing is not enough where a fork of this process has it too
         self.channel.close()
 
-    def finish(self, timeout: float) -> int:
-        """End the pipe, wait, and give the exit code; kill when it takes longer than `timeout` seconds."""
+    def finish(self, timeout: float) -> Ending:
+        """End the pipe, and wait for the end; kill when it takes longer than `timeout` seconds."""
+        said = self.said
         self.hang_up()
         try:
-            if not self._wait_ended(timeout):
+            ended = self._wait_ended(timeout)
+            if not ended:
                 self.kill()
-            return self._process.wait()
+            code = self._process.wait()
+            words = read_transcript(self.slot, self._view[SPOOL_END:])
+            return Ending(code, said, not ended and code == -signal.SIGKILL, words)
         finally:
             self._release()
             os.close(self._lifeline)
@@ -124,12 +144,11 @@ class WorkerProcess:
         finally:
             os.close(ending)
 
-    def bury(self) -> tuple[int, str]:
-        """Give the exit code of a process that has died, and what it said; end the children it leaves."""
-        said = self.said
-        code = self.finish(BURIAL_SECONDS)
+    def bury(self) -> Ending:
+        """Tell how a process ended that has died; end the children it leaves."""
+        ending = self.finish(BURIAL_SECONDS)
         self.kill()
-        return code, said
+        return ending
 
     def _release(self) -> None:
         if self._stderr is not None:
@@ -140,12 +159,12 @@ class WorkerProcess:
         os.close(self._file)
 
 
-def _start(channel: int, slot: int, pipe: int, stderr: IO[bytes] | None) -> tuple[subprocess.Popen[bytes], int]:
+def _start(channel: int, slot: int, mouth: Mouth, stderr: IO[bytes] | None) -> tuple[subprocess.Popen[bytes], int]:
     """The process, and our end of its lifeline: a pipe that nobody writes to, and that we hold as long as we live."""
     end, lifeline = os.pipe()
     real = -1 if stderr is None else os.dup(2)  # the worker takes it back when it has loaded a task
     try:
-        return _launch(Files(channel, slot, end, pipe, real), stderr), lifeline
+        return _launch(Files(channel, slot, end, mouth.pipe, real), mouth.capture, stderr), lifeline
     except BaseException:
         os.close(lifeline)
         raise
@@ -155,15 +174,16 @@ def _start(channel: int, slot: int, pipe: int, stderr: IO[bytes] | None) -> tupl
                 os.close(file)
 
 
-def _launch(files: Files, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
     levels, disabled = current_levels()
-    known = {"argv": list(sys.argv), "files": files, "parent": os.getpid(), "levels": levels, "disabled": disabled}
+    parent = os.getpid()
+    known = {"argv": list(sys.argv), "parent": parent, "levels": levels, "disabled": disabled, "capture": capture}
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C waits until it is ignored
     try:
         return subprocess.Popen(
-            [sys.executable, *flags, "-c", _BOOT.format(path=path, **known)],
+            [sys.executable, *flags, "-c", _BOOT.format(path=path, files=files, **known)],
             stdin=subprocess.DEVNULL,
             stderr=stderr,
             pass_fds=[file for file in files if file >= 0],

@@ -18,8 +18,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Thread
-from typing import ParamSpec
+from typing import NamedTuple, ParamSpec
 
+from skorche.compile.plan import Capture
 from skorche.engines.process.records import handle
 from skorche.engines.process.voice import ERR, HEADER, LAST, OUT, RECORD, Said
 
@@ -39,12 +40,20 @@ LONGEST_LINE = 100_000
 FINISH_SECONDS = 5.0
 
 
-class Listener:
-    """Make it, `start` it, give `pipe` to workers, `finish` it when they have ended."""
+class Mouth(NamedTuple):
+    """What a worker needs to know to speak: into which pipe, and what is to become of its words."""
 
-    def __init__(self, names: Mapping[int, Sequence[str]]) -> None:
+    pipe: int
+    capture: Capture
+
+
+class Listener:
+    """Make it, `start` it, give `mouth` to workers, `finish` it when they have ended."""
+
+    def __init__(self, names: Mapping[int, Sequence[str]], capture: Capture = "stream") -> None:
         self._names = names
         self._ear, self.pipe = os.pipe()
+        self.mouth = Mouth(self.pipe, capture)
         for end in (self._ear, self.pipe):
             os.set_blocking(end, False)
         _enlarge(self.pipe)
@@ -58,8 +67,9 @@ class Listener:
         self._thread = Thread(target=self._run, name="skorche listener", daemon=True)
 
     def start(self) -> None:
-        """Start the thread: a daemon, since a handler of the user's may hang."""
-        self._thread.start()
+        """Start the thread: a daemon, since a handler of the user's may hang. None where nobody speaks to us."""
+        if self.mouth.capture != "off":
+            self._thread.start()
 
     def finish(self) -> None:
         """Hand on what is there, for some seconds at most. The workers have ended."""

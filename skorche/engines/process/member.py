@@ -9,6 +9,7 @@ from typing import NamedTuple
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
+from skorche.engines.process.listener import Mouth
 from skorche.engines.process.stacks import Question
 from skorche.engines.process.worker import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.runtime.engine import Sight
@@ -37,8 +38,8 @@ class Member:
     `tried`: it has come as far as an item. `dismissed`: it is about to end, and gets no more jobs.
     """
 
-    def __init__(self, pipe: int, keep_stderr: bool = False) -> None:
-        self.process = WorkerProcess(pipe, keep_stderr)
+    def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
+        self.process = WorkerProcess(mouth, keep_stderr)
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
@@ -79,7 +80,14 @@ class Member:
             outgoing.clear()  # it is dead, which reading will tell
 
     def read(self) -> bool:
-        """Read what is there; whether the pipe is still open."""
+        """Read what is there; whether the pipe is still open. A worker is killed for whose result there is no room."""
+        try:
+            return self._read()
+        except MemoryError:
+            self.process.kill()
+            return False
+
+    def _read(self) -> bool:
         while True:
             try:
                 data = self.process.channel.recv(READ_BYTES)
@@ -111,8 +119,13 @@ class Member:
             end = start + size + length
             if len(buffer) < end:
                 break
-            found.append(wire.Frame(kind, ticket, first, last, bytes(memoryview(buffer)[start + size : end])))
-            start = end
+            body: bytes | memoryview = memoryview(buffer)[start + size : end]
+            if length > READ_BYTES:  # it is not copied, but keeps the buffer; what follows gets one of its own
+                buffer, start = bytearray(memoryview(buffer)[end:]), 0
+                self.incoming = buffer
+            else:
+                body, start = bytes(body), end
+            found.append(wire.Frame(kind, ticket, first, last, body))  # type: ignore[arg-type]  # as good to loads()
         if start:
             del buffer[:start]
         return found

@@ -22,6 +22,7 @@ from threading import get_ident, local
 from types import ModuleType
 from typing import Any, NamedTuple, TextIO
 
+from skorche.engines.process.transcript import Transcript, line_of
 from skorche.errors import glance
 
 INDEX, STEP, TICKET = 0, 1, 2
@@ -49,16 +50,24 @@ class Said(NamedTuple):
     content: Any  # Any: a text, or the parts of a log record, all plain values
 
 
-class Voice:
-    """The worker's end. While it works on items, `at` holds the stage, the items and their indices in the slot."""
+class At(NamedTuple):
+    """What a worker works on: a stage, items, and their indices in the slot."""
 
-    def __init__(self, pipe: int, slot: Sequence[int]) -> None:
-        self._pipe, self._slot = pipe, slot
+    stage: int
+    items: Sequence[Any]
+    indices: Sequence[int]
+
+
+class Voice:
+    """The worker's end. It is told what the worker is `at`. With a `transcript` what is said on an item goes there."""
+
+    def __init__(self, pipe: int, slot: Sequence[int], transcript: Transcript | None = None) -> None:
+        self._pipe, self._slot, self.transcript = pipe, slot, transcript
         self._piece = os.fpathconf(pipe, "PC_PIPE_BUF") - HEADER.size
         self._numbers = count()
         os.register_at_fork(after_in_child=self._begin_anew)
         self._own = local()
-        self.at: tuple[int, Sequence[Any], Sequence[int]] | None = None
+        self.at: At | None = None
         self.has_open_lines = False
         self._streams: list[_Stream] = []
         self._has_spoken = False
@@ -79,10 +88,17 @@ class Voice:
             for stream in self._streams:
                 stream.flush_lines()
         self.at = None
+        if self.transcript is not None:
+            self.transcript.clear()
 
     def say(self, kind: str, content: object) -> None:
-        """Send a message, or drop it."""
-        self._send(pickle.dumps(tuple(Said(kind, *self._where(), content)), 5))
+        """Send a message, or drop it; or keep it with the item it was said on."""
+        at = self.at
+        position = -1 if at is None else self._position(at)
+        if self.transcript is not None and at is not None and position >= 0:
+            self.transcript.add(at.indices[position], line_of(content) if isinstance(content, dict) else str(content))
+        else:
+            self._send(pickle.dumps(tuple(Said(kind, *self._where(at, position), content)), 5))
 
     def end(self) -> None:
         """Nothing more will be said; tells the parent how much there was."""
@@ -101,16 +117,18 @@ class Voice:
                 piece = data[start : start + self._piece]
                 os.write(self._pipe, HEADER.pack(pid, number, index, len(pieces), len(piece)) + piece)
 
-    def _where(self) -> tuple[int, int, str]:
-        at = self.at
+    def _position(self, at: At) -> int:
+        """Which of the items the worker is on; -1 if on none, or if nobody knows."""
+        index = self._slot[INDEX]
+        return 0 if len(at.items) == 1 else at.indices.index(index) if index in at.indices else -1
+
+    def _where(self, at: At | None, position: int) -> tuple[int, int, str]:
         if at is None:
             return -1, -1, ""
-        stage, items, indices = at
-        index, step = self._slot[INDEX], self._slot[STEP]
-        position = 0 if len(items) == 1 else indices.index(index) if index in indices else -1
+        step = self._slot[STEP]
         if position < 0:
-            return stage, step, ""
-        return stage, step, self._told((self._slot[TICKET], indices[position]), items[position])
+            return at.stage, step, ""
+        return at.stage, step, self._told((self._slot[TICKET], at.indices[position]), at.items[position])
 
     def _told(self, which: tuple[int, int], item: object) -> str:
         """The item in short; made once, however much is said. A `repr` that speaks itself finds none."""
@@ -143,6 +161,9 @@ class _Stream:
         """Take a text in."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if self._voice.transcript is not None:
+            self._say(text)  # the process may end in the middle of a line, and nobody else writes between
+            return len(text)
         me = get_ident()
         waiting = self._lines.pop(me, "") + text
         whole, newline, rest = waiting.rpartition("\n")

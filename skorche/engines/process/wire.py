@@ -1,37 +1,44 @@
 """What crosses the pipe: frames of bytes. Both sides use the same code.
 
 A frame is a header (length, kind, ticket, first index, last index) and a body, which its sender pickled (see
-`engines.transfer`) before it wrote the first byte.
+`engines.transfer`) before it wrote the first byte. The items of a `WORK` go as they were pickled, not copied together.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from skorche.engines.transfer import dumps, loads
 
 HEADER = struct.Struct("<QBQqq")
 
 # to a worker
 STAGE, WORK = 1, 2
 # from a worker
-READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED = 11, 12, 13, 14, 15, 16, 17
+READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED, LARGE = 11, 12, 13, 14, 15, 16, 17, 18
 # A STAGE carries, where others have indices, after how many items and above how many bytes a worker retires (0: never).
 # RETIRED is like PART, but the worker takes no more: neither the rest of the chunk nor another.
+# LARGE carries, as its first index, how many bytes a result takes that comes next.
+
+LARGE_BYTES = 16 << 20
+"""Items and results that take more are told of: it costs more to bring them there and back than people expect."""
 
 
 class Work(NamedTuple):
     """What a `WORK` frame asks for, before the items: `indices` are the items' numbers in the chunk (None: all).
 
-    `single`: each result leaves before the next item starts. `careful`: items are pickled one by one. `timed`: say when
-    the work begins.
+    `single`: each result leaves before the next item starts. `timed`: say when the work begins. `sizes`: items are
+    pickled one by one, carefully, and take so many bytes each (None: all together).
     """
 
     stage: int
     entry: int
     single: bool
-    careful: bool
     timed: bool
     indices: list[int] | None
+    sizes: list[int] | None
 
 
 class Frame(NamedTuple):
@@ -47,3 +54,21 @@ class Frame(NamedTuple):
 def frame(kind: int, ticket: int, body: bytes, first: int = 0, last: int = 0) -> list[bytes]:
     """A message, ready to be written: header and body, not copied together."""
     return [HEADER.pack(len(body), kind, ticket, first, last), body]
+
+
+def work_frame(ticket: int, work: Work, packed: Sequence[bytes]) -> list[bytes]:
+    """A `WORK` message: header, what to do, and the items. The first index is where the items start."""
+    head = dumps(work)
+    size = len(head) + sum(map(len, packed))
+    return [HEADER.pack(size, WORK, ticket, len(head), 0), head, *packed]
+
+
+def read_work(message: Frame) -> tuple[Work, list[memoryview]]:
+    """What to do, and the items as bytes: all in one, or each by itself."""
+    body, start = memoryview(message.body), message.first
+    work: Work = loads(body[:start])
+    packed = []
+    for size in (len(body) - start,) if work.sizes is None else work.sizes:
+        packed.append(body[start : start + size])
+        start += size
+    return work, packed

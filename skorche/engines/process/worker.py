@@ -18,17 +18,22 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from mmap import mmap
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from skorche.call import Ends, close_all
 from skorche.engines.process.memory import resident_bytes
 from skorche.engines.process.stacks import answer_here, answer_in
-from skorche.engines.process.voice import Voice
+from skorche.engines.process.transcript import TRANSCRIPT_BYTES, Transcript
+from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import (
     BEGUN,
     END,
     HEADER,
+    LARGE,
+    LARGE_BYTES,
     PART,
     READY,
     REFUSED,
@@ -38,19 +43,24 @@ from skorche.engines.process.wire import (
     Frame,
     Work,
     frame,
+    read_work,
 )
-from skorche.engines.transfer import dump_error, encode, loads
+from skorche.engines.transfer import dump_error, encode, largest_result, loads
 from skorche.errors import TransferError, WorkerStartError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
+
+if TYPE_CHECKING:
+    from skorche.compile.plan import Capture  # which a worker does without
 
 SLICE_SECONDS = 0.001
 GROWTH = 4
 
 # the numbers of the slot
 INDEX, STEP, TICKET, LAST, SPOOLED = 0, 1, 2, 3, 4
-SLOT_BYTES = 5 * 8
-SHARED_BYTES = 1 << 16
-"""The slot, and behind it the spool."""
+SLOT_BYTES = 7 * 8  # two of them are the transcript's
+SPOOL_END = 1 << 16
+SHARED_BYTES = SPOOL_END + TRANSCRIPT_BYTES
+"""The slot, behind it the spool, and behind that the transcript."""
 # what STEP says when the worker is in no step
 IDLE, READING, WRITING, LOADING = -1, -2, -3, -4
 # what INDEX says when the worker is on no item, or on any of the slice
@@ -70,8 +80,8 @@ class Files(NamedTuple):
     stderr: int
 
 
-def main(files: Files, parent: int, levels: dict[str, int], disabled: int) -> None:
-    """Serve until the parent ends the pipe, or dies. What is logged and printed goes into a pipe of its own."""
+def main(files: Files, parent: int, levels: dict[str, int], disabled: int, capture: Capture) -> None:
+    """Serve until the parent ends the pipe, or dies. `capture` says where goes what is logged and printed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for file in files[:4]:
@@ -83,11 +93,13 @@ def main(files: Files, parent: int, levels: dict[str, int], disabled: int) -> No
         mmap(files.slot, SHARED_BYTES) as shared,
         memoryview(shared) as view,
         view[:SLOT_BYTES].cast("q") as numbers,
-        view[SLOT_BYTES:] as spool,
+        view[SLOT_BYTES:SPOOL_END] as spool,
+        view[SPOOL_END:] as region,
         suppress(ConnectionError),
     ):
-        voice = Voice(files.pipe, numbers)
-        _Worker(files, numbers, spool, voice, lambda: voice.take_over(levels, disabled)).serve()
+        voice = Voice(files.pipe, numbers, Transcript(numbers, region) if capture == "item" else None)
+        take_over = partial(voice.take_over, levels, disabled) if capture != "off" else lambda: None
+        _Worker(files, numbers, spool, voice, take_over).serve()
         voice.end()  # the parent is gone, or wants no more
     # The pipe stays open: its end tells the parent that this process has ended, which then need not wait for it.
 
@@ -123,6 +135,7 @@ class _Stage:
         self._slice = 1
         self.items_left = most_items or sys.maxsize
         self.most_bytes = most_bytes
+        self.told_size = False
 
     @property
     def is_bloated(self) -> bool:
@@ -154,15 +167,22 @@ class _Worker:
         if self._stderr < 0:
             take_over()
         self._stages: dict[int, _Stage] = {}
+        self._ends: Ends = []
 
     def serve(self) -> None:
+        try:
+            self._serve()
+        finally:
+            close_all(self._ends, _complain)
+
+    def _serve(self) -> None:
         self._send(frame(READY, 0, b""))
         while (message := self._receive()) is not None:
             stage = None
             if message.kind == STAGE:
                 self._load_stage(message)
             else:
-                stage = self._work(message.ticket, message.body)
+                stage = self._work(message)
             self._slot[STEP] = IDLE
             self._voice.rest()
             del message  # an idle worker must not keep items alive
@@ -171,11 +191,13 @@ class _Worker:
 
     def _load_stage(self, message: Frame) -> None:
         try:
-            stage = _Stage(loads(message.body), message.first, message.last)
+            stage = _Stage(loads(message.body).opened(self._ends), message.first, message.last)
             if not self._stages and stage.is_bloated:
                 raise _never_small_enough(stage.most_bytes)
             self._stages[message.ticket] = stage
         except BaseException as error:  # noqa: BLE001  (a module that fails to import must be told, not hung on)
+            if isinstance(error, WorkerStartError) and error.__cause__ is not None:
+                error.add_note(f"where it was raised, in a worker process:\n{describe(error.__cause__)}")
             self._send(frame(REFUSED, message.ticket, dump_error(error)))
         self._give_stderr_back()
 
@@ -197,16 +219,17 @@ class _Worker:
             return True
         return not stage.items_left
 
-    def _work(self, ticket: int, body: bytes) -> _Stage | None:
+    def _work(self, message: Frame) -> _Stage | None:
         """Work on a chunk; gives its stage."""
-        work, payload = loads(body)
+        ticket = message.ticket
+        work, packed = read_work(message)
         stage = self._stages.get(work.stage)
         if stage is None:
             return None  # it was refused, which ends the run
         if work.timed:
             self._send(frame(BEGUN, ticket, b""))
         try:
-            items: Sequence[Any] = payload if work.careful else loads(payload)
+            items: Sequence[Any] = packed if work.sizes is not None else loads(packed[0])
         except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
             self._send(frame(UNREADABLE, ticket, dump_error(error)))
             return stage
@@ -221,27 +244,43 @@ class _Worker:
     def _slice(self, job: _Job, start: int) -> int:
         """Work on the next slice and send its results; gives where the one after it starts."""
         stage = self._stages[job.work.stage]
-        stop = min(len(job.items), start + stage.slice(job.work.single or job.work.careful))
+        stop = min(len(job.items), start + stage.slice(job.work.single))
         indices, items = job.indices[start:stop], job.items[start:stop]
         self._slot[LAST] = indices[-1]
         outcome = None
-        if job.work.careful:
+        if job.work.sizes is not None:
             items, outcome = self._unpack(items, indices, stage.kernel)
         if outcome is None:
-            self._voice.at = (job.work.stage, items, indices)
-            began = time.perf_counter()
-            mark = self._slot if len(items) <= FINE_SLICE else None
-            if mark is None:
-                self._slot[INDEX], self._slot[STEP] = ANY, job.work.entry
-            outcome = stage.kernel.run(items, indices, job.work.entry, mark)
-            stage.learn(stop - start, time.perf_counter() - began)
+            outcome = self._run(job.work, stage, items, indices)
         self._slot[STEP] = WRITING
         stage.items_left -= stop - start
         kind = RETIRED if not stage.items_left else END if stop == len(job.items) else PART
-        body = encode(outcome, stage.kernel)
+        transcript = self._voice.transcript
+        body = encode(outcome, stage.kernel, None if transcript is None else transcript.attach)
+        if len(body) > LARGE_BYTES and not stage.told_size:
+            self._tell_size(job.ticket, stage, len(body) if stop == start + 1 else largest_result(outcome))
         self._leave(frame(kind, job.ticket, body, indices[0], indices[-1]), kind != PART)
         self._slot[STEP] = IDLE
         return stop
+
+    def _run(self, work: Work, stage: _Stage, items: Sequence[Any], indices: Sequence[int]) -> Outcome:
+        """Run the kernel over a slice."""
+        transcript = self._voice.transcript
+        if transcript is not None:
+            transcript.clear()
+        self._voice.at = At(work.stage, items, indices)
+        began = time.perf_counter()
+        mark = self._slot if len(items) <= FINE_SLICE or transcript is not None else None
+        if mark is None:
+            self._slot[INDEX], self._slot[STEP] = ANY, work.entry
+        outcome = stage.kernel.run(items, indices, work.entry, mark)
+        stage.learn(len(items), time.perf_counter() - began)
+        return outcome
+
+    def _tell_size(self, ticket: int, stage: _Stage, size: int) -> None:
+        if size > LARGE_BYTES:
+            stage.told_size = True
+            self._send(frame(LARGE, ticket, b"", size))
 
     def _leave(self, parts: list[bytes], is_last: bool) -> None:
         """The results of a slice leave the worker: into the spool, or with all that is in it to the parent."""
@@ -254,8 +293,9 @@ class _Worker:
         self._send([bytes(self._spool[:start]), *parts] if start else parts)
         self._slot[SPOOLED] = 0
 
-    def _unpack(self, items: Sequence[bytes], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
+    def _unpack(self, items: Sequence[memoryview], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
         """The one item of a careful slice; an outcome that says why, if it cannot be unpickled."""
+        self._voice.at = None
         self._slot[INDEX] = indices[0]
         self._slot[STEP] = READING
         try:
@@ -301,6 +341,12 @@ class _Worker:
                 return None
             got += more
         return bytes(buffer) if count <= HEADER.size else buffer  # type: ignore[return-value]  # as good to loads()
+
+
+def _complain(text: str) -> None:
+    from skorche.runtime.log import complain  # with logging: only what goes wrong at the end needs it
+
+    complain(text)
 
 
 def _never_small_enough(most_bytes: int) -> WorkerStartError:

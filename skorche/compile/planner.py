@@ -1,0 +1,224 @@
+"""From a graph to a plan: validate, fuse, number everything, freeze."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from skorche.compile.fuse import IN_PROCESS, IN_TURN, Members, fuse
+from skorche.compile.pairs import Branch, find_pairs, is_fed_only
+from skorche.compile.plan import (
+    Capture,
+    Destination,
+    DrainPlan,
+    EndPlan,
+    GatherPlan,
+    Lane,
+    NodePlan,
+    Passage,
+    Plan,
+    SourcePlan,
+    StagePlan,
+    ZipPlan,
+)
+from skorche.compile.validate import validate
+from skorche.errors import GraphError
+from skorche.graph import Graph, Node
+from skorche.kernel import Kernel, Step
+from skorche.options import Recycling
+from skorche.queue import Queue
+
+
+def make_plan(
+    graph: Graph,
+    *,
+    engine: Any = None,
+    engines: Collection[str] = frozenset({"thread"}),
+    recycling: Recycling | None = None,
+    capture: Capture = "stream",
+) -> Plan:
+    """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own.
+
+    Raises:
+        GraphError: the graph cannot run; all findings at once.
+    """
+    findings = validate(graph, engines, engine)
+    if findings:
+        raise GraphError.of(findings)
+    return _Planner(graph, engine, recycling or Recycling(), capture).plan()
+
+
+class _Planner:
+    """Numbers everything, then translates. Lives for one plan."""
+
+    def __init__(self, graph: Graph, engine: Any, recycling: Recycling, capture: Capture) -> None:
+        self.graph = graph
+        self.run_engine, self.run_recycling, self.capture = engine, recycling, capture
+        self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
+        self.stages = fuse(graph, self._engine_of)
+        self.gathers = [node for node in graph.nodes if node.regrouping is not None]
+        self.zips = [node for node in graph.nodes if node.pairing is not None]
+        self.head_number = {stage.nodes[0].name: number for number, stage in enumerate(self.stages)}
+        self.gather_number = {node.name: number for number, node in enumerate(self.gathers)}
+        self.zip_number = {node.name: number for number, node in enumerate(self.zips)}
+        self.end_number = {id(queue): number for number, queue in enumerate(graph.ends())}
+        self.drains: list[DrainPlan] = []
+
+    def _engine_of(self, node: Node) -> Any:
+        if node.task is None:
+            return "inline" if self.run_engine == "inline" else "thread"
+        chosen = node.task.settings.engine
+        engine = (chosen if chosen is not None else self.run_engine) or "thread"
+        if node.folds:
+            return "inline" if "inline" in (chosen, self.run_engine) and chosen != "thread" else "thread"
+        return "async" if node.task.is_async and engine != "inline" else engine
+
+    def plan(self) -> Plan:
+        graph = self.graph
+        return Plan(
+            graph.name,
+            tuple(self._node(node) for node in graph.nodes),
+            tuple(self._stage(number, stage) for number, stage in enumerate(self.stages)),
+            tuple(self._gather(node) for node in self.gathers),
+            tuple(SourcePlan(_queue_name(queue), self._destination(queue)) for queue in graph.sources()),
+            tuple(EndPlan(_queue_name(queue), queue.maxsize) for queue in graph.ends()),
+            tuple(self._zip(node) for node in self.zips),
+            tuple(self.drains),  # which the stages have made
+        )
+
+    def _destination(self, queue: Queue[Any]) -> Destination:
+        consumer = self.graph.consumers.get(id(queue))
+        if consumer is None:
+            return Destination("end", self.end_number[id(queue)])
+        if consumer.work is None and consumer.regrouping is not None:
+            return Destination("gather", self.gather_number[consumer.name])
+        if consumer.pairing is not None:
+            lane = next(lane for lane, one in enumerate(consumer.inputs) if one is queue)
+            return Destination("zip", self.zip_number[consumer.name], lane)
+        return Destination("stage", self.head_number[consumer.name])
+
+    def _node(self, node: Node) -> NodePlan:
+        errors = self._destination(node.errors) if node.errors is not None else None
+        if node.task is None:
+            return NodePlan(node.name, node.title, False, errors=errors)
+        options = node.task.settings
+        return NodePlan(
+            node.name,
+            node.title,
+            True,
+            options.retries,
+            options.backoff,
+            options.retry_on,
+            options.on_error,
+            options.isolate,
+            errors,
+        )
+
+    def _stage(self, number: int, members: Members) -> StagePlan:
+        head = members.nodes[0]
+        options = head.task.settings if head.task else None
+        kernel, ports = self._kernel(members)
+        queue = head.inputs[0]
+        return StagePlan(
+            number,
+            tuple(self.node_number[node.name] for node in members.nodes),
+            kernel,
+            ports,
+            members.engine,
+            members.workers,
+            options.timeout if options else None,
+            options.ordered and not head.takes_in if options else False,
+            options.idempotent if options else True,
+            f"{queue.name or 'the queue'} into {head.name}",
+            queue.maxsize if id(queue) in self.graph.producers else None,
+            self._recycling(head, members.engine),
+            tuple(node.name for node in members.nodes),
+            self.capture,
+            head.flows and members.engine in IN_TURN,
+            head.folds,
+            members.limits,
+        )
+
+    def _recycling(self, head: Node, engine: Any) -> Recycling:
+        """The task's own limits, else the run's; none for an engine that has no processes to replace."""
+        if head.task is None or not isinstance(engine, str) or engine in IN_PROCESS:
+            return Recycling()
+        options, default = head.task.settings, self.run_recycling
+        own = Recycling.of(head.title, options.max_items_per_worker, options.max_worker_memory)
+        return Recycling(own.items or default.items, own.memory_bytes or default.memory_bytes)
+
+    def _kernel(self, members: Members) -> tuple[Kernel, tuple[Destination, ...]]:
+        step_of = {id(node.inputs[0]): step for step, node in enumerate(members.nodes) if step}
+        ports: list[Destination] = []
+        steps: list[Step] = []
+        for node in members.nodes:
+            assert node.work is not None
+            work = node.work()
+            steps.append(Step(work, tuple(self._branches(node, work, step_of, ports))))
+        return Kernel(tuple(steps), len(ports)), tuple(ports)
+
+    def _branches(self, node: Node, work: Any, step_of: dict[int, int], ports: list[Destination]) -> Iterator[int]:
+        """Where the outputs of a step lead; adds the ports it needs. A memory of the node's own stands before them."""
+        own = self._drain(node, work) if node.takes_in else None
+        if node.regrouping is not None:
+            own = Destination("gather", self.gather_number[node.name])
+        if own is not None:
+            ports.append(own)
+            yield ~(len(ports) - 1)
+            return
+        for queue in node.outputs:
+            if id(queue) not in step_of:
+                ports.append(self._destination(queue))
+            yield step_of.get(id(queue), ~(len(ports) - 1))
+
+    def _drain(self, node: Node, work: Any) -> Destination:
+        output, fold = (self._destination(node.outputs[0]), work) if node.folds else (None, None)
+        self.drains.append(DrainPlan(self.node_number[node.name], output, fold))
+        return Destination("drain", len(self.drains) - 1)
+
+    def _gather(self, node: Node) -> GatherPlan:
+        assert node.regrouping is not None
+        number = self.node_number[node.name]
+        outputs = tuple(self._destination(queue) for queue in node.outputs)
+        feeders = len(node.inputs) if node.work is None else 1
+        return GatherPlan(number, node.regrouping, outputs, feeders)
+
+    def _zip(self, node: Node) -> ZipPlan:
+        assert node.pairing is not None
+        pairs = find_pairs(self.graph, node)
+        number_of = {id(queue): number for number, queue in enumerate(self.graph.sources())}
+        return ZipPlan(
+            self.node_number[node.name],
+            node.pairing,
+            self._destination(node.outputs[0]),
+            tuple(self._lane(branch) for branch in pairs.branches),
+            None if pairs.tee is None else self.gather_number[pairs.tee.name],
+            tuple(number_of[id(queue)] for queue in pairs.sources),
+            tuple(number_of[id(queue)] for queue in pairs.sources if is_fed_only(self.graph, queue, node)),
+        )
+
+    def _lane(self, branch: Branch) -> Lane:
+        depths = branch.depths
+        passages = [
+            Passage(number, depths[id(head.inputs[0])], self._ports_on(members, depths), head.name not in branch.inner)
+            for number, members in enumerate(self.stages)
+            if (head := members.nodes[0]).name in branch.nodes
+        ]
+        gathers = [
+            (one, depths[id(node.inputs[0])]) for one, node in enumerate(self.gathers) if node.name in branch.nodes
+        ]
+        direct = branch.nodes - branch.inner
+        zips = [(one, depths[id(node.outputs[0])]) for one, node in enumerate(self.zips) if node.name in direct]
+        return Lane(tuple(passages), tuple(gathers), tuple(zips))
+
+    def _ports_on(self, members: Members, depths: dict[int, int]) -> dict[int, int]:
+        """Which ports of a stage, those of its errors last, lead on to where these queues do."""
+        inside = {id(node.inputs[0]) for node in members.nodes[1:]}
+        queues = [(node, queue) for node in members.nodes for queue in node.outputs if id(queue) not in inside]
+        queues += [(node, node.errors) for node in members.nodes if node.errors is not None]
+        at = [(id(queue), id(queue) if node.regrouping is None else id(node.inputs[0])) for node, queue in queues]
+        return {port: depths[inner] for port, (outer, inner) in enumerate(at) if outer in depths}
+
+
+def _queue_name(queue: Queue[Any]) -> str:
+    return queue.name or "(unnamed)"

@@ -1,0 +1,102 @@
+"""How a task runs: its options, and what they may be."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, NamedTuple
+
+from skorche.errors import GraphError, nearest
+from skorche.limits import AnyLimit, limits_of
+
+OnError = Literal["raise", "collect"]
+OnStall = Literal["warn", "raise"]
+EngineChoice = Any  # Any: a name, a `concurrent.futures.Executor`, or a factory of one
+
+
+class TaskOptions(NamedTuple):
+    """How a task runs. Seconds as float; `None` leaves it to the run."""
+
+    engine: EngineChoice = None
+    max_workers: int | None = None
+    retries: int = 0
+    backoff: float = 0.5
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    timeout: float | None = None
+    on_error: OnError | None = None
+    ordered: bool = False
+    idempotent: bool = True
+    isolate: bool = False
+    tag: str | None = None
+    max_items_per_worker: int | None = None
+    max_worker_memory: int | str | None = None
+    unpack: bool = False
+    limits: tuple[AnyLimit, ...] = ()
+
+    def check(self) -> None:
+        """Raise a `GraphError` for a value that has no meaning."""
+        Recycling.of("a task", self.max_items_per_worker, self.max_worker_memory)
+        for name, fine, wanted in (
+            ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
+            ("retries", self.retries >= 0, "0 or more retries"),
+            ("backoff", self.backoff >= 0, "0 or more seconds"),
+            ("timeout", self.timeout is None or self.timeout > 0, "more than 0 seconds, or None"),
+            ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
+        ):
+            if not fine:
+                raise _meaningless("a task", name, getattr(self, name), wanted)
+
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+
+
+class Recycling(NamedTuple):
+    """When a worker process is replaced: after so many items of a task, or above so many bytes of memory."""
+
+    items: int | None = None
+    memory_bytes: int | None = None
+
+    @classmethod
+    def of(cls, who: str, items: object, memory: object) -> Recycling:
+        """From the options of a task or a run; a size may be a text.
+
+        >>> Recycling.of("a task", 100, "1.5 GB")
+        Recycling(items=100, memory_bytes=1500000000)
+
+        Raises:
+            GraphError: a value has no meaning.
+        """
+        if items is not None and (type(items) is not int or items < 1):
+            raise _meaningless(who, "max_items_per_worker", items, "1 or more items, or None")
+        size = memory if type(memory) is int else _bytes_of(memory) if isinstance(memory, str) else 0
+        if memory is not None and size < 1:
+            raise _meaningless(who, "max_worker_memory", memory, "bytes, or a text such as '500MB' or '2GiB', or None")
+        return cls(items, size or None)
+
+
+def _bytes_of(text: str) -> int:
+    """A size in bytes; 0 if it is none. k, M, G and T are powers of 1000, with an i of 1024."""
+    found = SIZE.fullmatch(text.strip())
+    if found is None:
+        return 0
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
+
+
+def _meaningless(who: str, name: str, value: object, wanted: str) -> GraphError:
+    return GraphError(f"{who} was given {name}={value!r}.", "it has no meaning.", f"give {wanted}.")
+
+
+def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
+    """Options with changes, or an error that offers the nearest name."""
+    for name in changes:
+        if name not in TaskOptions._fields:
+            known = ", ".join(TaskOptions._fields)
+            raise GraphError(
+                f"a task was given the option {name!r}.",
+                f"the options are {known}.",
+                f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
+            )
+    if "limits" in changes:
+        changes = changes | {"limits": limits_of(changes["limits"])}
+    changed = options._replace(**changes)
+    changed.check()
+    return changed
