@@ -304,7 +304,7 @@ class Kernel(NamedTuple):
         step = self.steps[index]
         record.step = index
         record.filtered = record.members = record.passed = 0
-        wall, cpu = perf_counter(), thread_time()
+        cpu, wall = thread_time(), perf_counter()  # the system call first: it may cost us the processor
         try:
             branches = step.work.run(items, paths, record)
         except BaseException as error:  # noqa: BLE001  (a MemoryError, say: no engine may lose a worker to a step)

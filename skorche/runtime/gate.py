@@ -2,7 +2,9 @@
 
 A rate is exact, not only on the average. When a chunk has been submitted, nobody knows when its work begins: it may lie
 in an engine for a while. So a start *might still come* until the engine says that it has begun, or is done, and counts
-from then on for `per` seconds. (A bucket of tokens lets twice as many through at the border of two windows.)
+from then on for `per` seconds. Between the engine's word and the first line of the user's function the system may give
+the processor to somebody else; so a start is taken to be later by a small *margin*, or when the work was done at the
+latest. (A bucket of tokens lets twice as many through at the border of two windows.)
 """
 
 from __future__ import annotations
@@ -13,6 +15,10 @@ from typing import Protocol
 
 from skorche.limits import AnyLimit, Limit
 
+MARGIN_SHARE = 1 / 50
+LONGEST_MARGIN = 0.02
+"""Seconds by which a start is taken to be later than was said: a share of the window, but no more than this."""
+
 
 class Gate(Protocol):
     """What one limit or rate lets through. `patience`: so many seconds it is kept for a stage that cannot start yet."""
@@ -22,8 +28,8 @@ class Gate(Protocol):
     def room(self, now: float) -> int: ...
     def opens_at(self) -> float: ...
     def enter(self) -> None: ...
-    def begin(self, earlier: float | None, at: float) -> None: ...
-    def leave(self) -> None: ...
+    def begin(self, begun: float | None, at: float) -> None: ...
+    def leave(self, begun: float | None, at: float, now: float) -> None: ...
 
 
 class LimitGate:
@@ -46,10 +52,10 @@ class LimitGate:
         """An item is submitted."""
         self._free -= 1
 
-    def begin(self, earlier: float | None, at: float) -> None:
+    def begin(self, begun: float | None, at: float) -> None:
         """Work on an item has begun, which makes no difference."""
 
-    def leave(self) -> None:
+    def leave(self, begun: float | None, at: float, now: float) -> None:
         """The item has come back."""
         self._free += 1
 
@@ -60,13 +66,14 @@ class RateGate:
     >>> gate = RateGate(2, per=1.0)
     >>> gate.enter(), gate.begin(None, at=10.0), gate.enter()
     (None, None, None)
-    >>> gate.room(10.9), gate.room(11.0)  # of two starts one has left the window at 11, one might still come
+    >>> gate.room(11.01), gate.room(11.02)  # one start has left the window, and its margin; one might still come
     (0, 1)
     """
 
     def __init__(self, most: int, per: float) -> None:
-        self.patience = per
-        self._most = most
+        self._most, self._per = most, per
+        self._margin = min(LONGEST_MARGIN, MARGIN_SHARE * per)
+        self.patience = per + self._margin
         self._might_come = 0
         self._leaving: list[float] = []
 
@@ -83,18 +90,24 @@ class RateGate:
         """An item is submitted: a start might come."""
         self._might_come += 1
 
-    def begin(self, earlier: float | None, at: float) -> None:
-        """The start was not after `at`. `earlier` is what was said of it before."""
-        if earlier is None:
-            self._might_come -= 1
-        else:
-            place = bisect_left(self._leaving, earlier + self.patience)
-            if place < len(self._leaving) and self._leaving[place] == earlier + self.patience:
-                del self._leaving[place]
+    def begin(self, begun: float | None, at: float) -> None:
+        """The engine says that the work begins; `begun` is when it said so before, if it did."""
+        self._forget(begun)
         insort(self._leaving, at + self.patience)
 
-    def leave(self) -> None:
-        """The item has come back; its start stays in the window."""
+    def leave(self, begun: float | None, at: float, now: float) -> None:
+        """The item has come back, and so it is known that the start was about `at`, but not after `now`."""
+        self._forget(begun)
+        insort(self._leaving, min(now, at + self._margin) + self._per)
+
+    def _forget(self, begun: float | None) -> None:
+        """What was known of a start is about to be known better."""
+        if begun is None:
+            self._might_come -= 1
+            return
+        place = bisect_left(self._leaving, begun + self.patience)
+        if place < len(self._leaving) and self._leaving[place] == begun + self.patience:
+            del self._leaving[place]
 
 
 def gate_of(one: AnyLimit) -> Gate:

@@ -52,19 +52,20 @@ class Limits:
 
     def begin(self, flight: Flight, now: float) -> None:
         """The engine says that work on an item begins."""
-        earlier = self._begun.get(flight.ticket)
+        begun = self._begun.get(flight.ticket)
         self._begun[flight.ticket] = now
         for gate in flight.stage.gates:
-            gate.begin(earlier, now)
+            gate.begin(begun, now)
 
     def end(self, flight: Flight, now: float, seconds: float | None) -> None:
-        """An item has come back, `seconds` of work after its start (None: not known)."""
-        earlier = self._begun.pop(flight.ticket, None)
-        latest = now if seconds is None else max(flight.since, now - seconds)
+        """An item has come back, after so many `seconds` of work (None: not known)."""
+        begun = self._begun.pop(flight.ticket, None)
+        if seconds is None:
+            at = now if begun is None else begun
+        else:
+            at = max(flight.since if begun is None else begun, now - seconds)
         for gate in flight.stage.gates:
-            gate.leave()
-            if earlier is None or (seconds is not None and latest > earlier):
-                gate.begin(earlier, latest)
+            gate.leave(begun, at, now)
 
     def forget(self, stage: Stage) -> None:
         """Nothing will ever wait for this stage again."""

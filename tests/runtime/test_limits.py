@@ -41,6 +41,8 @@ def items_of(submits: Sequence[Submit]) -> list[Any]:
 
 
 # -- rates ----------------------------------------------------------------------------------------------------------
+#
+# A window of 10 s has a margin of 0.02 s.
 
 
 def test_a_rate_lets_so_many_start_and_the_next_when_the_first_start_leaves_the_window():
@@ -49,11 +51,11 @@ def test_a_rate_lets_so_many_start_and_the_next_when_the_first_start_leaves_the_
     begin(hand, first, now=1.0)
     begin(hand, second, now=4.0)
 
-    assert hand.scheduler.next_timer == 11.0
-    assert submitted(hand.tell(now=10.9)) == []
-    assert items_of(submitted(hand.tell(now=11.0))) == [3]
-    assert items_of(submitted(hand.tell(now=13.9))) == []
-    assert items_of(submitted(hand.tell(now=14.0))) == [4]
+    assert hand.scheduler.next_timer == pytest.approx(11.02)
+    assert submitted(hand.tell(now=11.0)) == []
+    assert items_of(submitted(hand.tell(now=11.02))) == [3]
+    assert items_of(submitted(hand.tell(now=14.0))) == []
+    assert items_of(submitted(hand.tell(now=14.02))) == [4]
 
 
 def test_a_start_counts_from_when_the_work_begins_and_not_from_its_submission():
@@ -65,16 +67,36 @@ def test_a_start_counts_from_when_the_work_begins_and_not_from_its_submission():
     begin(hand, out, now=51.0)
 
     assert (asleep, long_after) == (None, [])
-    assert hand.scheduler.next_timer == 61.0
+    assert hand.scheduler.next_timer == pytest.approx(61.02)
 
 
-def test_a_start_that_no_engine_tells_of_lies_as_late_as_it_can():
+def test_work_that_an_engine_begins_once_more_counts_from_then():
+    hand = limited([skorche.rate("api", 1, per=10.0)])
+    (out,) = hand.feed(1, 2, now=0.0)
+    begin(hand, out, now=1.0)
+
+    begin(hand, out, now=3.0)
+
+    assert hand.scheduler.next_timer == pytest.approx(13.02)
+
+
+def test_a_start_that_no_engine_tells_of_is_known_from_what_the_work_took():
     hand = limited([skorche.rate("api", 1, per=10.0)])
     (out,) = hand.feed(1, 2, now=0.0)
 
     hand.work(out, seconds=2.0, now=7.0)
 
-    assert hand.scheduler.next_timer == 15.0
+    assert hand.scheduler.next_timer == pytest.approx(15.02)
+
+
+def test_a_start_was_not_after_the_end_of_the_work():
+    hand = limited([skorche.rate("api", 1, per=10.0)])
+    (out,) = hand.feed(1, 2, now=0.0)
+    begin(hand, out, now=1.0)
+
+    hand.work(out, seconds=0.01, now=1.01)
+
+    assert hand.scheduler.next_timer == pytest.approx(11.01)
 
 
 def test_what_the_work_took_may_put_its_start_later_than_was_told():
@@ -84,7 +106,7 @@ def test_what_the_work_took_may_put_its_start_later_than_was_told():
 
     hand.work(out, seconds=2.0, now=3.5)
 
-    assert hand.scheduler.next_timer == 11.5
+    assert hand.scheduler.next_timer == pytest.approx(11.52)
 
 
 def test_a_start_is_never_put_before_its_submission():
@@ -93,7 +115,16 @@ def test_a_start_is_never_put_before_its_submission():
 
     hand.work(out, seconds=100.0, now=6.0)
 
-    assert hand.scheduler.next_timer == 15.0
+    assert hand.scheduler.next_timer == pytest.approx(15.02)
+
+
+def test_the_margin_of_a_short_window_is_small():
+    hand = limited([skorche.rate("api", 1, per=0.5)])
+    (out,) = hand.feed(1, 2, now=0.0)
+
+    begin(hand, out, now=1.0)
+
+    assert hand.scheduler.next_timer == pytest.approx(1.51)
 
 
 def test_a_retry_is_a_start():
@@ -102,7 +133,7 @@ def test_a_retry_is_a_start():
     begin(hand, out, now=0.0)
 
     at_once = submitted(hand.tell(Lost(out.ticket, CRASH, 0, ()), now=1.0))
-    (again,) = submitted(hand.tell(now=10.0))
+    (again,) = submitted(hand.tell(now=10.02))
 
     assert at_once == []
     assert (again.chunk.items, again.chunk.attempts) == ([1], [1])
@@ -114,7 +145,7 @@ def test_an_item_that_is_given_back_has_started_and_starts_again():
     begin(hand, first, now=0.0)
 
     again = submitted(hand.tell(Lost(second.ticket, CRASH, None, [0]), now=4.0))
-    at_ten = submitted(hand.tell(now=10.0))
+    at_ten = submitted(hand.tell(now=10.02))
     before, at_fourteen = submitted(hand.tell(now=13.9)), submitted(hand.tell(now=14.0))
 
     assert (again, before) == ([], [])
@@ -136,8 +167,8 @@ def test_waiting_for_a_rate_is_no_stall_and_no_end_of_everything():
     hand.work(out, seconds=1.0, now=1.0)
 
     said: list[Command] = [command for now in (20.0, 500.0, 999.0) for command in hand.tell(now=now)]
-    (last,) = submitted(hand.tell(now=1000.0))
-    stall = [type(command) for command in hand.tell(now=1010.0)]
+    (last,) = submitted(hand.tell(now=1000.02))
+    stall = [type(command) for command in hand.tell(now=1010.02)]
 
     assert said == []
     assert last.chunk.items == [2]
@@ -161,12 +192,12 @@ def test_a_start_that_has_left_the_window_can_still_turn_out_to_be_later():
     gate = RateGate(1, per=1.0)
     gate.enter()
     gate.begin(None, at=0.0)
-    open_again = gate.room(1.0)
+    open_again = gate.room(1.02)
 
-    gate.begin(0.0, at=0.5)
+    gate.leave(0.0, at=0.5, now=1.1)
 
     assert open_again == 1
-    assert (gate.room(1.4), gate.room(1.5)) == (0, 1)
+    assert (gate.room(1.51), gate.room(1.53)) == (0, 1)
 
 
 # -- limits ---------------------------------------------------------------------------------------------------------
@@ -231,7 +262,7 @@ def test_a_window_that_opens_for_many_at_once_is_shared_evenly():
     begin(hand, *out, now=0.0)
     hand.work(*out, seconds=0.5, now=0.5)
 
-    later = submitted(hand.tell(now=1.0))
+    later = submitted(hand.tell(now=1.02))
 
     assert Counter(one.stage for one in later) == {0: 2, 1: 2}
 
