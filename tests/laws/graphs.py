@@ -227,7 +227,7 @@ class _Drawing:
         node = self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered, applied=applied)
         if applied:
             traits = self.policies(permanent=True)
-            traits |= {"engine": traits["engine"].replace("async", "thread"), "makes": self.pick(["wrap", "same"])}
+            traits["makes"] = self.pick(["wrap", "same"])
             self.put("map", [self.take(node)], [("item", in_order and traits["ordered"])], applied=True, **traits)
 
     def walk(self, queue: Open, most: int = 2) -> Open:

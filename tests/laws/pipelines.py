@@ -151,6 +151,13 @@ class Gathering:
         return self.function(items)
 
 
+class AwaitedGathering(Gathering):
+    """The same for a coroutine function."""
+
+    async def __call__(self, *items: Any) -> Any:
+        return await self.function(items)
+
+
 @dataclass
 class Built:
     """A pipeline, its queues by number, the clock its tasks sleep by, and when tasks with limits were called."""
@@ -226,8 +233,10 @@ class Builder:
 
     def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:
         if node.applied:
-            task = self.task(node, Gathering(self.function(node)), node.engine)
-            self.pipeline.apply(task, *inputs[0], queue_out=made[0])
+            task = self.task(node, self.function(node), node.engine)
+            gathering = AwaitedGathering if node.engine == "async" else Gathering
+            applied = skorche.Task(gathering(task.function), task.name, task.settings)
+            self.pipeline.apply(applied, *inputs[0], queue_out=made[0])
             return
         task = self.task(node, self.function(node), node.engine)
         if node.chained:
