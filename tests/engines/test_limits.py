@@ -1,5 +1,8 @@
 """Limits and rates on every engine, measured by the tasks' own clocks: `time.monotonic` is one for all processes."""
 
+import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,20 @@ PER = 0.5
 MOST = 20
 
 
-def side_by_side(*limits: Any, count: int, **options: Any) -> tuple[skorche.Pipeline, list[skorche.Queue[Any]]]:
+async def wait_a_while(_: object) -> tasks.Interval:
+    """Others are at work meanwhile."""
+    start = time.monotonic()
+    await asyncio.sleep(0.002)
+    return tasks.Interval(start, time.monotonic())
+
+
+def side_by_side(choice: Choice, *limits: Any, count: int) -> tuple[skorche.Pipeline, list[skorche.Queue[Any]]]:
     """Two tasks that tell when they worked on each of so many items, and share the limits."""
+    function: Callable[[object], Any] = wait_a_while if choice.is_async else tasks.work_a_while
     with skorche.Pipeline("limited") as pipeline:
         outs = [
             skorche.map(
-                skorche.task(name=name, max_workers=4, limits=limits, **options)(tasks.work_a_while),
+                skorche.task(name=name, max_workers=4, limits=limits)(function),
                 skorche.Queue(fixed_inputs=range(count)),
             )
             for name in ("one", "other")
@@ -33,7 +44,7 @@ def windows_exceeded(starts: list[float], most: int, per: float) -> list[float]:
 
 
 def test_no_window_sees_more_starts_than_a_rate_allows(choice: Choice) -> None:
-    pipeline, outs = side_by_side(skorche.rate("api", MOST, per=PER), count=30)
+    pipeline, outs = side_by_side(choice, skorche.rate("api", MOST, per=PER), count=30)
 
     pipeline.run(engine=choice.engine).wait()
     starts = [one.start for out in outs for one in out.flush()]
@@ -43,7 +54,7 @@ def test_no_window_sees_more_starts_than_a_rate_allows(choice: Choice) -> None:
 
 
 def test_no_more_items_are_at_work_than_a_limit_allows(choice: Choice) -> None:
-    pipeline, outs = side_by_side(skorche.limit("places", 2), count=60)
+    pipeline, outs = side_by_side(choice, skorche.limit("places", 2), count=60)
 
     pipeline.run(engine=choice.engine).wait()
     intervals = [one for out in outs for one in out.flush()]
