@@ -175,7 +175,9 @@ class Pipeline:
         policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
         check_capture(capture)
-        plan = make_plan(self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture)
+        plan = make_plan(
+            self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture, running=True
+        )
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run
 

@@ -6,7 +6,8 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -81,6 +82,8 @@ class Graph:
         self.consumers: dict[int, Node] = {}
         self.queues: dict[int, Queue[Any]] = {}
         self.types: dict[int, Items] = {}
+        self.single: set[int] = set()
+        """By identity, the inputs that are known to give one item."""
         self.shared: dict[int, str] = {}
         """By identity, the queues that a further reader may have a share of, with the node that reads them."""
 
@@ -113,6 +116,22 @@ class Graph:
             queue.filled_by = node.title
         self.queues.update((id(queue), queue) for queue in (*node.inputs, *outputs))
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Declare all of the block, or nothing, if it raises."""
+        tables: list[dict[int, Any]] = [self.producers, self.consumers, self.queues, self.types, self.shared]
+        nodes, kept = self.nodes[:], [dict(table) for table in tables]
+        try:
+            yield
+        except BaseException:
+            for key in self.producers.keys() - kept[0].keys():
+                self.queues[key].filled_by = None
+            self.nodes[:] = nodes
+            for table, before in zip(tables, kept, strict=True):
+                table.clear()
+                table.update(before)
+            raise
+
     def redirect(self, queue: AnyQueue, own: AnyQueue) -> None:
         """Have the reader of a queue read another one, which nobody reads."""
         reader = self.consumers.pop(id(queue))
@@ -143,7 +162,7 @@ class Graph:
                 raise GraphError(
                     f"{node.title} was given {shorten(queue)} where a queue belongs.",
                     f"{type(queue).__name__} objects are no queues.",
-                    "wrap items as skorche.Queue(fixed_inputs=items).",
+                    _mend_for(queue),
                 )
             other = known.get(id(queue))
             if other is not None or any(queue is one for one in queues[:position]):
@@ -184,6 +203,19 @@ class Graph:
     def ends(self) -> list[Queue[Any]]:
         """Queues that no node consumes, in order of declaration."""
         return [queue for key, queue in self.queues.items() if key not in self.consumers]
+
+
+def _mend_for(given: object) -> str:
+    """How to come to a queue from what was given in its place."""
+    if isinstance(given, tuple) and given and all(isinstance(one, Queue) for one in given):
+        return "take one of these queues: `left, right = skorche.tee(queue)` gives each a name."
+    if isinstance(given, Task) or callable(given):
+        return "bind the task first: skorche.map(task, queue) gives a queue."
+    if given is None:
+        return "give the queue that map, or another operator, returned; sink returns none."
+    if isinstance(given, str):
+        return "name a queue as skorche.Queue(name='...'), or wrap items as skorche.Queue(fixed_inputs=items)."
+    return "wrap items as skorche.Queue(fixed_inputs=items)."
 
 
 class Scope:

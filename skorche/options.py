@@ -36,14 +36,31 @@ class TaskOptions(NamedTuple):
         """Raise a `GraphError` for a value that has no meaning."""
         Recycling.of("a task", self.max_items_per_worker, self.max_worker_memory)
         for name, fine, wanted in (
-            ("max_workers", self.max_workers is None or self.max_workers >= 1, "1 or more workers"),
-            ("retries", self.retries >= 0, "0 or more retries"),
-            ("backoff", self.backoff >= 0, "0 or more seconds"),
-            ("timeout", self.timeout is None or self.timeout > 0, "more than 0 seconds, or None"),
+            ("max_workers", self.max_workers is None or _is_whole(self.max_workers, 1), "1 or more workers"),
+            ("retries", _is_whole(self.retries, 0), "0 or more retries"),
+            ("backoff", _is_number(self.backoff) and self.backoff >= 0, "0 or more seconds"),
+            ("retry_on", _are_errors(self.retry_on), "an exception class, or a tuple of them"),
+            ("timeout", self.timeout is None or (_is_number(self.timeout) and self.timeout > 0), TIMES),
             ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
         ):
             if not fine:
                 raise _meaningless("a task", name, getattr(self, name), wanted)
+
+
+TIMES = "more than 0 seconds, or None"
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and value >= least
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _are_errors(value: object) -> bool:
+    kinds = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds)
 
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)

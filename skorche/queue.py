@@ -41,12 +41,18 @@ class Queue(Generic[T]):
     ('a', 'b', QUEUE_SENTINEL)
 
     Raises:
-        GraphError: `fixed_inputs` is not iterable, or `maxsize` is below 1.
+        GraphError: the name is no text, `fixed_inputs` is not iterable, or `maxsize` is below 1.
     """
 
     def __init__(
         self, name: str | None = None, fixed_inputs: Iterable[T] | None = None, *, maxsize: int | None = None
     ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise GraphError(
+                f"a queue was given the name {shorten(name)}.",
+                "a name is a text; items are given by keyword.",
+                "write Queue(fixed_inputs=...).",
+            )
         if fixed_inputs is not None and not isinstance(fixed_inputs, Iterable):
             raise GraphError(
                 f"Queue(name={name!r}) was given {shorten(fixed_inputs)} as fixed_inputs.",

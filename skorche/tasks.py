@@ -10,6 +10,7 @@ from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generat
 from skorche.errors import GraphError, Location, shorten
 from skorche.limits import AnyLimit
 from skorche.options import EngineChoice, OnError, TaskOptions, changed_options
+from skorche.queue import Queue
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -83,7 +84,20 @@ class Task(Generic[A_contra, B_co]):
         >>> scale.bind(by=3)(5)
         15
         """
+        for name, value in arguments.items():
+            refuse_queues(f"{self.name}.bind({name}=...)", value)
         return Task(functools.partial(self.function, **arguments), self.name, self._options)
+
+
+def refuse_queues(who: str, value: object) -> None:
+    """Raise for a queue where only a constant is of use, also in a list of them."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else (value,)
+    if any(isinstance(one, Queue) for one in inside):
+        raise GraphError(
+            f"{who} was given {shorten(value)}, which is or holds a queue.",
+            "the task would get the queue itself, not its items.",
+            "give each queue to skorche.apply as an argument of its own.",
+        )
 
 
 class TaskClass(Task[A_contra, B_co]):

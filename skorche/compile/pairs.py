@@ -9,7 +9,8 @@ have no partners. So each queue on the way has a *depth*: how many batches are a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from skorche.errors import GraphError
@@ -43,9 +44,33 @@ def find_pairs(graph: Graph, node: Node) -> Pairs:
     """
     tee = _common_tee(graph, node)
     ways = [_Way(graph, node, tee, position) for position in range(len(node.inputs))]
+    _check_meeting(node, ways)
     branches = tuple(Branch(frozenset(way.nodes), frozenset(way.inner), way.depths) for way in ways)
     sources = {id(one): one for way in ways for one in way.roots.values() if id(one) not in graph.producers}
     return Pairs(tee, branches, () if tee else tuple(sources.values()))
+
+
+def _check_meeting(node: Node, ways: Sequence[_Way]) -> None:
+    """Items of two inputs must be able to meet: not from different branches of a split, nor one item and many."""
+    assert node.pairing is not None
+    if len({way.is_single for way in ways}) > 1:
+        one, many = (next(at for at, way in enumerate(ways, 1) if way.is_single is single) for single in (True, False))
+        raise GraphError(
+            f"{node.title} has no pairs to make.",
+            f"its input {one} gives one item for all, and its input {many} any number: only one would be used.",
+            "run one pipeline for the single result, and give it to the tasks of a second as a constant.",
+        )
+    chosen: dict[str, list[set[int]]] = {}
+    for way in ways:
+        for split, ports in way.ports.items():
+            chosen.setdefault(split, []).append(ports)
+    for split, choices in chosen.items():
+        if node.pairing.drops and any(not one & other for one, other in combinations(choices, 2)):
+            raise GraphError(
+                f"{node.title} has no pairs to make.",
+                f"two of its inputs come from different branches of {split!r}, and each item takes only one of them.",
+                "merge the branches, or put a tee before the split.",
+            )
 
 
 def _common_tee(graph: Graph, node: Node) -> Node | None:
@@ -87,12 +112,20 @@ class _Way:
         self.inner: set[str] = set()
         self.depths: dict[int, int] = {}
         self.roots: dict[int, AnyQueue] = {}
+        self.ports: dict[str, set[int]] = {}
         self._copies: dict[int, frozenset[tuple[str, int]]] = {}
         self._roots: dict[int, frozenset[int]] = {}
         queue = zipped.inputs[position]
         if self._walk(queue):
             batches = next(one for one in _upstream(graph, queue) if one.places == "gathered")
             raise self._no_pairs(batches, "gathers them into lists, which have no partners")
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is known that one item comes this way, at most."""
+        roots = self.roots.values()
+        producers = self._graph.producers
+        return self._tee is None and all(id(one) in self._graph.single or id(one) in producers for one in roots)
 
     def _walk(self, queue: AnyQueue) -> int:
         """The depth of a queue; walks all that comes before it."""
@@ -122,6 +155,8 @@ class _Way:
             return self._pass_zip(queue, node)
         if len(above) > 1:
             self._check_merge(node, depths, copies)
+        if node.work is not None and len(node.outputs) > 1 and queue is not node.errors:
+            self.ports.setdefault(node.name, set()).add(_position(queue, node))
         self._roots[id(queue)] = self._roots[above[0]]
         self._copies[id(queue)] = copies[0]
         if node.regrouping is not None and len(node.outputs) > 1:

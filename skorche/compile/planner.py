@@ -36,13 +36,14 @@ def make_plan(
     engines: Collection[str] = frozenset({"thread"}),
     recycling: Recycling | None = None,
     capture: Capture = "stream",
+    running: bool = False,
 ) -> Plan:
-    """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own.
+    """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own; `running`: the plan is run now.
 
     Raises:
         GraphError: the graph cannot run; all findings at once.
     """
-    findings = validate(graph, engines, engine)
+    findings = validate(graph, engines, engine, running=running)
     if findings:
         raise GraphError.of(findings)
     return _Planner(graph, engine, recycling or Recycling(), capture).plan()

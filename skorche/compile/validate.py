@@ -17,14 +17,16 @@ from skorche.limits import AnyLimit, disagreement
 from skorche.queue import Queue
 
 
-def validate(graph: Graph, engines: Collection[str], run_engine: Any) -> list[GraphError]:
+def validate(graph: Graph, engines: Collection[str], run_engine: Any, *, running: bool) -> list[GraphError]:
     """All findings, in order of declaration.
 
-    `engines` are the names an engine may be chosen by, `run_engine` is what the run chose for tasks that did not.
+    `engines` are the names an engine may be chosen by, `run_engine` is what the run chose for tasks that did not;
+    `running` asks whether it can run now, too.
     """
     findings: list[GraphError] = []
     for source in graph.sources():
-        findings += _consumed_iterator(source)
+        findings += _consumed_iterator(source) if running else ()
+        findings += _filled_elsewhere(source)
     for choice, chooser in [(run_engine, "run()"), *((_engine_of(node), node.title) for node in graph.nodes)]:
         findings += _unknown_engine(choice, chooser, engines)
     for node in graph.nodes:
@@ -46,6 +48,15 @@ def _consumed_iterator(queue: Queue[Any]) -> Iterator[GraphError]:
             f"{queue.title} ({queue.declared}) was given {shorten(given)}, which an earlier run has consumed.",
             "an iterator gives its items once.",
             "give a list, or another object that can be iterated again, or declare a new queue.",
+        )
+
+
+def _filled_elsewhere(queue: Queue[Any]) -> Iterator[GraphError]:
+    if queue.filled_by is not None:
+        yield GraphError(
+            f"{queue.title} ({queue.declared}) is read here, and {queue.filled_by} fills it, in another pipeline.",
+            "a queue belongs to one pipeline, so nothing would ever come.",
+            "declare both in one pipeline; or run the first, and give its results to the second as fixed_inputs.",
         )
 
 

@@ -13,7 +13,7 @@ from skorche.ops.map import map
 from skorche.ops.tee import tee
 from skorche.ops.zip import zip
 from skorche.queue import Queue
-from skorche.tasks import Task, task_of
+from skorche.tasks import Task, refuse_queues, task_of
 
 B = TypeVar("B")
 
@@ -21,7 +21,7 @@ B = TypeVar("B")
 def apply(
     task: Callable[..., B],
     *args: Any,
-    after: Queue[Any] | Sequence[Queue[Any]] = (),
+    after: Queue[Any] | Sequence[Queue[Any]] | None = None,
     queue_out: Queue[B] | None = None,
     queue_errors: Queue[Failure] | None = None,
     **kwargs: Any,
@@ -45,14 +45,8 @@ def apply(
         GraphError: the task cannot be called, what is `after` is no queue, or a queue is read by another operator.
     """
     real = task_of(task)
-    if real.settings.unpack:
-        raise GraphError(
-            f"apply was given {real.name}, a task with unpack=True.",
-            "its items are no tuples of arguments: apply gives it the arguments one by one.",
-            "leave unpack out, or give map a queue of tuples.",
-        )
-    later = [after] if isinstance(after, Queue) else list(after)
-    _check_after(real.name, later)
+    later = [after] if isinstance(after, Queue) else list(after or ())
+    _check_arguments(real, (*args, *kwargs.values()), later)
     given = [one for one in (*args, *kwargs.values()) if isinstance(one, Queue)]
     queues = list({id(one): one for one in (*given, *later)}.values())
     place = {id(queue): position for position, queue in enumerate(queues)}
@@ -61,14 +55,37 @@ def apply(
     placing = Placing(real.function, _constants(args), _constants(kwargs), from_item, alone=len(queues) == 1)
     placed: Task[Any, B] = Task(placing, real.name, real.settings)
     placed.declared = real.declared
-    made = map(placed, _in_step(queues), queue_out=queue_out, queue_errors=queue_errors)
-    for queue in queues:
-        SCOPE.graph.shared.setdefault(id(queue), "")
+    graph = SCOPE.graph
+    with graph.whole():
+        if graph.check_types:
+            _check_types(real, named)
+        made = map(placed, _in_step(queues), queue_out=queue_out, queue_errors=queue_errors)
+        for queue in queues:
+            graph.shared.setdefault(id(queue), "")
     return made
 
 
-def _check_after(name: str, queues: Sequence[object]) -> None:
-    for one in queues:
+def _check_types(task: Task[Any, Any], arguments: Sequence[tuple[int | str, Any]]) -> None:
+    """What is known of each queue must fit the parameter it is given as."""
+    from skorche.hints.items import NOTHING_KNOWN  # a worker, which declares nothing, does without
+
+    for parameter, given in arguments:
+        if isinstance(given, Queue):
+            SCOPE.graph.types.get(id(given), NOTHING_KNOWN).through(task, parameter)
+
+
+def _check_arguments(task: Task[Any, Any], arguments: Sequence[object], after: Sequence[object]) -> None:
+    name = task.name
+    if task.settings.unpack:
+        raise GraphError(
+            f"apply was given {name}, a task with unpack=True.",
+            "its items are no tuples of arguments: apply gives it the arguments one by one.",
+            "leave unpack out, or give map a queue of tuples.",
+        )
+    for constant in arguments:
+        if not isinstance(constant, Queue):
+            refuse_queues(f"apply({name})", constant)
+    for one in after:
         if not isinstance(one, Queue):
             raise GraphError(
                 f"apply({name}) was given after={shorten(one)}.",
@@ -87,7 +104,9 @@ def _constants(given: Any) -> Any:
 def _in_step(queues: list[AnyQueue]) -> AnyQueue:
     """One queue of all their items in tuples; of an empty tuple, once, if there are no queues."""
     if not queues:
-        return Queue(fixed_inputs=[()])
+        once: AnyQueue = Queue(fixed_inputs=[()])
+        SCOPE.graph.single.add(id(once))
+        return once
     shared = [_share_of(queue) for queue in queues]
     return zip(shared) if len(shared) > 1 else shared[0]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from skorche.errors import GraphError
+from skorche.errors import GraphError, shorten
 from skorche.graph import Pairing, declare
 from skorche.queue import Queue
 
@@ -55,7 +55,7 @@ def zip(
     third item of one source and the third of the other, whatever is filtered between. An item that was filtered out,
     or failed, on one branch leaves a gap: the tuple is dropped, and the others in it count as filtered; with
     `missing=value` the value takes its place. So it is with the rest of a longer source, at which `strict=True` fails
-    the run.
+    the run (copies of a tee are as many on each branch, so there it says nothing).
 
     >>> drive(zip, [1, 2, 3], "ab")
     [(1, 'a'), (2, 'b')]
@@ -77,6 +77,12 @@ def zip(
             "give a tuple of queues, such as zip((a, b)).",
         )
     pairing = Pairing(missing, strict)
+    if strict and not pairing.drops:
+        raise GraphError(
+            f"zip was given strict=True and missing={shorten(missing)}.",
+            "the one fails the run where lengths differ, the other fills up the shorter.",
+            "give one of them.",
+        )
     (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=pairing, types=partial(_types, pairing))
     return made
 

@@ -98,7 +98,6 @@ class Coordinator:
         self._wakes_at = math.inf
         self._stopped_seconds = 0.0
         self._over = False
-        self._warner: int | None = None
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = list(observers)
@@ -179,7 +178,7 @@ class Coordinator:
 
     def statistics(self) -> dict[str, NodeTally]:
         """The counts of the nodes now. Who has the turn, and calls user code that asks, would wait for itself."""
-        if not self._over and get_ident() not in (self._thread.ident, self._warner):
+        if not self._over and get_ident() not in (self._thread.ident, self._turns.holder):
             answer: SimpleQueue[dict[str, NodeTally]] = SimpleQueue()
             self._turns.post(Snapshot(answer))
             while not self._over:
@@ -312,9 +311,7 @@ class Coordinator:
 
     def _warn(self, text: str) -> None:
         """Log it, in the thread that has the turn."""
-        self._warner = get_ident()
         say("%s: %s", self._plan.name, text)
-        self._warner = None
 
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = self._now() + SOURCE_PATIENCE

@@ -117,15 +117,29 @@ class Gather:
         self._regrouping = regrouping
         self._tally.closed = regrouping.closed
         self._feeders = feeders
-        self.targets: list[Target] = []
+        self._targets: list[Target] = []
+        self._shares: list[tuple[Target, int]] = []
         self.limits: list[Limit] = []
         self._held = self._reserved = 0
         self.open = True
 
     @property
+    def targets(self) -> list[Target]:
+        """Where everything goes; one that stands there twice gets everything twice."""
+        return self._targets
+
+    @targets.setter
+    def targets(self, targets: list[Target]) -> None:
+        self._targets = targets
+        times = [sum(one is target for one in targets) for target in targets]
+        self._shares = list(zip(targets, times, strict=True))
+
+    @property
     def room(self) -> int:
         """Items that may still come without overfilling a target."""
-        room = self._regrouping.inputs(min([target.room for target in self.targets]) + self._reserved)
+        room = self._regrouping.inputs(
+            min([-(-target.room // times) for target, times in self._shares]) + self._reserved
+        )
         for limit in self.limits:
             room = min(room, limit.room(self._tally.received))
         return room - self._held

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import Lock
+from threading import Lock, get_ident
 from time import sleep
 from typing import Any
 
@@ -43,10 +43,12 @@ class Turns:
         self._turn = Lock()
         self._turn.acquire()
         self._busy = False
+        self.holder: int | None = None
+        """The thread that handles events now, by its identity."""
 
     def open(self) -> None:
         """The keeper's: take the first turn, with what has come already, and let others take theirs."""
-        self._handle(self._gather())
+        self._handle_all(self._gather())
         self._turn.release()
         self._take_all()
 
@@ -78,7 +80,7 @@ class Turns:
         with self._turn:
             events = self._gather()
             self._busy = len(events) > 1 and not self.lend
-            self._handle(events)
+            self._handle_all(events)
         if not self._busy:
             self._take_all()
 
@@ -102,10 +104,15 @@ class Turns:
             if events.empty() or not turn.acquire(blocking=False):
                 return True
             try:
-                self._handle(self._gather())
+                self._handle_all(self._gather())
             finally:
                 turn.release()
         return events.empty()
+
+    def _handle_all(self, events: list[Any]) -> None:
+        self.holder = get_ident()
+        self._handle(events)
+        self.holder = None
 
     def _gather(self) -> list[Any]:
         """All events there are. Only who has the turn takes any."""

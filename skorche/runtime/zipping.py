@@ -33,20 +33,20 @@ SOURCES_APART = 4096
 """So many items one source may be ahead of another where nothing lies on the way that tells how many are needed."""
 
 
-def number_of(place: Place) -> int:
-    """The number of an item in its source.
+def number_of(place: Place) -> int | None:
+    """The number of an item in its source; None for one that has none, from a list that has changed its length.
 
-    >>> number_of(SOURCE_STRIDE + 3), number_of(Group([3, SOURCE_STRIDE + 3])), number_of(Group())
-    (3, 3, 0)
+    >>> number_of(SOURCE_STRIDE + 3), number_of(Group([3, SOURCE_STRIDE + 3])), number_of((Group([3, 4]), 1))
+    (3, 3, None)
     """
-    while not isinstance(place, int):
-        if not place:
-            return 0  # there is only one such item
-        place = place[0]
-    return place % SOURCE_STRIDE
+    while isinstance(place, Group) and place:
+        place = place[0]  # a tuple of another zip
+    if isinstance(place, int):
+        return place % SOURCE_STRIDE
+    return 0 if place == () or place[0] == () else None  # there is only one result of a reduce
 
 
-def numbers_of(places: Places) -> Sequence[int]:
+def numbers_of(places: Places) -> Sequence[int | None]:
     """The same for many; consecutive ones stay a `range`.
 
     >>> numbers_of(range(SOURCE_STRIDE, SOURCE_STRIDE + 3)), numbers_of([SOURCE_STRIDE, Group([4, 5])])
@@ -80,7 +80,7 @@ class _Lane:
     def places_of(self, numbers: Sequence[int]) -> Sequence[Place]:
         """The places of these numbers, which are forgotten."""
         if self.places:
-            return list(map(self.places.pop, numbers))
+            return [self.places.pop(number, number + self.offset) for number in numbers]
         if type(numbers) is range:
             return range(numbers.start + self.offset, numbers.stop + self.offset)
         return [number + self.offset for number in numbers]
@@ -119,13 +119,24 @@ class Zip:
         elif self.by_place:
             self._take(lane, items, places)
         else:
-            numbers = numbers_of(places)
-            self._lanes[lane].place_all(numbers, places)
-            self._take(lane, items, numbers)
+            self._accept_numbered(lane, items, places, numbers_of(places))
+
+    def _accept_numbered(self, lane: int, items: list[Any], places: Places, numbers: Sequence[int | None]) -> None:
+        if type(numbers) is not range and None in numbers:
+            for number, item, place in zip(numbers, items, places, strict=True):
+                if number is None:
+                    self.reject(self.plan.node, item, place, self._unpaired())
+            kept = [position for position, number in enumerate(numbers) if number is not None]
+            items, places = [items[one] for one in kept], [places[one] for one in kept]
+            numbers = [numbers[one] for one in kept]
+        known = cast("Sequence[int]", numbers)
+        if known:
+            self._lanes[lane].place_all(known, places)
+            self._take(lane, items, known)
 
     def lose(self, lane: int, places: Iterable[Place]) -> None:
         """Items will not come on a lane."""
-        keys = list(places) if self.by_place else numbers_of(list(places))
+        keys = list(places) if self.by_place else [one for one in numbers_of(list(places)) if one is not None]
         self._gaps += len(keys)
         self._take(lane, [GAP] * len(keys), keys)
 

@@ -22,6 +22,7 @@ from skorche.ops.map import map
 from skorche.ops.merge import merge
 from skorche.ops.tee import tee
 from skorche.ops.zip import zip
+from skorche.options import TaskOptions, changed_options
 from skorche.queue import Queue
 from skorche.spec.streams import Generated, Put
 from skorche.tasks import Task, task_of
@@ -99,6 +100,11 @@ class _Drawing:
                 shorten(self._spec), "it has no 'nodes' and 'graph', each a dict.", "see from_graph for its form."
             )
             return
+        for key in self._spec:
+            if key not in ("nodes", "graph"):
+                yield _finding(
+                    f"the key {key!r}", "the keys are 'nodes' and 'graph'.", nearest(key, ("nodes", "graph"))
+                )
         nodes: Mapping[str, Any] = self._spec["nodes"]
         edges: Mapping[str, Any] = self._spec["graph"]
         self._nodes, self._next = dict(nodes), {}
@@ -106,6 +112,9 @@ class _Drawing:
             yield from self._wrong_node(name, node)
         for name, after in edges.items():
             yield from self._wrong_edges(name, after)
+        for name, node in self._nodes.items():
+            if isinstance(node, Mapping) and isinstance(node.get("properties") or {}, Mapping):
+                yield from self._wrong_properties(name)
         yield from self._wrong_shape()
 
     def _wrong_node(self, name: str, node: Any) -> Iterator[GraphError]:
@@ -131,7 +140,11 @@ class _Drawing:
         if name not in self._nodes:
             yield _finding(f"the edges of {name!r}", "it is not among the nodes.", nearest(name, self._nodes))
             return
-        followers = () if after is None else (after,) if isinstance(after, str) else tuple(after)
+        followers = () if after is None else (after,) if isinstance(after, str) else after
+        if not isinstance(followers, list | tuple | set) or not all(isinstance(one, str) for one in followers):
+            yield _finding(f"{shorten(after)} after {name!r}", "these are no names of nodes.", "give a tuple, or None.")
+            return
+        followers = tuple(followers)
         self._next[name] = followers
         for follower in followers:
             if follower not in self._nodes:
@@ -142,6 +155,21 @@ class _Drawing:
                 )
         if len(set(followers)) < len(followers):
             yield _finding(f"the edges of {name!r}", "it leads to a node more than once.", "name each node once.")
+
+    def _wrong_properties(self, name: str) -> Iterator[GraphError]:
+        """Options of the task must have a meaning; a node that none leads to has no task."""
+        given = dict(self._nodes[name].get("properties") or {})
+        given.pop(AGGREGATE, None)
+        if given and not self._before(name):
+            yield _finding(f"properties of node {name!r}: {shorten(given)}", "it is a source.", "leave them out.")
+            return
+        for key, value in given.items():
+            try:
+                changed_options(TaskOptions(), {key: value})
+            except GraphError as finding:
+                known = (*TaskOptions._fields, AGGREGATE)
+                mend = finding.mend if key in known else nearest(key, known)
+                yield _finding(f"the property {key!r}: {shorten(value)} of node {name!r}", finding.why, mend)
 
     def _wrong_shape(self) -> Iterator[GraphError]:
         for name in self._nodes:

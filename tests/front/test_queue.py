@@ -205,3 +205,19 @@ def test_the_sentinel_pickles_to_itself():
 def test_the_sentinel_equals_nothing_else():
     assert QUEUE_SENTINEL != None  # noqa: E711  (the comparison is what is tested)
     assert repr(QUEUE_SENTINEL) == "QUEUE_SENTINEL"
+
+
+@pytest.mark.parametrize("name", [[1, 2, 3], ("a",), 3])
+def test_a_name_that_is_no_text_is_refused(name):
+    with pytest.raises(skorche.GraphError, match=r"write Queue\(fixed_inputs=...\)"):
+        skorche.Queue(name)
+
+
+def test_a_queue_that_another_pipeline_fills_is_refused():
+    with skorche.Pipeline():
+        results = skorche.map(abs, skorche.Queue(fixed_inputs=[-1]), queue_out=skorche.Queue(name="results"))
+    with skorche.Pipeline() as second:
+        skorche.map(abs, results)
+
+    with pytest.raises(skorche.GraphError, match=r"(?s)queue 'results' .* task 'abs' .* fills it, in another pipeline"):
+        second.run()

@@ -255,3 +255,13 @@ def test_a_class_whose_close_alone_is_async_is_refused():
         "  Why:  it runs where there is no event loop, so nobody could await its end.\n"
         "  Mend: make both of them async, or neither."
     )
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"retry_on": [KeyError]}, {"retry_on": "KeyError"}, {"retries": "3"}, {"timeout": "1"}, {"max_workers": 1.5}],
+)
+def test_an_option_of_another_kind_is_refused_when_it_is_given(option):
+    (name,) = option
+    with pytest.raises(skorche.GraphError, match=f"a task was given {name}="):
+        skorche.task(**option)(abs)

@@ -170,3 +170,39 @@ def test_what_comes_after_must_be_queues():
 def test_a_task_that_unpacks_is_refused():
     with Pipeline(), pytest.raises(GraphError, match="unpack=True"):
         skorche.apply(skorche.task(unpack=True)(pow), source(1), source(2))
+
+
+def test_what_is_refused_leaves_nothing_behind():
+    with Pipeline() as pipeline:
+        left, right = source(1), source(2)
+        taken = skorche.map(abs, source(3))
+
+        with pytest.raises(GraphError, match="fills"):
+            skorche.apply(max, left, right, queue_out=taken)
+        made = skorche.apply(max, left, right)
+    pipeline.run(engine="inline").wait()
+
+    assert made.flush() == [2]
+    assert [node.name for node in pipeline.graph.nodes] == ["abs", "Zip", "max"]
+
+
+def test_hints_of_the_parameters_are_compared():
+    def name(number: int) -> str:
+        return str(number)
+
+    def add(left: int, right: int) -> int:
+        return left + right
+
+    with Pipeline(), pytest.raises(GraphError, match="cannot take what task 'name'"):
+        skorche.apply(add, 1, right=skorche.map(name, source(1)))
+
+
+@pytest.mark.parametrize("constant", [[Queue()], (Queue(),), {"key": Queue()}])
+def test_queues_hidden_in_constants_are_refused(constant):
+    with Pipeline(), pytest.raises(GraphError, match="which is or holds a queue"):
+        skorche.apply(len, constant)
+
+
+def test_bind_refuses_a_queue():
+    with pytest.raises(GraphError, match=r"pow.bind\(mod=...\)"):
+        skorche.task(pow).bind(mod=Queue())

@@ -399,3 +399,28 @@ def test_everything_after_the_queue_is_a_keyword():
 def test_what_cannot_be_called_is_refused():
     with Pipeline(), pytest.raises(GraphError, match="cannot be called"):
         skorche.flat_map(7, Queue())
+
+
+@pytest.mark.timeout(20)
+def test_a_generator_that_asks_for_statistics_at_its_end_holds_nobody_up():
+    asked = []
+
+    def numbers(item):
+        try:
+            while True:
+                yield item
+        finally:
+            asked.append(run.statistics()["numbers"].received)
+
+    def refuse(item):
+        given.get(timeout=10)
+        raise ValueError("no")
+
+    with skorche.Pipeline() as pipeline:
+        given = skorche.flat_map(numbers, skorche.Queue(fixed_inputs=[1]), queue_out=skorche.Queue(maxsize=4))
+        skorche.map(refuse, skorche.Queue(fixed_inputs=[1]))
+    run = pipeline.run()
+    with pytest.raises(ValueError, match="no"):
+        run.wait()
+
+    assert asked == [1]

@@ -101,3 +101,12 @@ def test_branches_can_be_named():
         made = skorche.tee(Queue(fixed_inputs=[]), queue_out=[left, None])
 
     assert made[0] is left
+
+
+def test_branches_that_meet_at_once_share_the_room_behind():
+    with Pipeline() as pipeline:
+        made = skorche.merge(skorche.tee(Queue(fixed_inputs=range(100))), queue_out=Queue(maxsize=4))
+    with pipeline.run() as run:
+        assert made.get(timeout=10) == 0
+        assert run.statistics()["Merge"].emitted <= 1 + 4 + 1
+        assert sorted(made.flush()) == sorted([*range(100)] * 2)[1:]

@@ -211,6 +211,30 @@ def test_a_list_that_changed_its_length_is_told_and_holds_nobody_up():
     assert (report.delivered, report.failed) == (3, 3)
 
 
+@pytest.mark.parametrize("change", [lambda some: some[:2], lambda some: some + some, lambda some: [max(some)]])
+def test_a_list_that_changed_its_length_is_told_also_where_sources_pair(change):
+    with Pipeline() as pipeline:
+        changed = skorche.unbatch(skorche.map(change, skorche.batch(source(range(6)), batch_size=3)))
+        made = skorche.zip((changed, source("abcdef")))
+    report = pipeline.run(engine="inline", on_error="collect").wait()
+
+    assert made.flush() == []
+    assert {type(failure.error) for failure in report.failures} == {skorche.PairingError}
+    assert (report.admitted, report.failed, report.filtered) == (12, 6, 6)
+
+
+def test_a_list_that_kept_its_length_pairs_beside_one_that_did_not():
+    with Pipeline() as pipeline:
+        changed = skorche.map(
+            lambda some: some[:2] if 4 in some else some, skorche.batch(source(range(6)), batch_size=3)
+        )
+        made = skorche.zip((skorche.unbatch(changed), source("abcdef")))
+    report = pipeline.run(engine="inline", on_error="collect").wait()
+
+    assert made.flush() == [(0, "a"), (1, "b"), (2, "c")]
+    assert [failure.item for failure in report.failures] == [3, 4]
+
+
 def test_a_branch_may_split_and_merge_again():
     with Pipeline() as pipeline:
         left, right = skorche.tee(source(range(6)))
@@ -349,6 +373,44 @@ def test_branches_without_pairs_are_refused_when_compiled(declare, told):
 
     with pytest.raises(GraphError, match=f"(?s)'Zip' .* has no pairs to make.*{told}.*zip before that"):
         pipeline.run()
+
+
+def test_one_result_of_all_items_has_no_partner_among_many():
+    with Pipeline() as pipeline:
+        left, right = skorche.tee(source([1, 2, 3]))
+        skorche.zip((skorche.reduce(max, left), right))
+
+    with pytest.raises(GraphError, match="input 1 gives one item for all, and its input 2 any number"):
+        pipeline.run()
+
+
+def test_a_call_with_constants_has_no_partner_among_many():
+    with Pipeline() as pipeline:
+        skorche.apply(pow, source([1, 2, 3]), skorche.apply(int, "2"))
+
+    with pytest.raises(GraphError, match="input 2 gives one item for all"):
+        pipeline.run()
+
+
+def test_different_branches_of_a_split_never_meet():
+    with Pipeline() as pipeline:
+        skorche.zip(skorche.split(odd, source([1, 2, 3])))
+
+    with pytest.raises(GraphError, match="different branches of 'Split"):
+        pipeline.run()
+
+
+def test_different_branches_of_a_split_fill_each_others_gaps():
+    with Pipeline() as pipeline:
+        made = skorche.zip(skorche.split(odd, source([1, 2, 3])), missing=None)
+    pipeline.run(engine="inline").wait()
+
+    assert made.flush() == [(1, None), (None, 2), (3, None)]
+
+
+def test_strict_and_missing_contradict_each_other():
+    with Pipeline(), pytest.raises(GraphError, match="give one of them"):
+        skorche.zip((source([1]), source([2])), strict=True, missing=0)
 
 
 def test_one_queue_alone_is_refused():

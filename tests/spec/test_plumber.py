@@ -237,6 +237,14 @@ def test_an_input_that_raises_ends_the_run_with_its_error():
             "(?s)'word' as the function.*Did you mean 'words'",
         ),
         ({"nodes": {"inp": {"coro": words}, "rev": {"coro": 3}}}, "3 as the function of node 'rev'"),
+        ({"ndes": {}}, "(?s)the key 'ndes'.*Did you mean 'nodes'"),
+        ({"graph": {"inp": 5, "rev": None}}, "5 after 'inp'"),
+        ({"graph": {"inp": [["rev"]], "rev": None}}, "these are no names"),
+        ({"nodes": {"inp": {"coro": words, "properties": {"size": 3}}, "rev": {"coro": reverse}}}, "it is a source"),
+        (
+            {"nodes": {"inp": {"coro": words}, "rev": {"coro": reverse, "properties": {"aggregate_input": 0}}}},
+            "(?s)'aggregate_input': 0 of node 'rev'.*Did you mean 'aggregate_inputs'",
+        ),
     ],
 )
 def test_what_has_no_meaning_is_told(change, told):
