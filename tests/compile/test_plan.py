@@ -185,6 +185,14 @@ def test_what_is_neither_a_name_nor_an_executor_is_no_engine():
         Pipeline().plan(engine=3)
 
 
+def test_a_pipeline_that_has_run_can_be_explained_though_its_iterator_cannot_be_read_again():
+    with Pipeline() as pipeline:
+        skorche.map(abs, Queue(name="numbers", fixed_inputs=iter([1, 2])))
+    pipeline.run(engine="inline").wait()
+
+    assert "input numbers" in pipeline.explain()
+
+
 def test_all_findings_come_at_once(told):
     numbers = iter([1, 2])
 
@@ -195,7 +203,7 @@ def test_all_findings_come_at_once(told):
     for node in pipeline.graph.nodes[:1]:
         node.inputs[0].started = True  # as after a run
     with pytest.raises(GraphError) as caught:
-        pipeline.plan()
+        pipeline.run()
 
     assert [finding.what.partition(" ")[0] for finding in caught.value.findings] == ["queue", "task", "task"]
     assert told(caught) == (
