@@ -222,7 +222,8 @@ class _Drawing:
 
     def zip(self, lanes: list[Open], *, numbered: bool, fills: bool = False) -> None:
         fills = fills or self.flag()
-        in_order = all(lane.in_order for lane in lanes) and not fills
+        # what an unbatch makes of a tuple of several sources goes back to where these stand, one source after the other
+        in_order = all(lane.in_order for lane in lanes) and not fills and not numbered
         applied = not fills and self.flag(3)
         node = self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered, applied=applied)
         if applied:
