@@ -256,7 +256,8 @@ def tell(run: Any, place: Callable[..., Any]) -> None:
     # Not before the main thread waits for the run: a second signal would be raised while Python tells of the first.
     waits = {"select" if place in ASYNC_PLACES else "wait_ended"}
     wait_until(lambda: not run.running or (run.interruption is not None and waits <= names_in(main)), seconds=60)
-    print("stopping", flush=True)
+    sys.stdout.write("stopping\n")  # in one piece: the program may end meanwhile, and print what it has so far
+    sys.stdout.flush()
 
 
 def has_begun(run: Any) -> bool:
