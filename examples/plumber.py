@@ -8,10 +8,11 @@ import skorche
 COUNT = 20
 
 
-class StringFuncs:
-    """The coroutines of the first program, as they stand on the page of `pipelines`."""
+shown: list[tuple[str, str]] = []
 
-    shown: list[tuple[str, str]] = []  # noqa: RUF012  (in place of the print of the page, so that it can be checked)
+
+class StringFuncs:
+    """The coroutines of the first program, as on the page of `pipelines`, but that the last notes what that prints."""
 
     @classmethod
     async def reverse(cls, self=None, q_elt: tuple | None = None):
@@ -26,7 +27,7 @@ class StringFuncs:
 
     @classmethod
     async def output_coro(cls, self, q_elt):
-        cls.shown.append(q_elt)
+        shown.append(q_elt)
 
 
 FIRST_PROGRAM = {
@@ -88,8 +89,8 @@ DIAMOND = {
 if __name__ == "__main__":
     first = skorche.from_graph(FIRST_PROGRAM, name="first_program", style="processor", coro_map=lambda coro: coro)
     first.run().wait()
-    assert len(StringFuncs.shown) == COUNT
-    assert all(backwards == text[::-1] for text, backwards in StringFuncs.shown)
+    assert len(shown) == COUNT
+    assert all(backwards == text[::-1] for text, backwards in shown)
 
     diamond = skorche.from_graph(DIAMOND, name="diamond")
     print(f"drawn: {diamond.render('plumber')}")
@@ -100,4 +101,4 @@ if __name__ == "__main__":
         [text.upper() for text in backwards] + [f"{text} {text}".lower() for text in backwards]
     )
     assert report.delivered == COUNT
-    print(f"{len(StringFuncs.shown)} strings with their reverse, {len(made)} results of the diamond")
+    print(f"{len(shown)} strings with their reverse, {len(made)} results of the diamond")

@@ -82,10 +82,10 @@ class Graph:
         self.consumers: dict[int, Node] = {}
         self.queues: dict[int, Queue[Any]] = {}
         self.types: dict[int, Items] = {}
-        self.single: set[int] = set()
+        self.single: dict[int, AnyQueue] = {}
         """By identity, the inputs that are known to give one item."""
         self.shared: dict[int, str] = {}
-        """By identity, the queues that a further reader may have a share of, with the node that reads them."""
+        """By identity, the queues that several may read, with the name of the tee between ("": one does, so far)."""
 
     def add(self, node: Node) -> Node:
         """Add a node under a name of its own.
@@ -119,7 +119,8 @@ class Graph:
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Declare all of the block, or nothing, if it raises."""
-        tables: list[dict[int, Any]] = [self.producers, self.consumers, self.queues, self.types, self.shared]
+        tables: list[dict[int, Any]] = [self.producers, self.consumers, self.queues, self.types]
+        tables += [self.single, self.shared]
         nodes, kept = self.nodes[:], [dict(table) for table in tables]
         try:
             yield

@@ -53,6 +53,12 @@ class Task(Generic[A_contra, B_co]):
         return self._options
 
     @property
+    def node_name(self) -> str:
+        """What its nodes are called: by the tag too, where it has one."""
+        tag = self._options.tag
+        return f"{self.name}({tag})" if tag else self.name
+
+    @property
     def call(self) -> Callable[..., Any]:
         """What a step calls with an item: the function, or what awaits it, unpacks the item, or makes an instance."""
         call: Callable[..., Any] = Unpacking(self.function) if self._options.unpack else self.function

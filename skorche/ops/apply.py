@@ -105,7 +105,7 @@ def _in_step(queues: list[AnyQueue]) -> AnyQueue:
     """One queue of all their items in tuples; of an empty tuple, once, if there are no queues."""
     if not queues:
         once: AnyQueue = Queue(fixed_inputs=[()])
-        SCOPE.graph.single.add(id(once))
+        SCOPE.graph.single[id(once)] = once
         return once
     shared = [_share_of(queue) for queue in queues]
     return zip(shared) if len(shared) > 1 else shared[0]

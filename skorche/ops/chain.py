@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, overload
 
 from skorche.errors import GraphError
+from skorche.graph import SCOPE
 from skorche.ops.map import map
 from skorche.queue import Queue
 from skorche.tasks import task_of
@@ -71,6 +72,7 @@ def chain(
     if not real:
         raise GraphError("chain was given no tasks.", "there is nothing to do with the items.", "give one or more.")
     queue = queue_in
-    for task in real[:-1]:
-        queue = map(task, queue)
-    return map(real[-1], queue, queue_out=queue_out)
+    with SCOPE.graph.whole():
+        for task in real[:-1]:
+            queue = map(task, queue)
+        return map(real[-1], queue, queue_out=queue_out)

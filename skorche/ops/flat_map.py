@@ -55,10 +55,10 @@ def flat_map(
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
-    tag, flows = real.settings.tag, _flows(real.settings)
+    flows = _flows(real.settings)
     (made,) = declare(
         real.name,
-        f"{real.name}({tag})" if tag else real.name,
+        real.node_name,
         (queue_in,),
         [queue_out],
         task=real,

@@ -51,10 +51,9 @@ def map(
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
-    tag = real.settings.tag
     (made,) = declare(
         real.name,
-        f"{real.name}({tag})" if tag else real.name,
+        real.node_name,
         (queue_in,),
         [queue_out],
         task=real,

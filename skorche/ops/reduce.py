@@ -58,10 +58,9 @@ def reduce(
     real = task_of(task)
     _check_lane(real)
     _copy(initial, real.name)
-    tag = real.settings.tag
     (made,) = declare(
         f"Reduce({real.name})",
-        f"{real.name}({tag})" if tag else real.name,
+        real.node_name,
         (queue_in,),
         [queue_out],
         task=real,

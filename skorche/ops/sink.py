@@ -32,10 +32,9 @@ def sink(task: Callable[[A], object], queue_in: Queue[A], *, queue_errors: Queue
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
-    tag = real.settings.tag
     declare(
         real.name,
-        f"{real.name}({tag})" if tag else real.name,
+        real.node_name,
         (queue_in,),
         [],
         task=real,

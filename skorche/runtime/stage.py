@@ -146,8 +146,13 @@ class Stage:
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
             room = target.room
             if room < size * ratio:
-                size = 0 if room < 1 else max(1, int(room / ratio))
+                size = 0 if room < 1 or (room < ratio and self._holds_results) else max(1, int(room / ratio))
         return size
+
+    @property
+    def _holds_results(self) -> bool:
+        """Whether results wait in the window for an item that is tried again: then all will come at once."""
+        return self.window is not None and len(self.window) > self.in_flight
 
     def _wish(self, waiting: int, idle: int) -> int:
         """The size that would be best, were there room."""

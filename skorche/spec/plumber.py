@@ -30,7 +30,6 @@ from skorche.tasks import Task, task_of
 NODE_KEYS = ("coro", "args", "properties")
 AGGREGATE = "aggregate_inputs"
 
-
 Style = Literal["function", "processor"]
 
 
@@ -230,10 +229,11 @@ class _Drawing:
             return self._source(name, function, args)
         in_tuples = len(before) > 1 and aggregates
         if self._style == "processor":
-            function = Processing(function, Processor(name, self._env_vars), args, in_tuples)
+            options = function.settings if isinstance(function, Task) else TaskOptions()
+            function = Task(Processing(function, Processor(name, self._env_vars), args, in_tuples), name, options)
+        elif args:
+            function = task_of(function).bind(**args)
         task: Task[Any, Any] = task_of(function).options(name=name, **properties)
-        if args and self._style != "processor":
-            task = task.bind(**args)
         queue = before[0] if len(before) == 1 else zip(before) if in_tuples else merge(before)
         return map(task, queue, queue_out=queue_out)
 

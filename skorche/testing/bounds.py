@@ -55,12 +55,7 @@ class Bounds:
             self._allow(Destination("stage", line.plan.number), rests)
         if outcome is not None and (outcome.expansions or (outcome.parts and not line.plan.flows)):
             for port, (items, _) in zip(line.plan.ports, outcome.ports, strict=True):
-                self._allow(port, self._out_at_once(line) * len(items))
-
-    def _out_at_once(self, line: Line) -> int:
-        """Chunks of a stage whose results may come to the edges behind at the same time: also those in its window."""
-        window = self._scheduler.parts.stages[line.plan.number].window
-        return max(2 * line.plan.workers, line.plan.workers + len(window or ()))
+                self._allow(port, 2 * line.plan.workers * len(items))
 
     def _allow(self, port: Destination, overflow: int) -> None:
         if port.kind == "gather":

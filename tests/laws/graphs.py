@@ -42,6 +42,7 @@ class _Drawing:
         self.open = [Open(number, "item", True) for number in range(len(sources))]
         self.queues = len(sources)
         self.fans = 0
+        self.has_rows = False  # tuples of several sources, whose elements go back to where these stand
         self.limits = self.draw_limits() if self.flag() else []
 
     def flag(self, one_in: int = 2) -> bool:
@@ -109,7 +110,8 @@ class _Drawing:
             }
             found: tuple[Trouble, ...] = traits["troubles"]
             traits["troubles"] = tuple(Trouble("exit" if one.kind == "exit" else "raise", NEVER) for one in found)
-        self.put_task("flat_map", queue, [("item", queue.in_order and traits["ordered"])], lazy=lazy, **traits)
+        in_order = queue.in_order and traits["ordered"] and not self.has_rows
+        self.put_task("flat_map", queue, [("item", in_order)], lazy=lazy, **traits)
 
     def add_reduce(self, queue: Open) -> None:
         loose = queue.kind == "loose"
@@ -188,7 +190,7 @@ class _Drawing:
         return traits
 
     def add_unbatch(self, queue: Open) -> None:
-        self.put("unbatch", [queue], [("item", queue.in_order)], loose=queue.kind == "loose")
+        self.put("unbatch", [queue], [("item", queue.in_order and not self.has_rows)], loose=queue.kind == "loose")
 
     def add_merge(self, queue: Open) -> None:
         listed = queue.kind != "item"
@@ -222,8 +224,8 @@ class _Drawing:
 
     def zip(self, lanes: list[Open], *, numbered: bool, fills: bool = False) -> None:
         fills = fills or self.flag()
-        # what an unbatch makes of a tuple of several sources goes back to where these stand, one source after the other
-        in_order = all(lane.in_order for lane in lanes) and not fills and not numbered
+        in_order = all(lane.in_order for lane in lanes) and not fills
+        self.has_rows |= numbered
         applied = not fills and self.flag(3)
         node = self.put("zip", lanes, [("item", in_order)], fills=fills, numbered=numbered, applied=applied)
         if applied:

@@ -84,3 +84,20 @@ def test_one_that_cannot_be_called_keeps_all_of_them_from_being_declared():
         "  Mend: give a function, or decorate one with @skorche.task."
     )
     assert skorche._global_pipeline.graph.nodes == []
+
+
+def test_a_chain_that_is_refused_leaves_nothing_behind():
+    def name(number: int) -> str:
+        return str(number)
+
+    def halve(number: int) -> float:
+        return number / 2
+
+    with skorche.Pipeline() as pipeline:
+        numbers = skorche.Queue(fixed_inputs=[2])
+        with pytest.raises(skorche.GraphError, match="cannot take what task 'name'"):
+            skorche.chain([name, halve], numbers)
+        made = skorche.chain([halve, name], numbers)
+    pipeline.run(engine="inline").wait()
+
+    assert made.flush() == ["1.0"]

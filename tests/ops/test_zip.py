@@ -311,7 +311,7 @@ def eventful(count, bound, workers=3):
     with Pipeline() as pipeline:
         one, two, three = skorche.tee(source(range(count)), n=3, queue_out=[Queue(maxsize=bound) for _ in range(3)])
         kept = skorche.filter(odd, one, queue_out=Queue(maxsize=bound))
-        task = skorche.task(max_workers=workers, retries=1, backoff=0.001, retry_on=ConnectionError)(shaky)
+        task = skorche.task(max_workers=workers, retries=workers, backoff=0.001, retry_on=ConnectionError)(shaky)
         tried = skorche.map(task, two, queue_out=Queue(maxsize=bound))
         lists = skorche.map(skorche.task(max_workers=2)(same), skorche.batch(three, batch_size=10))
         made = skorche.zip((kept, tried, skorche.unbatch(lists)), queue_out=Queue(maxsize=bound))
@@ -321,10 +321,11 @@ def eventful(count, bound, workers=3):
 
 
 @pytest.mark.timeout(60)
-def test_the_right_tuples_come_after_filters_retries_and_failures_on_threads():
+@pytest.mark.parametrize("engine", ["thread", "process", "inline"])
+def test_the_right_tuples_come_after_filters_retries_and_failures(engine):
     pipeline, made, wanted = eventful(COUNT, bound=32)
 
-    report = pipeline.run(on_error="collect", progress=False).wait()
+    report = pipeline.run(engine=engine, on_error="collect", progress=False).wait()
 
     assert made.flush() == wanted
     assert report.admitted == COUNT == report.delivered + report.filtered + report.failed

@@ -203,6 +203,25 @@ def test_what_is_not_aggregated_comes_in_tuples_of_one():
     assert made == {"out": [(1,), (2,)]}
 
 
+def test_a_coroutine_that_is_a_task_keeps_its_options():
+    @skorche.task(retries=3, max_workers=7)
+    async def show(self, q_elt):
+        return q_elt
+
+    async def count(self, output_q):
+        await output_q.put(1)
+
+    spec = {
+        "nodes": {"inp": {"coro": count}, "out": {"coro": show, "properties": {"max_workers": 2}}},
+        "graph": {"inp": ("out",), "out": None},
+    }
+
+    (node,) = skorche.from_graph(spec, style="processor").graph.nodes
+
+    assert (node.task.settings.retries, node.task.settings.max_workers) == (3, 2)
+    assert run(spec, style="processor") == {"out": [(1,)]}
+
+
 def test_an_input_that_raises_ends_the_run_with_its_error():
     async def count(self, output_q):
         await output_q.put(1)
