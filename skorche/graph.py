@@ -6,9 +6,10 @@ for its traits: the per-item work or the regrouping it stands for, and where tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from skorche.errors import GraphError, Location, shorten
@@ -46,6 +47,9 @@ class Node(NamedTuple):
 
     `flows`: an item may be worked on a part at a time. `takes_in`: items end here, as delivered. `folds`: moreover, the
     work keeps a value (`plan.Fold`), so it runs in this process, one call at a time; the last goes to the output.
+
+    `operator` is the name of the function that declared it, and `settings` what that was given besides queues and the
+    task: with them it can be declared again.
     """
 
     label: str
@@ -65,6 +69,8 @@ class Node(NamedTuple):
     takes_in: bool = False
     folds: bool = False
     types: Rule | None = None
+    operator: str = ""
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def title(self) -> str:

@@ -70,6 +70,7 @@ def batch(
     Raises:
         GraphError: an argument has no meaning, or a queue has a consumer or a producer already.
     """
+    settings = {name: given for name, given in locals().items() if not name.startswith("queue")}
     size = _size(batch_size, only=timeout is None and weight is None and key is None)
     _check_timeout(timeout)
     _check_weight(weight, max_weight)
@@ -82,12 +83,15 @@ def batch(
         traits = {"regrouping": memory, "rides": "lane", "work": partial(Asking, name, key, weight)}
     elif timeout is not None:
         traits = {"regrouping": partial(TimedBatching, size, not fill_batch, timeout)}
-    (made,) = declare(name, name, (queue_in,), [queue_out], places="gathered", types=_types, **traits)
+    (made,) = declare(name, name, (queue_in,), [queue_out], **_GATHERED, settings=settings, **traits)
     return made
 
 
 def _types(items: Any) -> Any:
     return (items.gathered(),)
+
+
+_GATHERED: dict[str, Any] = {"operator": "batch", "places": "gathered", "types": _types}
 
 
 def _name(size: int, *functions: Callable[..., object] | None) -> str:

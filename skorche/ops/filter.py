@@ -40,6 +40,8 @@ def filter(
         [queue_out],
         rides="anywhere" if fuse else "lane",
         work=partial(Filtering, predicate_fn),
+        operator="filter",
+        settings={"predicate_fn": predicate_fn, "fuse": fuse},
         types=lambda items: (items.selected(),),
     )
     return made

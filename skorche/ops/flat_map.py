@@ -66,6 +66,7 @@ def flat_map(
         work=lambda: Expanding(real.call, flows),
         places="new",
         flows=flows,
+        operator="flat_map",
         types=lambda items: (items.through(real).elements("flat_map"),),
     )
     return made

@@ -59,6 +59,7 @@ def map(
         task=real,
         errors=queue_errors,
         work=lambda: Mapping(real.call),
+        operator="map",
         types=lambda items: (items.through(real),),
     )
     return made

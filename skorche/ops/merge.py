@@ -28,7 +28,13 @@ def merge(queues_in: Sequence[Queue[T]], *, queue_out: Queue[T] | None = None) -
     if not queues:
         raise GraphError("merge was given no queues.", "there is nothing to merge.", "give a tuple of queues.")
     (made,) = declare(
-        "Merge", "Merge", queues, [queue_out], regrouping=Passing, types=lambda *items: (items[0].merged(*items[1:]),)
+        "Merge",
+        "Merge",
+        queues,
+        [queue_out],
+        regrouping=Passing,
+        types=lambda *items: (items[0].merged(*items[1:]),),
+        operator="merge",
     )
     return made
 

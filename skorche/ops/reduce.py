@@ -69,6 +69,8 @@ def reduce(
         places="one",
         takes_in=True,
         folds=True,
+        operator="reduce",
+        settings={"initial": initial},
         types=partial(_types, real, initial),
     )
     return made

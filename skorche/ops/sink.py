@@ -41,6 +41,7 @@ def sink(task: Callable[[A], object], queue_in: Queue[A], *, queue_errors: Queue
         errors=queue_errors,
         work=lambda: Sinking(real.call),
         takes_in=True,
+        operator="sink",
         types=lambda items: (items.through(real),)[1:],
     )
 

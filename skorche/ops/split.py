@@ -59,6 +59,8 @@ def split(
         work=partial(Splitting, predicate_fn, values, f"Split({name})"),
         types=lambda items: (items.selected(),) * len(values),
         edge_labels=tuple(str(value) for value in values),
+        operator="split",
+        settings={"predicate_fn": predicate_fn, "predicate_values": values, "fuse": fuse},
     )
 
 

@@ -36,4 +36,12 @@ def tee(queue_in: Queue[T], *, n: int = 2, queue_out: Sequence[Queue[T] | None] 
             "every branch has a queue of its own.",
             f"give {n} queues, or None for those that need no name.",
         )
-    return declare("Tee", "Tee", (queue_in,), outputs, regrouping=Passing, types=lambda items: (items,) * n)
+    return declare(
+        "Tee",
+        "Tee",
+        (queue_in,),
+        outputs,
+        regrouping=Passing,
+        types=lambda items: (items,) * n,
+        operator="tee",
+    )

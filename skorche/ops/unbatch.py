@@ -32,6 +32,7 @@ def unbatch(queue_in: Readable[Iterable[T]], *, queue_out: Queue[T] | None = Non
         [queue_out],
         rides="anywhere",
         work=Unbatching,
+        operator="unbatch",
         places="spread",
         types=lambda items: (items.elements("unbatch"),),
     )

@@ -83,7 +83,8 @@ def zip(
             "the one fails the run where lengths differ, the other fills up the shorter.",
             "give one of them.",
         )
-    (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=pairing, types=partial(_types, pairing))
+    traits: dict[str, Any] = {"types": partial(_types, pairing), "operator": "zip", "settings": pairing._asdict()}
+    (made,) = declare("Zip", "Zip", queues, [queue_out], pairing=pairing, **traits)
     return made
 
 
