@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
@@ -13,6 +14,7 @@ from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
+from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.apply import apply
@@ -206,7 +208,9 @@ class Pipeline:
         inputs = [_input(queue) for queue in sources]
         outboxes = [partial(_outbox, queue) for queue in ends]
         coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        run = Run(coordinator, live, Report.of)
+        shape = Shape(tuple(self.graph.nodes), self.graph.single)
+        pairs = [(queue, outbox) for queue, outbox in builtins.zip(ends, coordinator.outboxes, strict=True)]
+        run = Run(coordinator, live, partial(Report.of, shape=shape, ends=pairs))
         for queue in sources:
             queue.started = True
         return run

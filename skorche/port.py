@@ -216,6 +216,7 @@ class Outbox(Generic[T]):
         self._changed, self._ended = Condition(self._lock), Condition(self._lock)
         self._pieces: deque[tuple[list[T], Places]] = deque()
         self._next = 0
+        self._was_read = False
         self._closed = False
         self._readers = Waiters()
         self._bounded = maxsize is not None
@@ -249,6 +250,7 @@ class Outbox(Generic[T]):
             items = self._pieces[0][0]
             item = items[self._next]
             self._next += 1
+            self._was_read = True
             if self._next == len(items):
                 self._pieces.popleft()
                 self._next = 0
@@ -282,9 +284,17 @@ class Outbox(Generic[T]):
             if self._next:
                 items, places = pieces[0]
                 pieces[0] = (items[self._next :], places[self._next :])
+            self._was_read |= bool(pieces)
             self._pieces.clear()
             self._next = 0
         return cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
+
+    def results(self) -> list[T] | None:
+        """What came in, in input order, and stays here; None if some of it was read."""
+        with self._lock:
+            if self._was_read:
+                return None
+            return cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", list(self._pieces))))
 
 
 def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
