@@ -13,6 +13,7 @@ from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
+from skorche.observe.looks import Outcomes
 from skorche.observe.report import Report
 from skorche.ops.apply import apply
 from skorche.ops.batch import batch
@@ -210,13 +211,63 @@ class Pipeline:
         directory: str = "graphviz",
         format: Literal["svg", "png", "pdf", "dot"] = "svg",
         skip_anon_queues: bool = True,
+        status: Outcomes | None = None,
     ) -> str:
-        """Draw the graph with graphviz, and return the path of the picture; see `skorche.render_pipeline`."""
+        """Draw the graph, and return the path of the picture; see `skorche.render_pipeline`."""
         from skorche.observe.render import render
 
-        return render(self.graph, filename, root, directory, format, skip_anon_queues)
+        return render(self.graph, filename, root, directory, format, skip_anon_queues, status)
 
     render_pipeline = render
+
+    def summary(self, *, status: Outcomes | None = None) -> str:
+        """The graph in characters, for a terminal or a log: from top to bottom, as wide as it needs to be.
+
+        Tasks are boxes, operators boxes with rounded corners, named ends plain text. `status` is a run's report.
+
+        >>> pipeline = Pipeline()
+        >>> _ = pipeline.map(len, Queue("words"), queue_out=Queue("sizes"))
+        >>> print(pipeline.summary())
+         words
+           |
+           v
+        +-----+
+        | len |
+        +-----+
+           |
+           v
+         sizes
+
+        Raises:
+            GraphError: the report is that of another pipeline.
+        """
+        from skorche.observe.picture import picture_of
+        from skorche.observe.summary import summary_of
+
+        return summary_of(picture_of(self.graph, status=status))
+
+    def to_mermaid(self, *, status: Outcomes | None = None) -> str:
+        """The graph as a Mermaid flowchart, the same text for the same graph. `status` is a run's report.
+
+        >>> pipeline = Pipeline()
+        >>> _ = pipeline.map(len, Queue("words"))
+        >>> print(pipeline.to_mermaid().splitlines()[1].strip())
+        n1["len"]:::task
+
+        Raises:
+            GraphError: the report is that of another pipeline.
+        """
+        from skorche.observe.mermaid import mermaid_of
+        from skorche.observe.picture import picture_of
+
+        return mermaid_of(picture_of(self.graph, status=status))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What notebooks show of a pipeline: a picture, and its summary where there are no pictures."""
+        from skorche.observe.picture import picture_of
+        from skorche.observe.svg import svg_of
+
+        return {"image/svg+xml": svg_of(picture_of(self.graph)), "text/plain": self.summary()}
 
 
 def from_graph(
