@@ -32,7 +32,7 @@ from skorche.ops.zip import zip
 from skorche.options import EngineChoice, OnError, OnStall, Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
+from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
@@ -130,9 +130,18 @@ class Pipeline:
         """
         return make_plan(self.graph, engine=engine, engines=EngineNames())
 
-    def explain(self, *, engine: EngineChoice = None) -> str:
-        """The plan as text: stages, engines, edges."""
-        return self.plan(engine=engine).explain()
+    def explain(self, *, engine: EngineChoice = None, keys: bool = False) -> str:
+        """The plan as text: stages, engines, edges; with `keys` also what the keys of cached tasks are made of.
+
+        Raises:
+            GraphError: it cannot run; or, with `keys`, what a cached task depends on cannot be told.
+        """
+        text = self.plan(engine=engine).explain()
+        if not keys:
+            return text
+        from skorche.cache.keys import Keys  # with SQLite: only who caches needs it
+
+        return f"{text}\n{Keys(self.graph).explain()}".rstrip()
 
     def run(
         self,
@@ -174,30 +183,24 @@ class Pipeline:
             StoreError: the folder cannot be made, or others could write to it.
             AlreadyRunning: it runs already.
         """
+        self._refuse_second_run()
+        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
+        recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
+        check_capture(capture)
+        folder = Store.of(store)
+        make = partial(make_plan, self.graph, engine=engine, engines=EngineNames(), recycling=recycling)
+        plan = make(capture=capture, running=True, store=folder, force=force)
+        open_store(folder, self.graph)
+        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
+        return self._run
+
+    def _refuse_second_run(self) -> None:
         if self._run is not None and self._run.running:
             raise AlreadyRunning(
                 f"pipeline {self.name!r} was started while it runs.",
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
-        recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        check_capture(capture)
-        folder = Store.of(store)
-        plan = make_plan(
-            self.graph,
-            engine=engine,
-            engines=EngineNames(),
-            recycling=recycling,
-            capture=capture,
-            running=True,
-            store=folder,
-            force=force,
-        )
-        if folder is not None:
-            folder.open()
-        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
-        return self._run
 
     async def run_async(self, **options: Unpack[RunOptions]) -> Report:
         """Run in an async program, with the options of `run`: wait for the end, and give the report.

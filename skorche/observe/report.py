@@ -104,7 +104,7 @@ class Report:
         from rich.table import Table
 
         table = Table("node", box=None, pad_edge=False)
-        columns = ("received", "emitted", "filtered", "failed", "cancelled", "retried")
+        columns = ("received", "emitted", "cached", "filtered", "failed", "cancelled", "retried")
         shown = [name for name in columns if name in columns[:2] or any(getattr(n, name) for n in self.nodes.values())]
         for heading in (*shown, "busy s", "cpu s", "p50", "p99"):
             table.add_column(heading, justify="right", no_wrap=True)
