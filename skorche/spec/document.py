@@ -27,6 +27,7 @@ MERGE = "tag:yaml.org,2002:merge"
 TABS = "Indent with spaces only, the same number at each level."
 PLAIN = (type(None), bool, int, float, str, bytes)
 """Types of scalars that YAML gives back as they were."""
+COLLECTION_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq")}
 PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "binary", "timestamp")}
 
 
@@ -161,6 +162,8 @@ class _Composed:
             raise _too_large(self._source, f"{MOST_VALUES} values (aliases counted)", f"{MOST_VALUES} values")
         if depth > DEEPEST:
             raise _too_deep(where)
+        if isinstance(node, MappingNode | SequenceNode) and node.tag not in COLLECTION_TAGS:
+            self._refuse(node, where)
         if isinstance(node, MappingNode):
             return self._mapping(node, where, depth)
         if isinstance(node, SequenceNode):
@@ -172,18 +175,22 @@ class _Composed:
 
     def _scalar(self, node: Node, where: Where) -> Any:
         if node.tag not in PLAIN_TAGS:
-            self._findings.add(
-                where,
-                f"the tag {shorten(node.tag)} has no meaning here.",
-                "a spec is plain data, which makes no objects.",
-                "leave the tag out; put text that begins with ! in quotes.",
-            )
+            self._refuse(node, where)
             return None
         try:
             return self._loader.construct_object(node)
         except ValueError as error:  # such as 2026-13-45
             self._findings.add(where, f"{shorten(node.value)} has no value.", f"{error}.", "put it in quotes.")
             return None
+
+    def _refuse(self, node: Node, where: Where) -> None:
+        self._findings.torn = True
+        self._findings.add(
+            where,
+            f"the tag {shorten(node.tag)} has no meaning here.",
+            "a spec is plain data, which makes no objects.",
+            "leave the tag out; put text that begins with ! in quotes.",
+        )
 
     def _mapping(self, node: Node, where: Where, depth: int) -> Entry:
         content: dict[Any, Entry] = {}

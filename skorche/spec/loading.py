@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from skorche.errors import nearest
 from skorche.spec.components import ComponentSpec, read_components
 from skorche.spec.document import Entry, read_spec
 from skorche.spec.findings import Findings
@@ -48,12 +49,17 @@ def read_pipeline(spec: Spec, functions: Functions | None) -> Read:
     """
     findings, registry = Findings(), Registry(functions)
     entry = read_spec(spec, findings)
-    if isinstance(entry.content, dict) and "pipeline" in entry.content:
+    keys = list(entry.content) if isinstance(entry.content, dict) else []
+    if "nodes" not in keys and "pipeline" not in keys:
+        close = next(filter(None, (nearest(key, ("nodes", "pipeline")) for key in keys)), "")
+        why = "it has neither `nodes` nor `pipeline`."
+        findings.add(entry.where, f"this is no pipeline, but {entry.kind}.", why, close + FORMS_OF_SPECS)
+        findings.torn = True
+    if findings.torn:
+        findings.settle()
+    if "pipeline" in keys:
         return _read_components(entry, registry, findings)
     top = mapping_of(entry, "the spec", TOP_KEYS, findings)
-    if "nodes" not in top:
-        findings.add(entry.where, "this is no pipeline.", "it has neither `nodes` nor `pipeline`.", FORMS_OF_SPECS)
-        findings.settle()
     name = text_of(top["name"], "the name", findings) if "name" in top else None
     check_types = top["check_types"].content if "check_types" in top else True
     if not isinstance(check_types, bool):

@@ -99,8 +99,9 @@ class Queues:
                 mend = "Otherwise fill it with the `to` of a node, or add it to `inputs`."
                 names = [one for one in known if isinstance(one, str)]
                 self._findings.unknown(where, "the queue", reference, sorted(names), mend)
-        for reference, where in self._inputs.items():
-            if all(reference != one for one, _ in read):
+        named = {reference for reference, _ in read}
+        for reference, where in self._inputs.items() if named <= known else ():
+            if reference not in named:
                 why, mend = "nobody would take its items.", "name it in the `from` of a node, or leave it out."
                 self._findings.add(where, f"no node reads the input {reference!r}.", why, mend)
         for reference, where in self._places.items():

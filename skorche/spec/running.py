@@ -121,8 +121,10 @@ def declare_components(spec: ComponentSpec, registry: Registry, findings: Findin
     Raises:
         SpecError: a name stands for nothing, or a runner cannot take what it is given; all findings at once.
     """
-    references = resolve(spec, findings)
     runners = {name: _runner(one, registry, findings) for name, one in spec.components.items()}
+    if findings.torn:
+        findings.settle()
+    references = resolve(spec, findings)
     findings.settle()
     rows: AnyQueue = Queue("inputs")
     with findings.at(spec.where):
@@ -147,7 +149,7 @@ class _Runner(NamedTuple):
 def _runner(one: Component, registry: Registry, findings: Findings) -> _Runner | None:
     if not one.runner:
         return None  # which has been found
-    function = registry.find(one.runner, one.runner_at, findings, f"the runner of component {one.name!r}")
+    function = registry.find(one.runner, one.runner_at, findings, f"component {one.name!r}: the runner")
     if function is None:
         return None
     task = task_of(function)
