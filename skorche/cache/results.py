@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from contextlib import suppress
 from hashlib import blake2b
 from time import monotonic
 from typing import Any, NamedTuple
@@ -147,7 +148,11 @@ class Results:
         name = blake2b(data, digest_size=SIZE).digest()
         path = self._path_of(name)
         folder = os.path.dirname(path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for one in (os.path.dirname(folder), folder):
+            with suppress(FileExistsError):
+                os.mkdir(one, 0o700)
+            if os.path.islink(one):
+                raise NotADirectoryError(f"{one} is a link")
         own = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
         try:
             file = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -166,13 +171,16 @@ class Results:
 
     def _tell(self, text: str, *parts: object) -> None:
         """Say it, once for each task of a run."""
-        what = (self._shelf.run, self._shelf.node, text)
+        what = blake2b(f"{self._shelf.run}\n{self._shelf.node}\n{text}".encode(), digest_size=SIZE).digest()
         if what in _TOLD:
             return
         _TOLD.add(what)
+        with suppress(OSError, sqlite3.Error):  # where nothing can be written, each process tells it
+            if self._index is not None and not self._index.is_first(what):
+                return
         from logging import getLogger  # 10 ms to import: only what goes wrong needs it
 
         getLogger("skorche").warning("%s: %s", self._shelf.node, text % parts)
 
 
-_TOLD: set[tuple[str, str, str]] = set()
+_TOLD: set[bytes] = set()
