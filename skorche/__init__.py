@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
+    from skorche.stored.stored_run import StoredRun, open_run
     from skorche.tasks import Task, task
 
 __version__ = "0.1.0"
@@ -79,6 +80,7 @@ __all__ = [
     "SplitError",
     "StallError",
     "StoreError",
+    "StoredRun",
     "Task",
     "TaskError",
     "TaskTimeout",
@@ -100,6 +102,7 @@ __all__ = [
     "lines",
     "map",
     "merge",
+    "open_run",
     "push_to_queue",
     "rate",
     "reduce",
@@ -144,6 +147,7 @@ _HOME = {
     "skorche.port": "QUEUE_SENTINEL",
     "skorche.queue": "Queue",
     "skorche.runtime.run": "Run",
+    "skorche.stored.stored_run": "StoredRun open_run",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import builtins
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
-from skorche.compile.plan import Capture, Plan, StagePlan
+from skorche.compile.plan import Plan
 from skorche.compile.planner import make_plan
-from skorche.engines import EngineNames, find_engine
+from skorche.engines import EngineNames
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
 from skorche.observe.looks import Outcomes
-from skorche.observe.outcome import Shape
-from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.ops.apply import apply
 from skorche.ops.batch import batch
@@ -32,25 +28,16 @@ from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
 from skorche.ops.zip import zip
-from skorche.options import EngineChoice, OnError, OnStall, Recycling
-from skorche.port import Outbox
+from skorche.options import EngineChoice
 from skorche.queue import Queue
-from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
-from skorche.runtime.coordinator import Coordinator
-from skorche.runtime.engine import Engine
-from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
-from skorche.runtime.recovery import Policy
+from skorche.run_options import RunOptions, settings_of
+from skorche.running import start
 from skorche.runtime.run import Run
 from skorche.spec.plumber import Style, declare_spec
-from skorche.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-LIVE_ROOM = 1024
-"""Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
-
 
 ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
 
@@ -137,21 +124,7 @@ class Pipeline:
         """The plan as text: stages, engines, edges."""
         return self.plan(engine=engine).explain()
 
-    def run(
-        self,
-        *,
-        on_error: OnError | None = None,
-        max_failures: float | None = None,
-        engine: EngineChoice = None,
-        stall_timeout: float | None = STALL_TIMEOUT,
-        on_stall: OnStall = "warn",
-        progress: Literal["auto"] | bool = "auto",
-        max_items_per_worker: int | None = None,
-        max_worker_memory: int | str | None = None,
-        capture: Capture = "stream",
-        store: str | os.PathLike[str] | Store | None = None,
-        force: bool = False,
-    ) -> Run[Report]:
+    def run(self, **options: Unpack[RunOptions]) -> Run[Report]:
         """Start, and return at once.
 
         `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and
@@ -167,13 +140,15 @@ class Pipeline:
         `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
         With "off" the streams and the logging of workers are left alone.
 
-        `progress` writes a line to stderr every five seconds; False writes none.
+        `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
-        `store` is a folder, made if it is missing, in which results of tasks with `cache=True` are kept, and found
-        again by later runs. With `force=True` all of them are made, and kept, anew.
+        `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
+        tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
+        made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.
 
         Raises:
-            GraphError: the pipeline cannot run.
+            GraphError: the pipeline cannot run, or an option has no meaning.
+            TypeError: there is no such option.
             StoreError: the folder cannot be made, or others could write to it.
             AlreadyRunning: it runs already.
         """
@@ -183,23 +158,7 @@ class Pipeline:
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
-        recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        check_capture(capture)
-        folder = Store.of(store)
-        plan = make_plan(
-            self.graph,
-            engine=engine,
-            engines=EngineNames(),
-            recycling=recycling,
-            capture=capture,
-            running=True,
-            store=folder,
-            force=force,
-        )
-        if folder is not None:
-            folder.open()
-        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
+        self._run = start(self.graph, settings_of(options))
         return self._run
 
     async def run_async(self, **options: Unpack[RunOptions]) -> Report:
@@ -220,19 +179,6 @@ class Pipeline:
             GraphError, AlreadyRunning: as `run` does.
         """
         return await self.run(**options).wait_async()
-
-    def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
-        sources, ends = self.graph.sources(), self.graph.ends()
-        live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
-        inputs = [_input(queue) for queue in sources]
-        outboxes = [partial(_outbox, queue) for queue in ends]
-        coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        shape = Shape(tuple(self.graph.nodes), self.graph.single)
-        pairs = [(queue, outbox) for queue, outbox in builtins.zip(ends, coordinator.outboxes, strict=True)]
-        run = Run(coordinator, live, partial(Report.of, shape=shape, ends=pairs))
-        for queue in sources:
-            queue.started = True
-        return run
 
     def shutdown(self) -> Report:
         """Close the inputs that are open, wait for the run, and return its report; raises if it failed.
@@ -322,27 +268,6 @@ class Pipeline:
         from skorche.observe.svg import svg_of
 
         return {"image/svg+xml": svg_of(picture_of(self.graph)), "text/plain": self.summary()}
-
-
-def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
-    """One engine for each choice, with its stages."""
-    by_choice: dict[Any, list[StagePlan]] = {}
-    for stage in plan.stages:
-        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
-        by_choice.setdefault(key, []).append(stage)
-    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
-
-
-def _input(queue: Queue[Any]) -> InputMaker:
-    if queue.fixed_inputs is None:
-        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
-
-
-def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
-    outbox: Outbox[Any] = Outbox(queue.maxsize, taken)
-    queue.collect_in(outbox)
-    return outbox
 
 
 def from_graph(

@@ -70,6 +70,13 @@ class Placing:
         keywords = self._keywords | {name: given[place] for name, place in self._names}
         return self.function(*args, **keywords)
 
+    def described(self, from_item: list[str], shown: Callable[[object], str]) -> tuple[list[str], dict[str, str]]:
+        """The arguments as text: what comes from an item as it is called in `from_item`, constants as `shown`."""
+        places, names = dict(self._positions), dict(self._names)
+        args = [from_item[places[key]] if key in places else shown(one) for key, one in enumerate(self._args)]
+        named = {key: from_item[names[key]] if key in names else shown(one) for key, one in self._keywords.items()}
+        return args, named
+
     def calling(self, function: Callable[..., Any]) -> Placing:
         """The same for another function."""
         other = object.__new__(Placing)

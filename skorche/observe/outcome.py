@@ -34,6 +34,10 @@ class Shape(NamedTuple):
             node.name: [producers[id(queue)] for queue in node.inputs if id(queue) in producers] for node in self.nodes
         }
 
+    def edges(self) -> list[tuple[str, str]]:
+        """Which node leads to which, by name, in order of declaration."""
+        return [(one.name, name) for name, before in self.before().items() for one in before]
+
     def phases(self) -> dict[str, int]:
         """The phase of each node."""
         before = self.before()

@@ -100,9 +100,11 @@ class Report:
     def __str__(self) -> str:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
         remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
-        return "\n".join([self._headline(), self._table(), *remarks]).rstrip()
+        return "\n".join([self.headline, self._table(), *remarks]).rstrip()
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The first line of the report: whether the run was ok, how long it took, and what became of the items."""
         parts = [f"{self.admitted} admitted", f"{self.delivered} delivered"]
         for name in ("filtered", "failed", "cancelled", "rerun"):
             count = getattr(self, name)

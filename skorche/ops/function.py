@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from skorche.call import Awaiting, Ends, is_async, name_of, open_call, portable
 from skorche.errors import GraphError, shorten
+from skorche.kernel import Paths, Record
 
 C = TypeVar("C", bound="Calling")
 
@@ -36,6 +37,15 @@ class Calling:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+class Mapping(Calling):
+    """The step of `map`. It stands here, so that a worker that has no more to do need not import what declares."""
+
+    def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
+        results, _, kept = record.apply(self.function, items, paths)
+        record.passed = len(results)
+        return [(results, kept)]
 
 
 def check_predicate(operator: str, predicate_fn: object) -> str:
