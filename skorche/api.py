@@ -120,9 +120,18 @@ class Pipeline:
         """
         return make_plan(self.graph, engine=engine, engines=EngineNames())
 
-    def explain(self, *, engine: EngineChoice = None) -> str:
-        """The plan as text: stages, engines, edges."""
-        return self.plan(engine=engine).explain()
+    def explain(self, *, engine: EngineChoice = None, keys: bool = False) -> str:
+        """The plan as text: stages, engines, edges; with `keys` also what the keys of cached tasks are made of.
+
+        Raises:
+            GraphError: it cannot run; or, with `keys`, what a cached task depends on cannot be told.
+        """
+        text = self.plan(engine=engine).explain()
+        if not keys:
+            return text
+        from skorche.cache.keys import Keys  # with SQLite: only who caches needs it
+
+        return f"{text}\n{Keys(self.graph).explain()}".rstrip()
 
     def run(self, **options: Unpack[RunOptions]) -> Run[Report]:
         """Start, and return at once.
@@ -152,14 +161,17 @@ class Pipeline:
             StoreError: the folder cannot be made, or others could write to it.
             AlreadyRunning: it runs already.
         """
+        self._refuse_second_run()
+        self._run = start(self.graph, settings_of(options))
+        return self._run
+
+    def _refuse_second_run(self) -> None:
         if self._run is not None and self._run.running:
             raise AlreadyRunning(
                 f"pipeline {self.name!r} was started while it runs.",
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        self._run = start(self.graph, settings_of(options))
-        return self._run
 
     async def run_async(self, **options: Unpack[RunOptions]) -> Report:
         """Run in an async program, with the options of `run`: wait for the end, and give the report.

@@ -9,7 +9,9 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from skorche.compile.plan import Capture
 from skorche.errors import GraphError, nearest
+from skorche.graph import Graph
 from skorche.options import EngineChoice, OnError, OnStall
+from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.store import Store
 
@@ -87,6 +89,20 @@ def make_policy(settings: RunSettings) -> Policy:
         )
     _check_stall(stall_timeout, on_stall)
     return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
+
+
+def open_store(store: Store | None, graph: Graph) -> None:
+    """Make the folders of a store. Without one, cached tasks are called for every item, which is told.
+
+    Raises:
+        StoreError: the folder cannot be made or used, or others could write to it.
+    """
+    if store is not None:
+        store.open()
+        return
+    names = ", ".join(node.name for node in graph.nodes if node.task is not None and node.task.settings.cache)
+    if names:
+        say("%s: run() was given no store, so results of %s are not kept; give run(store='store/')", graph.name, names)
 
 
 def check_capture(capture: Capture) -> None:

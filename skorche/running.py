@@ -17,7 +17,7 @@ from skorche.observe.report import Report
 from skorche.options import Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, make_policy
+from skorche.run_options import RunSettings, check_capture, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator, Observer
 from skorche.runtime.engine import Engine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
@@ -54,10 +54,11 @@ def start(graph: Graph, settings: RunSettings) -> Run[Report]:
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
     account = _Accounting(Shape(tuple(graph.nodes), graph.single))
+    open_store(store, graph)
     watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
     if store is None:
         return _begin(graph, plan, policy, account, watching)
-    folder = begin_folder(store.open(), graph, account.shape, account, same_graph=settings.same_graph)
+    folder = begin_folder(store, graph, account.shape, account, same_graph=settings.same_graph)
     try:
         return _begin(graph, plan, policy, account, [*watching, folder], keeps=True)
     except BaseException:

@@ -13,7 +13,7 @@ from skorche.graph import Node
 from skorche.port import Outbox
 from skorche.queue import Queue
 
-Status = Literal["ok", "failed", "skipped", "cancelled"]
+Status = Literal["ok", "cached", "failed", "skipped", "cancelled"]
 End = tuple[Queue[Any], Outbox[Any]]
 
 
@@ -57,7 +57,7 @@ class Shape(NamedTuple):
             failed += [causes[one.name] for one in before[name] if one.name in causes]
             if failed:
                 causes[name] = failed[0]
-            statuses[name] = "cancelled" if tally.cancelled else "ok"
+            statuses[name] = "cancelled" if tally.cancelled else "cached" if _is_cached(tally) else "ok"
             if tally.failed:
                 statuses[name] = "failed"
             elif failed and not tally.received:
@@ -119,7 +119,7 @@ class Results(Mapping[str, Any]):
                 self._read.append(name)
             elif shape.is_single(queue, producers):
                 yield from [(name, given[0])] if given else ()
-            elif given or self._statuses[node.name] == "ok":
+            elif given or self._statuses[node.name] in ("ok", "cached"):
                 yield name, given
 
     def __getitem__(self, name: str) -> Any:
@@ -142,6 +142,11 @@ class Results(Mapping[str, Any]):
     def __getstate__(self) -> dict[str, Any]:
         self._all()
         return self.__dict__
+
+
+def _is_cached(tally: NodeTally) -> bool:
+    """Whether the task was called for no item: all results were found in the store."""
+    return bool(tally.received) and tally.cached == tally.received
 
 
 def _filled(node: Node) -> list[Queue[Any]]:

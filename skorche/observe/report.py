@@ -26,8 +26,9 @@ class Report:
     grown so large, as `max_items_per_worker` and `max_worker_memory` say. `ok`: nothing failed unhandled, nothing was
     cancelled. `nodes` are by node name.
 
-    By node name too: `status` ("ok", "failed": an item failed there, "skipped": nothing came since a node before it
-    failed, which `causes` names, or "cancelled") and `phases` (how many tasks stand before it, on the longest way).
+    By node name too: `status` ("ok", "cached": all its results were found in the store, "failed": an item failed there,
+    "skipped": nothing came since a node before it failed, which `causes` names, or "cancelled") and `phases` (how many
+    tasks stand before it, on the longest way).
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     """
 
@@ -122,7 +123,7 @@ class Report:
         from rich.table import Table
 
         table = Table("node", *(["phase", "status"] if self.status else []), box=None, pad_edge=False)
-        columns = ("received", "emitted", "filtered", "failed", "cancelled", "retried")
+        columns = ("received", "emitted", "cached", "filtered", "failed", "cancelled", "retried")
         shown = [name for name in columns if name in columns[:2] or any(getattr(n, name) for n in self.nodes.values())]
         for heading in (*shown, "busy s", "cpu s", "p50", "p99"):
             table.add_column(heading, justify="right", no_wrap=True)

@@ -202,6 +202,7 @@ def test_a_report_goes_through_json_unchanged():
                 "shed_workers": 0,
                 "closed": {},
                 "paused": False,
+                "cached": 0,
             }
         },
         "guarantees": ["an item may run twice"],
