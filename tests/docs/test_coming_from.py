@@ -1,7 +1,7 @@
 """What `docs/coming-from/` says of other libraries is true: their first programs run as they stand there.
 
-Each is a program of its own, since pools may stay behind in a process that used one. A library that is not installed, or
-cannot be imported by this Python, is left out. Our own programs run with all other blocks in `test_snippets.py`.
+Each is a program of its own, since pools may stay behind in a process that used one. A library that is not installed,
+or cannot be imported by this Python, is left out. Our own programs run with all other blocks in `test_snippets.py`.
 """
 
 import re
