@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skorche.api import Pipeline, from_graph
+    from skorche.api import Pipeline
     from skorche.default import init, last_report, push_to_queue, render_pipeline, run, shutdown
     from skorche.errors import (
         AlreadyRunning,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RemoteError,
         RunCancelled,
         SkorcheError,
+        SpecError,
         SplitError,
         StallError,
         StoreError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from skorche.events import Failure, NodeTally
     from skorche.file import atomic, files, lines
+    from skorche.front import from_graph, load
     from skorche.limits import Limit, Rate, limit, rate
     from skorche.observe.report import Report
     from skorche.ops.apply import apply
@@ -77,6 +79,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "SkorcheError",
+    "SpecError",
     "SplitError",
     "StallError",
     "StoreError",
@@ -100,6 +103,7 @@ __all__ = [
     "last_report",
     "limit",
     "lines",
+    "load",
     "map",
     "merge",
     "open_run",
@@ -119,15 +123,16 @@ __all__ = [
 
 
 _HOME = {
-    "skorche.api": "Pipeline from_graph",
+    "skorche.api": "Pipeline",
     "skorche.default": "init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
-        "RemoteError RunCancelled SkorcheError SplitError StallError StoreError TaskError TaskTimeout "
+        "RemoteError RunCancelled SkorcheError SpecError SplitError StallError StoreError TaskError TaskTimeout "
         "TooManyFailures TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.file": "atomic files lines",
+    "skorche.front": "from_graph load",
     "skorche.tasks": "Task task",
     "skorche.limits": "Limit Rate limit rate",
     "skorche.observe.report": "Report",

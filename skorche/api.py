@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import update_wrapper
-from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
 from skorche.compile.plan import Plan
 from skorche.compile.planner import make_plan
@@ -33,7 +33,11 @@ from skorche.queue import Queue
 from skorche.run_options import RunOptions, settings_of
 from skorche.running import start
 from skorche.runtime.run import Run
-from skorche.spec.plumber import Style, declare_spec
+
+if TYPE_CHECKING:
+    from skorche.spec.intake import LiveInputs, Rows
+    from skorche.spec.origin import Origin
+    from skorche.spec.registry import Functions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,6 +88,7 @@ class Pipeline:
     def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
         self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
+        self._origin: Origin | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
     @property
@@ -211,6 +216,57 @@ class Pipeline:
         return {queue.name: queue for queue in self.graph.ends() if queue.name}
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what a run must be given, by `give` or by `put`: of inputs that have no items yet."""
+        return self._intake().names
+
+    def give(self, row: Mapping[str, Any] = MappingProxyType({}), /, **values: Any) -> None:
+        """Put in a row: a value for each of `inputs`, by name. Before a run as much as while it goes on.
+
+        >>> pipeline = Pipeline("sizes")
+        >>> sizes = pipeline.map(len, Queue(name="word"))
+        >>> pipeline.inputs
+        ('word',)
+        >>> pipeline.give(word="abc")
+        >>> report = pipeline.run().shutdown()
+        >>> sizes.flush()
+        [3]
+
+        Raises:
+            SpecError: a value is missing, or is for no input; nothing was put in.
+            QueueClosed: the inputs are closed, or the run has stopped.
+        """
+        self._intake().give({**row, **values})
+
+    def _intake(self) -> LiveInputs | Rows:
+        from skorche.spec.intake import LiveInputs
+
+        rows = self._origin.rows if self._origin is not None else None
+        return rows or LiveInputs(self.graph)
+
+    def to_yaml(self, *, functions: Functions | None = None) -> str:
+        """The pipeline as YAML, which `load` makes an equal one of.
+
+        Functions go by their names in `functions`, which is what `load` takes too; by default those that the pipeline
+        was loaded with, or else the plain names that they have in their modules.
+
+        >>> pipeline = Pipeline("sizes")
+        >>> _ = pipeline.map(len, Queue("words", ["a", "bc"]), queue_out=Queue("sizes"))
+        >>> print(pipeline.to_yaml(), end="")
+        name: sizes
+        inputs:
+          words: [a, bc]
+        nodes:
+        - {map: len, from: words, to: sizes}
+
+        Raises:
+            SpecError: something in it cannot be written down, such as a lambda; all findings at once.
+        """
+        from skorche.spec.origin import yaml_of
+
+        return yaml_of(self.graph, functions, self._origin)
+
+    @property
     def last_run(self) -> Run[Report] | None:
         """The latest run, going on or ended."""
         return self._run
@@ -280,41 +336,3 @@ class Pipeline:
         from skorche.observe.svg import svg_of
 
         return {"image/svg+xml": svg_of(picture_of(self.graph)), "text/plain": self.summary()}
-
-
-def from_graph(
-    spec: Mapping[str, Any],
-    *,
-    functions: Mapping[str, Callable[..., Any]] | None = None,
-    name: str = "pipeline",
-    style: Style = "function",
-    coro_map: Callable[[Any], Callable[..., Any]] | None = None,
-    env_vars: Mapping[str, Any] | None = None,
-) -> Pipeline:
-    """A pipeline from a dict of nodes and of which leads to which; its `outputs` go by the names of the last nodes.
-
-    A node's function, or coroutine function, takes an item, a tuple of them where several nodes lead to it, and the
-    node's `args` by keyword. A node that none leads to is a generator function, sync or async, called with its `args`.
-    `properties` are options of the task; `"aggregate_inputs": False` takes items as they come, not in tuples. A name in
-    place of a function is looked up in `functions`.
-
-    >>> pipeline = from_graph(
-    ...     {
-    ...         "nodes": {"numbers": {"coro": lambda: range(3)}, "half": {"coro": lambda number: number / 2}},
-    ...         "graph": {"numbers": ("half",), "half": None},
-    ...     }
-    ... )
-    >>> report = pipeline.run().wait()
-    >>> pipeline.outputs["half"].flush()
-    [0.0, 0.5, 1.0]
-
-    `style="processor"` runs coroutines written for `pipelines` as they are: `coro(self, q_elt, **args)`, where `q_elt`
-    is always a tuple, and for a node that none leads to `coro(self, output_q, **args)`; `self` has the `name` of the
-    node and `env_vars`. `coro_map` gives the coroutine for what stands under "coro".
-
-    Raises:
-        GraphError: something in the dict has no meaning; all findings at once.
-    """
-    with Pipeline(name) as pipeline:
-        declare_spec(spec, functions or {}, style, coro_map, env_vars or {})
-    return pipeline

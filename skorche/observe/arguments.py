@@ -37,9 +37,11 @@ def _parts(function: Callable[..., Any], from_queues: list[str]) -> list[str]:
         fixed = [_shown(one) for one in function.args]
         return [*fixed, *_parts(function.func, from_queues), *_named(function.keywords)]
     if isinstance(function, Placing):
-        args, named = function.described(from_queues, _shown)
-        inner = [*_named(function.function.keywords)] if isinstance(function.function, partial) else []
-        return [*args, *inner, *(f"{name}={text}" for name, text in named.items())]
+        texts = {key: _shown(value) for key, value in function.constants.items()}
+        texts |= {key: from_queues[place] for key, place in function.from_item.items()}
+        args = [text for _, text in sorted((key, text) for key, text in texts.items() if isinstance(key, int))]
+        inner = _named(function.function.keywords) if isinstance(function.function, partial) else []
+        return [*args, *inner, *(f"{key}={text}" for key, text in texts.items() if isinstance(key, str))]
     if isinstance(function, Making):
         made = ", ".join([*map(_shown, function.args), *_named(function.keywords)])
         return [*from_queues, f"made with ({made})"] if made else from_queues
