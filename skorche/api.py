@@ -167,7 +167,7 @@ class Pipeline:
             AlreadyRunning: it runs already.
         """
         self._refuse_second_run()
-        self._run = start(self.graph, settings_of(options))
+        self._run = start(self.graph, settings_of(options), self.to_yaml)
         return self._run
 
     def _refuse_second_run(self) -> None:

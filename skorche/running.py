@@ -43,8 +43,8 @@ class _Accounting:
         return self._report
 
 
-def start(graph: Graph, settings: RunSettings) -> Run[Report]:
-    """Start a run of the graph.
+def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
+    """Start a run of the graph; `to_yaml` writes it down, where a store is to keep it.
 
     Raises:
         GraphError: the graph cannot run, or a setting has no meaning.
@@ -58,7 +58,7 @@ def start(graph: Graph, settings: RunSettings) -> Run[Report]:
     watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
     if store is None:
         return _begin(graph, plan, policy, account, watching)
-    folder = begin_folder(store, graph, account.shape, account, same_graph=settings.same_graph)
+    folder = begin_folder(store, graph, account.shape, account, to_yaml, same_graph=settings.same_graph)
     try:
         return _begin(graph, plan, policy, account, [*watching, folder], keeps=True)
     except BaseException:

@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from skorche.errors import SkorcheError, StoreError
+from skorche.errors import GraphError, SkorcheError, StoreError
 from skorche.events import RunFinished
 from skorche.graph import Graph
 from skorche.observe.arguments import arguments_text
@@ -37,7 +37,7 @@ from skorche.stored.values import write_value
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HEADINGS = ("name", "arguments", "phase", "status", "result")
 GRAPH, REPORT, LOG, SUMMARY, RESULTS = "graph.json", "report.json", "log.txt", "summary.txt", "results"
-REPORT_TEXT = "report.txt"
+REPORT_TEXT, PIPELINE = "report.txt", "pipeline.yaml"
 SHOWN_CHANGES = 10
 
 
@@ -72,7 +72,7 @@ class RunFolder:
 
     def _write_all(self, report: Report) -> None:
         files = self._write_results(report)
-        self._attempt("graph.svg", lambda: render(self._graph, "graph", None, str(self.path), "svg", True, report))
+        self._attempt("graph.svg", partial(self._draw, report))
         whole = {"report": report.to_dict(), "arguments": self.arguments, "results": files}
         texts = {
             SUMMARY: summary_text(self._rows(report, files)),
@@ -81,6 +81,9 @@ class RunFolder:
         }
         for name, text in texts.items():
             self._attempt(name, partial(self._write, name, text))
+
+    def _draw(self, report: Report) -> None:
+        render(self._graph, "graph", None, str(self.path), "svg", True, report)
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -118,7 +121,7 @@ class RunFolder:
     def _attempt(self, what: str, write: Callable[[], Any]) -> None:
         try:
             write()
-        except OSError:
+        except (OSError, SkorcheError):
             complain(f"{what} could not be written")
 
 
@@ -139,7 +142,13 @@ def summary_text(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def begin_folder(
-    store: Store, graph: Graph, shape: Shape, make_report: Callable[[RunFinished], Report], *, same_graph: bool
+    store: Store,
+    graph: Graph,
+    shape: Shape,
+    make_report: Callable[[RunFinished], Report],
+    to_yaml: Callable[[], str],
+    *,
+    same_graph: bool,
 ) -> RunFolder:
     """The folder of a run that is about to begin. `same_graph`: refuse if the last run here was of another graph.
 
@@ -153,7 +162,16 @@ def begin_folder(
         _check_same(known, json.loads((last[0] / GRAPH).read_text(encoding="utf-8")), last[0])
     path = _new_folder(store, graph.name)
     (path / GRAPH).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    (path / PIPELINE).write_text(_yaml(to_yaml), encoding="utf-8")
     return RunFolder(path, graph, shape, make_report)
+
+
+def _yaml(to_yaml: Callable[[], str]) -> str:
+    """The pipeline as YAML; if it cannot be written so, why, in comments."""
+    try:
+        return to_yaml()
+    except GraphError as error:
+        return "".join(f"# {line}\n" for line in ["This pipeline is not written down.", *str(error).splitlines()])
 
 
 def runs_in(store: Path) -> list[Path]:

@@ -21,7 +21,7 @@ class StoredRun:
     tasks, as text. `results` reads a result when it is asked for. `print(run)` shows the report.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trust: bool = False) -> None:
         self.path = path
         self._whole: dict[str, Any] = json.loads((path / REPORT).read_text(encoding="utf-8"))
         report = self._whole["report"]
@@ -32,7 +32,8 @@ class StoredRun:
         self.failures: list[dict[str, Any]] = report["failures"]
         self.nodes: dict[str, dict[str, Any]] = report["nodes"]
         self.arguments: dict[str, str] = self._whole["arguments"]
-        self.results = StoredResults(path, {name: Stored(**entry) for name, entry in self._whole["results"].items()})
+        files = {name: Stored(**entry) for name, entry in self._whole["results"].items()}
+        self.results = StoredResults(path, files, trust=trust)
 
     def to_dict(self) -> dict[str, Any]:
         """The report in plain values, as `Report.to_dict` gave it."""
@@ -67,11 +68,11 @@ class StoredRun:
 class StoredResults(Mapping[str, Any]):
     """Results by name, read from their files when they are asked for."""
 
-    def __init__(self, folder: Path, files: Mapping[str, Stored]) -> None:
-        self._folder, self._files = folder, files
+    def __init__(self, folder: Path, files: Mapping[str, Stored], *, trust: bool) -> None:
+        self._folder, self._files, self._trust = folder, files, trust
 
     def __getitem__(self, name: str) -> Any:
-        return read_value(self._folder, self._files[name])
+        return read_value(self._folder, self._files[name], trust=self._trust)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
@@ -80,8 +81,11 @@ class StoredResults(Mapping[str, Any]):
         return len(self._files)
 
 
-def open_run(path: str | os.PathLike[str]) -> StoredRun:
+def open_run(path: str | os.PathLike[str], *, trust: bool = False) -> StoredRun:
     """A run from its folder in a store; of a store itself the latest run that has ended.
+
+    Results that no open format fits are pickles. They are read if a run of yours wrote them; others, which could run
+    any code, only with `trust=True`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as store, Pipeline("sums") as pipeline:
@@ -96,7 +100,7 @@ def open_run(path: str | os.PathLike[str]) -> StoredRun:
     """
     folder = Path(path)
     if (folder / REPORT).is_file():
-        return StoredRun(folder)
+        return StoredRun(folder, trust=trust)
     if (folder / GRAPH).is_file():
         raise SkorcheError(
             f"the run in {str(folder)!r} has not ended.",
@@ -110,4 +114,4 @@ def open_run(path: str | os.PathLike[str]) -> StoredRun:
             "it is neither the folder of a run nor a store with runs that have ended.",
             "give a store, as in run(store=...), or one of the folders in its folder 'runs'.",
         )
-    return StoredRun(ended[-1])
+    return StoredRun(ended[-1], trust=trust)

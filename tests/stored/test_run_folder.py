@@ -2,6 +2,7 @@
 
 import json
 import logging
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +11,12 @@ from pathlib import Path
 import pytest
 
 import skorche
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory, monkeypatch):
+    """Where the user's secret for signing lies."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
 def square(x):
@@ -97,6 +104,25 @@ def test_a_run_opened_again_tells_what_its_report_told(tmp_path):
     assert kept.graph["edges"] == [["square", "Zip"], ["beta", "Zip"], ["Zip", "gamma"]]
 
 
+def test_the_pipeline_is_kept_as_yaml_that_can_be_loaded_again(tmp_path):
+    with skorche.Pipeline("squares") as pipeline:
+        skorche.map(square, skorche.Queue("numbers", [3]))
+    run(pipeline, tmp_path)
+
+    (folder,) = folders(tmp_path)
+    again = skorche.load(folder / "pipeline.yaml", functions=[square])
+    assert run(again, tmp_path).results == {"square": [9]}
+
+
+def test_where_the_pipeline_cannot_be_written_down_the_reasons_are(tmp_path):
+    run(stream(lambda x: x, [1]), tmp_path)
+
+    (folder,) = folders(tmp_path)
+    told = (folder / "pipeline.yaml").read_text()
+    assert "lambda" in told
+    assert all(line.startswith("# ") for line in told.splitlines())
+
+
 def test_a_run_that_raises_is_kept_too(tmp_path):
     with pytest.raises(ValueError, match="no 2"):
         diamond(beta=broken).run(store=tmp_path, progress=False).wait()
@@ -149,13 +175,13 @@ class Point:
 @pytest.mark.parametrize(
     ("results", "files"),
     [
-        ([1, 2.5, None, True, "é\n\ud800"], ["end.jsonl"]),
+        ([1, 2.5, None, True, "é\n"], ["end.jsonl"]),
+        (["half a character: \ud800"], ["end.pickle"]),
         ([{"a": [1, {"b": "c"}]}, []], ["end.jsonl"]),
         ([], ["end.json"]),
         ([b"\x00", b""], ["0.bin", "1.bin"]),
         ([(1, 2), {3}], ["end.pickle"]),
         ([Point(3)], ["end.pickle"]),
-        ([float("inf")], ["end.pickle"]),
         ([1, b"x"], ["end.pickle"]),
         ([{1: 2}], ["end.pickle"]),
     ],
@@ -207,6 +233,25 @@ def test_results_that_cannot_be_pickled_are_told_and_the_rest_is_kept(tmp_path, 
     assert report.ok
     assert "the results of letters could not be stored" in caplog.text
     assert dict(skorche.open_run(tmp_path).results) == {"square": [4]}
+
+
+def test_a_pickle_that_was_changed_is_read_only_if_it_is_trusted(tmp_path):
+    run(stream(Point, [3]), tmp_path)
+    (folder,) = folders(tmp_path)
+    (folder / "results" / "end.pickle").write_bytes(pickle.dumps(["somebody else's"]))
+
+    with pytest.raises(skorche.StoreError, match="was not written by a run of yours"):
+        skorche.open_run(tmp_path).results["end"]
+    assert skorche.open_run(tmp_path, trust=True).results["end"] == ["somebody else's"]
+
+
+def test_a_pickle_of_another_user_is_read_only_if_it_is_trusted(tmp_path, monkeypatch):
+    run(stream(Point, [3]), tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another home"))
+
+    with pytest.raises(skorche.StoreError, match="was not written by a run of yours"):
+        skorche.open_run(tmp_path).results["end"]
+    assert skorche.open_run(tmp_path, trust=True).results["end"] == [Point(3)]
 
 
 # -- several runs -----------------------------------------------------------------------------------------------------
