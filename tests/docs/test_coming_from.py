@@ -4,6 +4,7 @@ Each is a program of its own, since pools may stay behind in a process that used
 or cannot be imported by this Python, is left out. Our own programs run with all other blocks in `test_snippets.py`.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -25,8 +26,20 @@ def programs() -> list[tuple[str, str]]:
 
 def run_program(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     (folder / "program.py").write_text(code)
-    command = [sys.executable, "program.py"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    return run("program.py", folder=folder)
+
+
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command, paths = [sys.executable, *arguments], os.pathsep.join(sys.path)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
 
 def test_the_programs_are_found():
@@ -43,3 +56,15 @@ def test_a_first_program_of_another_library_runs(peer: str, code: str, tmp_path:
 
     assert done.returncode == 0, done.stderr
     assert "assert " in code
+
+
+@pytest.mark.timeout(120)
+def test_the_command_for_a_yaml_file_prints_what_the_page_says(tmp_path: Path):
+    page = (PAGES[0].parent / "mlpipeline.md").read_text()
+    (tmp_path / "pipeline.yaml").write_text(re.search(r'PIPELINE = """\n(.*?)"""', page, re.DOTALL)[1])
+    (tmp_path / "runners.py").write_text(re.search(r"(def ImagePreprocessor.*?)RUNNERS", page, re.DOTALL)[1])
+    command, printed = re.search(r"```sh\nskorche (.*?)\n```\n\n```\n(.*?)```", page, re.DOTALL).groups()
+
+    done = run("-m", "skorche", *command.split(), folder=tmp_path)
+
+    assert (done.stdout, done.returncode) == (printed, 0), done.stderr
