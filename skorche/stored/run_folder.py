@@ -6,7 +6,7 @@ runs/<name>_<time>/
     log.txt         what was logged meanwhile
     results/        what the ends gave, in open formats where possible
     summary.txt     a line for each task: name, arguments, phase, status, result
-    graph.svg       the picture
+    graph.svg       the picture, coloured by what became of each node
     report.txt      the report, as it prints
     report.json     the same for programs; written last, so a run without it did not end
 """
