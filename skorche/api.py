@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
@@ -11,6 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 from skorche.compile.plan import Capture, Plan, StagePlan
 from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
+from skorche.engines.mpi.launch import COPIES, Launch
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
 from skorche.observe.progress import Progress
@@ -33,10 +35,11 @@ from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
 from skorche.runtime.coordinator import Coordinator
-from skorche.runtime.engine import Engine
+from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
+from skorche.runtime.served import Served
 from skorche.spec.plumber import Style, declare_spec
 
 P = ParamSpec("P")
@@ -178,6 +181,8 @@ class Pipeline:
         plan = make_plan(
             self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture, running=True
         )
+        if not any(stage.engine == "mpi" for stage in plan.stages):
+            COPIES.warn(Launch.seen())
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run
 
@@ -205,11 +210,30 @@ class Pipeline:
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
         inputs = [_input(queue) for queue in sources]
         outboxes = [partial(_outbox, queue) for queue in ends]
-        coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        run = Run(coordinator, live, Report.of)
+        engines = _engines(plan)
+        shared = next((engine for engine, _ in engines if isinstance(engine, SharedEngine)), None)
+        if shared is not None and not shared.leads:
+            return self._serve(plan, shared)
+        try:
+            run = Run(Coordinator(plan, engines, inputs, outboxes, policy, observers), live, Report.of)
+        except BaseException as error:
+            if shared is not None:
+                shared.refuse(error)
+            raise
         for queue in sources:
             queue.started = True
         return run
+
+    def _serve(self, plan: Plan, engine: SharedEngine) -> Run[Report]:
+        """Work in a run that another process leads; it has ended when this comes back."""
+        sources = self.graph.sources()
+        live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
+        served = Served(plan, engine.serve(), live)
+        for queue, outbox in builtins.zip(self.graph.ends(), served.outboxes, strict=True):
+            queue.collect_in(outbox)
+        for queue in sources:
+            queue.started = True
+        return Run(served, live, Report.of)
 
     def shutdown(self) -> Report:
         """Close the inputs that are open, wait for the run, and return its report; raises if it failed.

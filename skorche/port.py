@@ -73,7 +73,7 @@ class Inbox(Generic[T]):
         self._lock = RLock()
         self._changed = Condition(self._lock)
         self._items: deque[T] = deque()
-        self._closed = self._closed_for_run = self._bypassed = False
+        self._closed = self._closed_for_run = self._bypassed = self._ignoring = False
         self._stopped: BaseException | None = None
         self._bound: int | None = None
         self._wake: Callable[[], None] | None = None
@@ -99,6 +99,8 @@ class Inbox(Generic[T]):
                     self.refuse("it is closed")
                 if self._stopped is not None:
                     self.refuse("its run has stopped")
+                if self._ignoring:
+                    return True
                 if self._bound is None or len(self._items) < self._bound:
                     break
                 if not wait:
@@ -180,6 +182,14 @@ class Inbox(Generic[T]):
         with self._lock:
             return (self._closed or self._closed_for_run) and not self._items
 
+    def ignore(self, ignoring: bool) -> None:
+        """Forget what was put and what is put from now on, for the run goes on in another process; or no longer."""
+        with self._lock:
+            self._ignoring = ignoring
+            if ignoring:
+                self._items.clear()
+            self._closed_for_run = False
+
     def attach(self, wake: Callable[[], None], bound: int) -> None:
         """A run begins to take items; `wake` is called from the putting thread when a hungry inbox changes."""
         with self._lock:
@@ -216,7 +226,7 @@ class Outbox(Generic[T]):
         self._changed, self._ended = Condition(self._lock), Condition(self._lock)
         self._pieces: deque[tuple[list[T], Places]] = deque()
         self._next = 0
-        self._closed = False
+        self._closed = self._touched = False
         self._readers = Waiters()
         self._bounded = maxsize is not None
         self._taken = taken
@@ -249,6 +259,7 @@ class Outbox(Generic[T]):
             items = self._pieces[0][0]
             item = items[self._next]
             self._next += 1
+            self._touched = True
             if self._next == len(items):
                 self._pieces.popleft()
                 self._next = 0
@@ -259,6 +270,14 @@ class Outbox(Generic[T]):
     async def next_async(self) -> tuple[T] | tuple[()]:
         """Like `next`, in an event loop; `()` when closed and empty."""
         return await self._readers.wait(partial(_take_now, self.next))
+
+    def peek(self) -> list[T] | None:
+        """Everything, in input order, and it stays here; None if some of it was taken already."""
+        with self._lock:
+            if self._touched:
+                return None
+            pieces = list(self._pieces)
+        return cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
 
     def tell(self) -> None:
         """Raise the run's error, if it failed."""
