@@ -181,7 +181,9 @@ class Pipeline:
         plan = make_plan(
             self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture, running=True
         )
-        if not any(stage.engine == "mpi" for stage in plan.stages):
+        if any(stage.engine == "mpi" for stage in plan.stages):
+            COPIES.forbear()
+        else:
             COPIES.warn(Launch.seen())
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run

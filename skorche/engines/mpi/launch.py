@@ -40,10 +40,14 @@ def _first_number(environment: Mapping[str, str], names: tuple[str, ...]) -> int
 
 
 class Copies:
-    """Tells, once in a process, that a run is one of many that all do the same."""
+    """Tells, once in a process, that a run is one of many that all do the same; not to who has used `engine="mpi"`."""
 
     def __init__(self) -> None:
         self._told = False
+
+    def forbear(self) -> None:
+        """Say nothing from now on: they know."""
+        self._told = True
 
     def warn(self, launch: Launch) -> None:
         """One of `launch.size` processes runs the whole job. Only the first of them says so."""
