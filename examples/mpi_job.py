@@ -1,4 +1,4 @@
-"""A job on the ranks of an MPI program: `mpirun -n 3 python examples/mpi_job.py`, or plain `python examples/mpi_job.py`.
+"""A job on the ranks of an MPI program: `mpirun -n 3 python examples/mpi_job.py`. It runs without `mpirun`, too.
 
 Every rank runs this script from top to end. Rank 0 leads the run; on the others `run()` works for it, and comes back
 when the run has ended. So what comes after `wait()` is the same everywhere, and only printing needs to be left to one.

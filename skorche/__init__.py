@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SkorcheError,
         SplitError,
         StallError,
+        StoreError,
         TaskError,
         TaskTimeout,
         TooManyFailures,
@@ -77,6 +78,7 @@ __all__ = [
     "SkorcheError",
     "SplitError",
     "StallError",
+    "StoreError",
     "Task",
     "TaskError",
     "TaskTimeout",
@@ -118,8 +120,8 @@ _HOME = {
     "skorche.default": "init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
-        "RemoteError RunCancelled SkorcheError SplitError StallError TaskError TaskTimeout TooManyFailures "
-        "TransferError WorkerCrash WorkerStartError"
+        "RemoteError RunCancelled SkorcheError SplitError StallError StoreError TaskError TaskTimeout "
+        "TooManyFailures TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.file": "atomic files lines",

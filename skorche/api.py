@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
@@ -41,6 +42,7 @@ from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served
 from skorche.spec.plumber import Style, declare_spec
+from skorche.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -147,6 +149,8 @@ class Pipeline:
         max_items_per_worker: int | None = None,
         max_worker_memory: int | str | None = None,
         capture: Capture = "stream",
+        store: str | os.PathLike[str] | Store | None = None,
+        force: bool = False,
     ) -> Run[Report]:
         """Start, and return at once.
 
@@ -165,8 +169,12 @@ class Pipeline:
 
         `progress` writes a line to stderr every five seconds; False writes none.
 
+        `store` is a folder, made if it is missing, in which results of tasks with `cache=True` are kept, and found
+        again by later runs. With `force=True` all of them are made, and kept, anew.
+
         Raises:
             GraphError: the pipeline cannot run.
+            StoreError: the folder cannot be made, or others could write to it.
             AlreadyRunning: it runs already.
         """
         if self._run is not None and self._run.running:
@@ -178,13 +186,23 @@ class Pipeline:
         policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
         check_capture(capture)
+        folder = Store.of(store)
         plan = make_plan(
-            self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture, running=True
+            self.graph,
+            engine=engine,
+            engines=EngineNames(),
+            recycling=recycling,
+            capture=capture,
+            running=True,
+            store=folder,
+            force=force,
         )
         if any(stage.engine == "mpi" for stage in plan.stages):
             COPIES.forbear()
         else:
             COPIES.warn(Launch.seen())
+        if folder is not None:
+            folder.open()
         self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
         return self._run
 

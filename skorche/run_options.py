@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Literal, TypedDict
 
 from skorche.compile.plan import Capture
 from skorche.errors import GraphError
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.recovery import Policy
+from skorche.store import Store
 
 STALL_TIMEOUT = 300.0
 """Seconds without any result before a run says what it waits for."""
@@ -26,6 +28,8 @@ class RunOptions(TypedDict, total=False):
     max_items_per_worker: int | None
     max_worker_memory: int | str | None
     capture: Capture
+    store: str | os.PathLike[str] | Store | None
+    force: bool
 
 
 def make_policy(

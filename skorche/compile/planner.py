@@ -27,6 +27,7 @@ from skorche.graph import Graph, Node
 from skorche.kernel import Kernel, Step
 from skorche.options import Recycling
 from skorche.queue import Queue
+from skorche.store import Store
 
 
 def make_plan(
@@ -37,8 +38,12 @@ def make_plan(
     recycling: Recycling | None = None,
     capture: Capture = "stream",
     running: bool = False,
+    store: Store | None = None,
+    force: bool = False,
 ) -> Plan:
     """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own; `running`: the plan is run now.
+
+    In a `store` results of tasks are found and kept; with `force` they are only kept.
 
     Raises:
         GraphError: the graph cannot run; all findings at once.
@@ -46,14 +51,23 @@ def make_plan(
     findings = validate(graph, engines, engine, running=running)
     if findings:
         raise GraphError.of(findings)
-    return _Planner(graph, engine, recycling or Recycling(), capture).plan()
+    return _Planner(graph, engine, recycling or Recycling(), capture, store, force).plan()
 
 
 class _Planner:
     """Numbers everything, then translates. Lives for one plan."""
 
-    def __init__(self, graph: Graph, engine: Any, recycling: Recycling, capture: Capture) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        engine: Any,
+        recycling: Recycling,
+        capture: Capture,
+        store: Store | None = None,
+        force: bool = False,
+    ) -> None:
         self.graph = graph
+        self.store, self.force = store, force
         self.run_engine, self.run_recycling, self.capture = engine, recycling, capture
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
         self.stages = fuse(graph, self._engine_of)
