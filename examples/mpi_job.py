@@ -46,6 +46,6 @@ if __name__ == "__main__":
     if rank == "0":
         assert found == search("thread")[0]
         print(report)
-        print("longest below 20000:", max(found))
+        print(f"longest below {LONGEST}: {max(found)}")
     else:
-        print("rank", rank, "has the same:", max(found))
+        print(f"rank {rank} has the same: {max(found)}")

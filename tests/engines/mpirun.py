@@ -57,6 +57,10 @@ def command(count: int, *arguments: str | Path) -> list[str]:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment. In a container everything runs as root, which Open MPI wants to be told twice."""
+    """The environment. In a container everything runs as root, which Open MPI wants to be told twice.
+
+    Output is buffered: a line that leaves a rank in pieces may be broken up by those of others.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return os.environ | {"PYTHONPATH": os.pathsep.join(PATH)} | allowed
+    return inherited | {"PYTHONPATH": os.pathsep.join(PATH)} | allowed
