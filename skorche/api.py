@@ -41,6 +41,7 @@ from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served
+from skorche.shard import Keeps, Shard, ShardChoice, keepers
 from skorche.spec.plumber import Style, declare_spec
 from skorche.store import Store
 
@@ -151,6 +152,7 @@ class Pipeline:
         capture: Capture = "stream",
         store: str | os.PathLike[str] | Store | None = None,
         force: bool = False,
+        shard: ShardChoice = None,
     ) -> Run[Report]:
         """Start, and return at once.
 
@@ -166,6 +168,11 @@ class Pipeline:
         What tasks print and log on worker processes goes to the streams and loggers of this one as it comes. With
         `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
         With "off" the streams and the logging of workers are left alone.
+
+        `shard=(2, 8)` (or "2/8") takes the second of eight parts of each source. To which part an item belongs follows
+        from a stable hash of its value, or of its `key` (see `Queue`): eight runs with `shard=(1, 8)` to `(8, 8)`, on
+        machines that know nothing of each other, take every item exactly once. Sources that are zipped by number are
+        dealt out by number.
 
         `progress` writes a line to stderr every five seconds; False writes none.
 
@@ -186,7 +193,7 @@ class Pipeline:
         policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
         recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
         check_capture(capture)
-        folder = Store.of(store)
+        folder, part = Store.of(store), Shard.of(shard)
         plan = make_plan(
             self.graph,
             engine=engine,
@@ -196,10 +203,10 @@ class Pipeline:
             running=True,
             store=folder,
             force=force,
-        )
+        )._replace(shard=part)
         if any(stage.engine == "mpi" for stage in plan.stages):
             COPIES.forbear()
-        else:
+        elif part is None:
             COPIES.warn(Launch.seen())
         if folder is not None:
             folder.open()
@@ -228,7 +235,7 @@ class Pipeline:
     def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
         sources, ends = self.graph.sources(), self.graph.ends()
         live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
-        inputs = [_input(queue) for queue in sources]
+        inputs = [_input(queue, keeps) for queue, keeps in builtins.zip(sources, _keepers(plan, sources), strict=True)]
         outboxes = [partial(_outbox, queue) for queue in ends]
         engines = _engines(plan)
         shared = next((engine for engine, _ in engines if isinstance(engine, SharedEngine)), None)
@@ -304,10 +311,17 @@ def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
     return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
 
 
-def _input(queue: Queue[Any]) -> InputMaker:
+def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] | None]:
+    """What is kept of each source; None for everything."""
+    if plan.shard is None:
+        return [None] * len(sources)
+    return keepers(plan.shard, [(queue.title, queue.key) for queue in sources], plan.numbered)
+
+
+def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:
     if queue.fixed_inputs is None:
-        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
+        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users, keeps)
+    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own, keeps)
 
 
 def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:

@@ -10,6 +10,7 @@ from skorche.compile.plan import Capture
 from skorche.errors import GraphError
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.recovery import Policy
+from skorche.shard import ShardChoice
 from skorche.store import Store
 
 STALL_TIMEOUT = 300.0
@@ -30,6 +31,7 @@ class RunOptions(TypedDict, total=False):
     capture: Capture
     store: str | os.PathLike[str] | Store | None
     force: bool
+    shard: ShardChoice
 
 
 def make_policy(

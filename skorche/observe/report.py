@@ -23,7 +23,8 @@ class Report:
     `admitted == delivered + filtered + failed + cancelled`. `rerun` counts items that ran again because a worker died
     before their results had left it; `recycled` counts workers replaced because they had done so many items, or had
     grown so large, as `max_items_per_worker` and `max_worker_memory` say. `ok`: nothing failed unhandled, nothing was
-    cancelled. `nodes` are by node name.
+    cancelled. `nodes` are by node name. `shard` is "2/8" if that was the part of the inputs that the run was for: items
+    of other shards are not admitted, and counted nowhere.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Report:
     nodes: Mapping[str, NodeTally]
     guarantees: tuple[str, ...]
     recycled: int = 0
+    shard: str | None = None
 
     @classmethod
     def of(cls, record: RunFinished) -> Report:
@@ -59,6 +61,7 @@ class Report:
             record.nodes,
             record.guarantees,
             record.recycled,
+            record.shard,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +99,8 @@ class Report:
             parts.append(f"{self.abandoned_threads} threads abandoned")
         if self.recycled:
             parts.append(f"{self.recycled} workers recycled")
-        return f"{self.name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
+        name = self.name if self.shard is None else f"{self.name}, shard {self.shard}"
+        return f"{name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
 
     def _table(self) -> str:
         """The nodes as a table, plain text, as wide as it needs to be."""

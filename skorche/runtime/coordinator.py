@@ -366,6 +366,7 @@ class Coordinator:
             guarantees=tuple(dict.fromkeys(one for one in guarantees if one)),
             error=self.error,
             recycled=scheduler.recycled,
+            shard=None if self._plan.shard is None else str(self._plan.shard),
         )
 
 

@@ -90,7 +90,7 @@ class Served:
         self.outboxes = [Copy(results, self.error) for results in ending.results]
         self._plan, self._inboxes = plan, inboxes
         for inbox in inboxes:
-            inbox.ignore(True)
+            inbox.sift(lambda item: False)
 
     def start(self, *, daemon: bool = False) -> None:
         """It is over."""
@@ -100,7 +100,7 @@ class Served:
         for outbox in self.outboxes:
             outbox.waited = True
         for inbox in self._inboxes:
-            inbox.ignore(False)
+            inbox.detach()
         return True
 
     async def wait_ended_async(self) -> None:

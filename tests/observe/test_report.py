@@ -206,6 +206,7 @@ def test_a_report_goes_through_json_unchanged():
         },
         "guarantees": ["an item may run twice"],
         "recycled": 0,
+        "shard": None,
     }
 
 
