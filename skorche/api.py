@@ -156,6 +156,11 @@ class Pipeline:
 
         `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
+        `shard=(2, 8)` (or "2/8") takes the second of eight parts of each source. To which part an item belongs follows
+        from a stable hash of its value, or of its `key` (see `Queue`): eight runs with `shard=(1, 8)` to `(8, 8)`, on
+        machines that know nothing of each other, take every item exactly once. Sources that are zipped by number are
+        dealt out by number.
+
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
         made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.

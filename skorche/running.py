@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
-from skorche.events import RunFinished
+from skorche.engines.mpi.launch import COPIES, Launch
 from skorche.graph import Graph
-from skorche.observe.outcome import End, Shape
+from skorche.observe.account import Account
+from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.options import Recycling
-from skorche.port import Outbox
+from skorche.port import Inbox, Outbox
 from skorche.queue import Queue
 from skorche.run_options import RunSettings, check_capture, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator, Observer
-from skorche.runtime.engine import Engine
+from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
+from skorche.runtime.served import Served
+from skorche.shard import Keeps, Shard, keepers
 from skorche.store import Store
-from skorche.stored.run_folder import begin_folder
+from skorche.stored.run_folder import RunFolder, begin_folder
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
 
-
-class _Accounting:
-    """Makes the report of a run, once. What it tells of is known when the run begins, but for `ends`, its outboxes."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape, self.ends = shape, list[End]()
-        self._report: Report | None = None
-
-    def __call__(self, record: RunFinished) -> Report:
-        if self._report is None:
-            self._report = Report.of(record, shape=self.shape, ends=self.ends)
-        return self._report
+Engines = list[tuple[Engine, list[StagePlan]]]
 
 
 def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
@@ -53,43 +45,67 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     store = Store.of(settings.store)
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
-    account = _Accounting(Shape(tuple(graph.nodes), graph.single))
-    open_store(store, graph)
-    watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
-    if store is None:
-        return _begin(graph, plan, policy, account, watching)
-    folder = begin_folder(store, graph, account.shape, account, to_yaml, same_graph=settings.same_graph)
+    engines = _engines(plan)
+    account = Account(Shape(tuple(graph.nodes), graph.single))
+    shared = next((engine for engine, _ in engines if isinstance(engine, SharedEngine)), None)
+    if shared is not None and not shared.leads:
+        return _serve(graph, plan, shared, account)
     try:
-        return _begin(graph, plan, policy, account, [*watching, folder], keeps=True)
-    except BaseException:
-        folder.discard()
+        open_store(store, graph)
+        folder = None
+        if store is not None:
+            folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
+        return _begin(graph, plan, engines, policy, account, folder, progress=bool(settings.progress))
+    except BaseException as error:
+        if shared is not None:
+            shared.refuse(error)
         raise
 
 
 def _begin(
     graph: Graph,
     plan: Plan,
+    engines: Engines,
     policy: Policy,
-    account: _Accounting,
-    observers: list[Observer],
+    account: Account,
+    folder: RunFolder | None,
     *,
-    keeps: bool = False,
+    progress: bool,
 ) -> Run[Report]:
-    """Start it; with `keeps` results are kept for the account, also those that are read meanwhile."""
+    """Start it. Where it is kept in a folder, results are kept for that, also those that are read meanwhile."""
     sources, ends = graph.sources(), graph.ends()
-    inputs = [_input(queue) for queue in sources]
-    outboxes = [partial(_outbox, queue, keeps) for queue in ends]
-    coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-    account.ends += zip(ends, coordinator.outboxes, strict=True)
-    run = Run(coordinator, [queue.inbox for queue in sources if queue.fixed_inputs is None], account)
+    inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(plan, sources), strict=True)]
+    outboxes = [partial(_outbox, queue, folder is not None) for queue in ends]
+    observers: list[Observer] = [*([Progress(graph.name)] if progress else []), *([folder] if folder else [])]
+    try:
+        coordinator = Coordinator(plan, engines, inputs, outboxes, policy, observers)
+        account.ends += zip(ends, coordinator.outboxes, strict=True)
+        run = Run(coordinator, _live(sources), account)
+    except BaseException:
+        if folder is not None:
+            folder.discard()
+        raise
     for queue in sources:
         queue.started = True
     return run
 
 
+def _serve(graph: Graph, plan: Plan, engine: SharedEngine, account: Account) -> Run[Report]:
+    """Work in a run that another process leads; it has ended when this comes back."""
+    sources, ends = graph.sources(), graph.ends()
+    served = Served(plan, engine.serve(), _live(sources))
+    for queue, outbox in zip(ends, served.outboxes, strict=True):
+        queue.collect_in(outbox)
+    account.ends += zip(ends, served.outboxes, strict=True)
+    for queue in sources:
+        queue.started = True
+    return Run(served, _live(sources), account)
+
+
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
-    return make_plan(
+    shard = Shard.of(settings.shard)
+    plan = make_plan(
         graph,
         engine=settings.engine,
         engines=EngineNames(),
@@ -98,10 +114,26 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
         running=True,
         store=store,
         force=settings.force,
-    )
+    )._replace(shard=shard)
+    if any(stage.engine == "mpi" for stage in plan.stages):
+        COPIES.forbear()
+    elif shard is None:
+        COPIES.warn(Launch.seen())
+    return plan
 
 
-def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
+def _live(sources: Sequence[Queue[Any]]) -> list[Inbox[Any]]:
+    return [queue.inbox for queue in sources if queue.fixed_inputs is None]
+
+
+def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] | None]:
+    """What is kept of each source; None for everything."""
+    if plan.shard is None:
+        return [None] * len(sources)
+    return keepers(plan.shard, [(queue.title, queue.key) for queue in sources], plan.numbered)
+
+
+def _engines(plan: Plan) -> Engines:
     """One engine for each choice, with its stages."""
     by_choice: dict[Any, list[StagePlan]] = {}
     for stage in plan.stages:
@@ -110,10 +142,10 @@ def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
     return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
 
 
-def _input(queue: Queue[Any]) -> InputMaker:
+def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:
     if queue.fixed_inputs is None:
-        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
+        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users, keeps)
+    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own, keeps)
 
 
 def _outbox(queue: Queue[Any], keeps: bool, taken: Callable[[int], None]) -> Outbox[Any]:
