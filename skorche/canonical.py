@@ -24,7 +24,7 @@ MEMO_DEPTH = 8
 """From here on what stands in several places is written once: nested pairs of pairs would take for ever otherwise."""
 
 _DOUBLE = Struct(">d").pack
-_NAMED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
+CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 """What stands for code, not for data."""
 
 
@@ -60,9 +60,9 @@ def label_of(code: object) -> str:
 
 
 class Form:
-    """Writes values into a hash. `write_code` writes what stands for code: classes, functions, modules."""
+    """Writes values into a hash. `write_code` writes what stands for code, and says whether a value was that."""
 
-    def __init__(self, hasher: Any = None, write_code: Callable[[Form, Any], None] | None = None) -> None:
+    def __init__(self, hasher: Any = None, write_code: Callable[[Form, Any], bool] | None = None) -> None:
         self._hasher = blake2b(digest_size=SIZE) if hasher is None else hasher
         self._write_code = _write_name if write_code is None else write_code
         self._parts: list[bytes] = []
@@ -113,9 +113,7 @@ class Form:
         writer = _SIMPLE.get(type(value))
         if writer is not None:
             writer(self, value)
-        elif isinstance(value, _NAMED):
-            self._write_code(self, value)
-        else:
+        elif type(value) in _CONTAINERS or not self._write_code(self, value):
             self._nest(value)
 
     def _nest(self, value: object) -> None:
@@ -170,11 +168,14 @@ def _write_set(form: Form, values: Any) -> None:
         form.put_bytes(b"#", one)
 
 
-def _write_name(form: Form, code: Any) -> None:
+def _write_name(form: Form, code: Any) -> bool:
     """A class by its name; what runs has no form by its name alone."""
+    if not isinstance(code, CODE):
+        return False
     if not isinstance(code, type):
         raise FormlessError(code, f"nothing is known of the code of {label_of(code)}")
     form.put(b"C", label_of(code))
+    return True
 
 
 def _write_object(form: Form, value: Any) -> None:
@@ -213,7 +214,8 @@ def _parts_of(value: Any) -> Any:
 
 def _write_parts(form: Form, value: Any, parts: Any) -> None:
     if isinstance(parts, str):
-        form.put(b"g", label_of(type(value)), parts)
+        form.put(b"g", parts)
+        form.write(type(value))
         return
     make, args, state, items, pairs = (*parts, None, None, None)[:5]
     form.put(b"o", label_of(make))

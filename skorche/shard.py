@@ -56,7 +56,7 @@ class Shard(NamedTuple):
         """Whether a value belongs to this shard.
 
         >>> [letter for letter in "abcdef" if Shard(1, 2).has(letter)]
-        ['b', 'c', 'f']
+        ['c', 'd', 'f']
 
         Raises:
             FormlessError: it has no canonical form, so it may be another value elsewhere.

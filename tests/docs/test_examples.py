@@ -19,6 +19,7 @@ SAID = {
     "live.py": "1000 results",
     "model_per_worker.py": "process: 1000 texts, the model was loaded by no more than 2 workers",
     "mpi_job.py": "longest below 20000: (278, 17673)",
+    "multi_path.py": "| Evaluate(both) |",
     "plumber.py": "20 strings with their reverse, 40 results of the diamond",
     "web_log.py": "4963 hits, 37 rejected, most on /",
     "web_service.py": "each was answered",
