@@ -16,10 +16,11 @@ from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.options import Recycling
-from skorche.port import Inbox, Outbox
+from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.run_options import RunSettings, check_capture, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator, Observer
+from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
@@ -27,12 +28,10 @@ from skorche.runtime.run import Run
 from skorche.runtime.served import Served
 from skorche.shard import Keeps, Shard, keepers
 from skorche.store import Store
-from skorche.stored.run_folder import RunFolder, begin_folder
+from skorche.stored.run_folder import begin_folder
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
-
-Engines = list[tuple[Engine, list[StagePlan]]]
 
 
 def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
@@ -45,61 +44,69 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     store = Store.of(settings.store)
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
-    engines = _engines(plan)
     account = Account(Shape(tuple(graph.nodes), graph.single))
-    shared = next((engine for engine, _ in engines if isinstance(engine, SharedEngine)), None)
+    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
+    shared = beginning.shared
     if shared is not None and not shared.leads:
-        return _serve(graph, plan, shared, account)
+        return beginning.serve(shared)
     try:
         open_store(store, graph)
-        folder = None
-        if store is not None:
-            folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
-        return _begin(graph, plan, engines, policy, account, folder, progress=bool(settings.progress))
+        watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        if store is None:
+            return beginning.lead(policy, watching)
+        folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
+        try:
+            return beginning.lead(policy, [*watching, folder])
+        except BaseException:
+            folder.discard()
+            raise
     except BaseException as error:
         if shared is not None:
             shared.refuse(error)
         raise
 
 
-def _begin(
-    graph: Graph,
-    plan: Plan,
-    engines: Engines,
-    policy: Policy,
-    account: Account,
-    folder: RunFolder | None,
-    *,
-    progress: bool,
-) -> Run[Report]:
-    """Start it. Where it is kept in a folder, results are kept for that, also those that are read meanwhile."""
-    sources, ends = graph.sources(), graph.ends()
-    inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(plan, sources), strict=True)]
-    outboxes = [partial(_outbox, queue, folder is not None) for queue in ends]
-    observers: list[Observer] = [*([Progress(graph.name)] if progress else []), *([folder] if folder else [])]
-    try:
-        coordinator = Coordinator(plan, engines, inputs, outboxes, policy, observers)
-        account.ends += zip(ends, coordinator.outboxes, strict=True)
-        run = Run(coordinator, _live(sources), account)
-    except BaseException:
-        if folder is not None:
-            folder.discard()
-        raise
-    for queue in sources:
-        queue.started = True
-    return run
+class _Beginning:
+    """A run about to begin; with `keeps` results are kept for the account, also those that are read meanwhile."""
 
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        engines: list[tuple[Engine, list[StagePlan]]],
+        account: Account,
+        *,
+        keeps: bool,
+    ) -> None:
+        self.graph, self.plan, self.engines, self.account, self.keeps = graph, plan, engines, account, keeps
 
-def _serve(graph: Graph, plan: Plan, engine: SharedEngine, account: Account) -> Run[Report]:
-    """Work in a run that another process leads; it has ended when this comes back."""
-    sources, ends = graph.sources(), graph.ends()
-    served = Served(plan, engine.serve(), _live(sources))
-    for queue, outbox in zip(ends, served.outboxes, strict=True):
-        queue.collect_in(outbox)
-    account.ends += zip(ends, served.outboxes, strict=True)
-    for queue in sources:
-        queue.started = True
-    return Run(served, _live(sources), account)
+    @property
+    def shared(self) -> SharedEngine | None:
+        """The engine that other processes of this program have a part of, if there is one."""
+        return next((engine for engine, _ in self.engines if isinstance(engine, SharedEngine)), None)
+
+    def lead(self, policy: Policy, observers: list[Observer]) -> Run[Report]:
+        """Start it in this process."""
+        sources = self.graph.sources()
+        inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
+        outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
+        return self._run(Coordinator(self.plan, self.engines, inputs, outboxes, policy, observers))
+
+    def serve(self, shared: SharedEngine) -> Run[Report]:
+        """Work in a run that another process leads; it has ended when this comes back."""
+        live = [queue.inbox for queue in self.graph.sources() if queue.fixed_inputs is None]
+        served = Served(self.plan, shared.serve(), live, keeps=self.keeps)
+        for queue, outbox in zip(self.graph.ends(), served.outboxes, strict=True):
+            queue.collect_in(outbox)
+        return self._run(served)
+
+    def _run(self, driver: Driver) -> Run[Report]:
+        sources = self.graph.sources()
+        self.account.ends += zip(self.graph.ends(), driver.outboxes, strict=True)
+        run = Run(driver, [queue.inbox for queue in sources if queue.fixed_inputs is None], self.account)
+        for queue in sources:
+            queue.started = True
+        return run
 
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
@@ -114,16 +121,21 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
         running=True,
         store=store,
         force=settings.force,
-    )._replace(shard=shard)
+    )
     if any(stage.engine == "mpi" for stage in plan.stages):
         COPIES.forbear()
     elif shard is None:
         COPIES.warn(Launch.seen())
-    return plan
+    return plan._replace(shard=shard)
 
 
-def _live(sources: Sequence[Queue[Any]]) -> list[Inbox[Any]]:
-    return [queue.inbox for queue in sources if queue.fixed_inputs is None]
+def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
+    """One engine for each choice, with its stages."""
+    by_choice: dict[Any, list[StagePlan]] = {}
+    for stage in plan.stages:
+        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
+        by_choice.setdefault(key, []).append(stage)
+    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
 
 
 def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] | None]:
@@ -131,15 +143,6 @@ def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] |
     if plan.shard is None:
         return [None] * len(sources)
     return keepers(plan.shard, [(queue.title, queue.key) for queue in sources], plan.numbered)
-
-
-def _engines(plan: Plan) -> Engines:
-    """One engine for each choice, with its stages."""
-    by_choice: dict[Any, list[StagePlan]] = {}
-    for stage in plan.stages:
-        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
-        by_choice.setdefault(key, []).append(stage)
-    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
 
 
 def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:

@@ -205,9 +205,9 @@ class Coordinator:
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
             self.error = self.error or _internal(error)
         self.record = record = self._make_record()
-        self._notify(lambda observer: observer.stop(record))
         if self._shared:
             self._tell_others(record)
+        self._notify(lambda observer: observer.stop(record))
         self.ended.set()
         self._waiters.ring()
 

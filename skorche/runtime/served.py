@@ -47,8 +47,8 @@ def _only_there(why: str) -> EngineError:
 class Copy(Outbox[Any]):
     """The results of a run that went on elsewhere."""
 
-    def __init__(self, results: Results, error: BaseException | None) -> None:
-        super().__init__(None, _ignore)
+    def __init__(self, results: Results, error: BaseException | None, *, keeps: bool) -> None:
+        super().__init__(None, _ignore, keeps=keeps)
         self.waited = False
         self._missing = results if isinstance(results, BaseException) else None
         if isinstance(results, list) and results:
@@ -67,6 +67,10 @@ class Copy(Outbox[Any]):
         self._check()
         return super().flush()
 
+    def results(self) -> list[Any] | None:
+        """The results, as far as they are here."""
+        return None if self._missing is not None else super().results()
+
     def _check(self) -> None:
         if self._missing is not None:
             raise self._missing
@@ -82,12 +86,12 @@ class Served:
     paused: Sequence[str] = ()
     reads_unsized = False
 
-    def __init__(self, plan: Plan, ending: Ending, inboxes: Sequence[Inbox[Any]]) -> None:
+    def __init__(self, plan: Plan, ending: Ending, inboxes: Sequence[Inbox[Any]], *, keeps: bool = False) -> None:
         self.ended = Flag()
         self.ended.set()
         self.record: RunFinished = ending.record
         self.error = ending.record.error
-        self.outboxes = [Copy(results, self.error) for results in ending.results]
+        self.outboxes = [Copy(results, self.error, keeps=keeps) for results in ending.results]
         self._plan, self._inboxes = plan, inboxes
         for inbox in inboxes:
             inbox.sift(lambda item: False)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -139,6 +140,47 @@ def test_what_has_no_stable_value_is_refused_and_a_key_mends_it(told: Any) -> No
 def test_what_a_key_raises_is_raised_by_the_run() -> None:
     with pytest.raises(ZeroDivisionError):
         run_shard(range(5), "1/2", key=lambda number: 1 // number)
+
+
+def first_letter(name: str) -> str:
+    return name[0]
+
+
+def test_a_spec_names_the_key_of_an_input() -> None:
+    spec = """\
+        inputs:
+          names: {items: [anna, adam, bert, bob], key: first_letter}
+        nodes:
+        - {map: same, from: names, to: found}
+        """
+
+    def run(number: int) -> list[str]:
+        pipeline = skorche.load(textwrap.dedent(spec), functions={"same": same, "first_letter": first_letter})
+        assert "key: first_letter" in pipeline.to_yaml()
+        pipeline.run(shard=(number, 3)).wait()
+        return pipeline.outputs["found"].flush()
+
+    parts = [run(number) for number in (1, 2, 3)]
+
+    assert sorted(name for part in parts for name in part) == ["adam", "anna", "bert", "bob"]
+    assert all(len(part) % 2 == 0 for part in parts)
+
+
+def test_a_key_without_a_name_cannot_be_written_down() -> None:
+    pipeline, _ = mapping([1], key=lambda number: number)
+
+    with pytest.raises(skorche.SkorcheError, match="queue 'items' has the key <function"):
+        pipeline.to_yaml()
+
+
+def test_a_key_that_is_not_registered_is_refused_with_its_line() -> None:
+    spec = "inputs:\n  names: {items: [anna], key: first_leter}\nnodes:\n- {map: same, from: names}\n"
+
+    with pytest.raises(skorche.SkorcheError) as caught:
+        skorche.load(spec, functions={"same": same, "first_letter": first_letter})
+
+    assert "the key 'first_leter'" in str(caught.value)
+    assert "Did you mean 'first_letter'?" in str(caught.value)
 
 
 # -- sources -----------------------------------------------------------------------------------------------------------
