@@ -4,6 +4,7 @@ The blocks of a page share their names, in a folder of their own. A block that c
 right before it: `<!-- not run: it needs a cluster -->`.
 """
 
+import linecache
 import re
 import sys
 from collections.abc import Iterator
@@ -36,10 +37,19 @@ def run_page(page: Path, text: str) -> None:
     try:
         for line, code, reason in blocks_of(text):
             if reason is None:
+                show_source(page, line, code)
                 exec(compile("\n" * (line - 1) + code, str(page), "exec"), vars(module))
     finally:
         sys.modules["__main__"] = real
+        linecache.cache.pop(str(page), None)
         skorche.init()
+
+
+def show_source(page: Path, line: int, code: str) -> None:
+    """Let a block be found as source at its place in the page, as a notebook does with its cells."""
+    before = linecache.cache.get(str(page), (0, None, [], ""))[2]
+    lines = [*before, *["\n"] * (line - 1 - len(before)), *(one + "\n" for one in code.splitlines())]
+    linecache.cache[str(page)] = (sum(map(len, lines)), None, lines, str(page))
 
 
 @pytest.mark.timeout(120)
