@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skorche.api import Pipeline, from_graph
+    from skorche.api import Pipeline
     from skorche.default import init, last_report, push_to_queue, render_pipeline, run, shutdown
     from skorche.errors import (
         AlreadyRunning,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RemoteError,
         RunCancelled,
         SkorcheError,
+        SpecError,
         SplitError,
         StallError,
         StoreError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from skorche.events import Failure, NodeTally
     from skorche.file import atomic, files, lines
+    from skorche.front import from_graph, load
     from skorche.limits import Limit, Rate, limit, rate
     from skorche.observe.report import Report
     from skorche.ops.apply import apply
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
+    from skorche.stored.stored_run import StoredRun, open_run
     from skorche.tasks import Task, task
 
 __version__ = "0.1.0"
@@ -76,9 +79,11 @@ __all__ = [
     "Run",
     "RunCancelled",
     "SkorcheError",
+    "SpecError",
     "SplitError",
     "StallError",
     "StoreError",
+    "StoredRun",
     "Task",
     "TaskError",
     "TaskTimeout",
@@ -98,8 +103,10 @@ __all__ = [
     "last_report",
     "limit",
     "lines",
+    "load",
     "map",
     "merge",
+    "open_run",
     "push_to_queue",
     "rate",
     "reduce",
@@ -116,15 +123,16 @@ __all__ = [
 
 
 _HOME = {
-    "skorche.api": "Pipeline from_graph",
+    "skorche.api": "Pipeline",
     "skorche.default": "init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
-        "RemoteError RunCancelled SkorcheError SplitError StallError StoreError TaskError TaskTimeout "
+        "RemoteError RunCancelled SkorcheError SpecError SplitError StallError StoreError TaskError TaskTimeout "
         "TooManyFailures TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.file": "atomic files lines",
+    "skorche.front": "from_graph load",
     "skorche.tasks": "Task task",
     "skorche.limits": "Limit Rate limit rate",
     "skorche.observe.report": "Report",
@@ -144,6 +152,7 @@ _HOME = {
     "skorche.port": "QUEUE_SENTINEL",
     "skorche.queue": "Queue",
     "skorche.runtime.run": "Run",
+    "skorche.stored.stored_run": "StoredRun open_run",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

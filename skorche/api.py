@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
-from functools import partial, update_wrapper
-from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
+from functools import update_wrapper
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
-from skorche.compile.plan import Capture, Plan, StagePlan
+from skorche.compile.plan import Plan
 from skorche.compile.planner import make_plan
-from skorche.engines import EngineNames, find_engine
+from skorche.engines import EngineNames
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
-from skorche.observe.progress import Progress
+from skorche.observe.looks import Outcomes
 from skorche.observe.report import Report
 from skorche.ops.apply import apply
 from skorche.ops.batch import batch
@@ -29,25 +28,20 @@ from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
 from skorche.ops.zip import zip
-from skorche.options import EngineChoice, OnError, OnStall, Recycling
-from skorche.port import Outbox
+from skorche.options import EngineChoice
 from skorche.queue import Queue
-from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy, open_store
-from skorche.runtime.coordinator import Coordinator
-from skorche.runtime.engine import Engine
-from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
-from skorche.runtime.recovery import Policy
+from skorche.run_options import RunOptions, settings_of
+from skorche.running import start
 from skorche.runtime.run import Run
-from skorche.spec.plumber import Style, declare_spec
-from skorche.store import Store
+
+if TYPE_CHECKING:
+    from skorche.spec.intake import LiveInputs, Rows
+    from skorche.spec.origin import Origin
+    from skorche.spec.registry import Functions
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-LIVE_ROOM = 1024
-"""Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
-
 
 ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
 
@@ -94,6 +88,7 @@ class Pipeline:
     def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
         self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
+        self._origin: Origin | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
     @property
@@ -143,21 +138,7 @@ class Pipeline:
 
         return f"{text}\n{Keys(self.graph).explain()}".rstrip()
 
-    def run(
-        self,
-        *,
-        on_error: OnError | None = None,
-        max_failures: float | None = None,
-        engine: EngineChoice = None,
-        stall_timeout: float | None = STALL_TIMEOUT,
-        on_stall: OnStall = "warn",
-        progress: Literal["auto"] | bool = "auto",
-        max_items_per_worker: int | None = None,
-        max_worker_memory: int | str | None = None,
-        capture: Capture = "stream",
-        store: str | os.PathLike[str] | Store | None = None,
-        force: bool = False,
-    ) -> Run[Report]:
+    def run(self, **options: Unpack[RunOptions]) -> Run[Report]:
         """Start, and return at once.
 
         `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and
@@ -173,25 +154,20 @@ class Pipeline:
         `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
         With "off" the streams and the logging of workers are left alone.
 
-        `progress` writes a line to stderr every five seconds; False writes none.
+        `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
-        `store` is a folder, made if it is missing, in which results of tasks with `cache=True` are kept, and found
-        again by later runs. With `force=True` all of them are made, and kept, anew.
+        `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
+        tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
+        made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.
 
         Raises:
-            GraphError: the pipeline cannot run.
+            GraphError: the pipeline cannot run, or an option has no meaning.
+            TypeError: there is no such option.
             StoreError: the folder cannot be made, or others could write to it.
             AlreadyRunning: it runs already.
         """
         self._refuse_second_run()
-        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
-        recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        check_capture(capture)
-        folder = Store.of(store)
-        make = partial(make_plan, self.graph, engine=engine, engines=EngineNames(), recycling=recycling)
-        plan = make(capture=capture, running=True, store=folder, force=force)
-        open_store(folder, self.graph)
-        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
+        self._run = start(self.graph, settings_of(options), self.to_yaml)
         return self._run
 
     def _refuse_second_run(self) -> None:
@@ -221,17 +197,6 @@ class Pipeline:
         """
         return await self.run(**options).wait_async()
 
-    def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
-        sources, ends = self.graph.sources(), self.graph.ends()
-        live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
-        inputs = [_input(queue) for queue in sources]
-        outboxes = [partial(_outbox, queue) for queue in ends]
-        coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        run = Run(coordinator, live, Report.of)
-        for queue in sources:
-            queue.started = True
-        return run
-
     def shutdown(self) -> Report:
         """Close the inputs that are open, wait for the run, and return its report; raises if it failed.
 
@@ -251,6 +216,57 @@ class Pipeline:
         return {queue.name: queue for queue in self.graph.ends() if queue.name}
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what a run must be given, by `give` or by `put`: of inputs that have no items yet."""
+        return self._intake().names
+
+    def give(self, row: Mapping[str, Any] = MappingProxyType({}), /, **values: Any) -> None:
+        """Put in a row: a value for each of `inputs`, by name. Before a run as much as while it goes on.
+
+        >>> pipeline = Pipeline("sizes")
+        >>> sizes = pipeline.map(len, Queue(name="word"))
+        >>> pipeline.inputs
+        ('word',)
+        >>> pipeline.give(word="abc")
+        >>> report = pipeline.run().shutdown()
+        >>> sizes.flush()
+        [3]
+
+        Raises:
+            SpecError: a value is missing, or is for no input; nothing was put in.
+            QueueClosed: the inputs are closed, or the run has stopped.
+        """
+        self._intake().give({**row, **values})
+
+    def _intake(self) -> LiveInputs | Rows:
+        from skorche.spec.intake import LiveInputs
+
+        rows = self._origin.rows if self._origin is not None else None
+        return rows or LiveInputs(self.graph)
+
+    def to_yaml(self, *, functions: Functions | None = None) -> str:
+        """The pipeline as YAML, which `load` makes an equal one of.
+
+        Functions go by their names in `functions`, which is what `load` takes too; by default those that the pipeline
+        was loaded with, or else the plain names that they have in their modules.
+
+        >>> pipeline = Pipeline("sizes")
+        >>> _ = pipeline.map(len, Queue("words", ["a", "bc"]), queue_out=Queue("sizes"))
+        >>> print(pipeline.to_yaml(), end="")
+        name: sizes
+        inputs:
+          words: [a, bc]
+        nodes:
+        - {map: len, from: words, to: sizes}
+
+        Raises:
+            SpecError: something in it cannot be written down, such as a lambda; all findings at once.
+        """
+        from skorche.spec.origin import yaml_of
+
+        return yaml_of(self.graph, functions, self._origin)
+
+    @property
     def last_run(self) -> Run[Report] | None:
         """The latest run, going on or ended."""
         return self._run
@@ -263,69 +279,60 @@ class Pipeline:
         directory: str = "graphviz",
         format: Literal["svg", "png", "pdf", "dot"] = "svg",
         skip_anon_queues: bool = True,
+        status: Outcomes | None = None,
     ) -> str:
-        """Draw the graph with graphviz, and return the path of the picture; see `skorche.render_pipeline`."""
+        """Draw the graph, and return the path of the picture; see `skorche.render_pipeline`."""
         from skorche.observe.render import render
 
-        return render(self.graph, filename, root, directory, format, skip_anon_queues)
+        return render(self.graph, filename, root, directory, format, skip_anon_queues, status)
 
     render_pipeline = render
 
+    def summary(self, *, status: Outcomes | None = None) -> str:
+        """The graph in characters, for a terminal or a log: from top to bottom, as wide as it needs to be.
 
-def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
-    """One engine for each choice, with its stages."""
-    by_choice: dict[Any, list[StagePlan]] = {}
-    for stage in plan.stages:
-        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
-        by_choice.setdefault(key, []).append(stage)
-    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
+        Tasks are boxes, operators boxes with rounded corners, named ends plain text. `status` is a run's report.
 
+        >>> pipeline = Pipeline()
+        >>> _ = pipeline.map(len, Queue("words"), queue_out=Queue("sizes"))
+        >>> print(pipeline.summary())
+         words
+           |
+           v
+        +-----+
+        | len |
+        +-----+
+           |
+           v
+         sizes
 
-def _input(queue: Queue[Any]) -> InputMaker:
-    if queue.fixed_inputs is None:
-        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
+        Raises:
+            GraphError: the report is that of another pipeline.
+        """
+        from skorche.observe.picture import picture_of
+        from skorche.observe.summary import summary_of
 
+        return summary_of(picture_of(self.graph, status=status))
 
-def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
-    outbox: Outbox[Any] = Outbox(queue.maxsize, taken)
-    queue.collect_in(outbox)
-    return outbox
+    def to_mermaid(self, *, status: Outcomes | None = None) -> str:
+        """The graph as a Mermaid flowchart, the same text for the same graph. `status` is a run's report.
 
+        >>> pipeline = Pipeline()
+        >>> _ = pipeline.map(len, Queue("words"))
+        >>> print(pipeline.to_mermaid().splitlines()[1].strip())
+        n1["len"]:::task
 
-def from_graph(
-    spec: Mapping[str, Any],
-    *,
-    functions: Mapping[str, Callable[..., Any]] | None = None,
-    name: str = "pipeline",
-    style: Style = "function",
-    coro_map: Callable[[Any], Callable[..., Any]] | None = None,
-    env_vars: Mapping[str, Any] | None = None,
-) -> Pipeline:
-    """A pipeline from a dict of nodes and of which leads to which; its `outputs` go by the names of the last nodes.
+        Raises:
+            GraphError: the report is that of another pipeline.
+        """
+        from skorche.observe.mermaid import mermaid_of
+        from skorche.observe.picture import picture_of
 
-    A node's function, or coroutine function, takes an item, a tuple of them where several nodes lead to it, and the
-    node's `args` by keyword. A node that none leads to is a generator function, sync or async, called with its `args`.
-    `properties` are options of the task; `"aggregate_inputs": False` takes items as they come, not in tuples. A name in
-    place of a function is looked up in `functions`.
+        return mermaid_of(picture_of(self.graph, status=status))
 
-    >>> pipeline = from_graph(
-    ...     {
-    ...         "nodes": {"numbers": {"coro": lambda: range(3)}, "half": {"coro": lambda number: number / 2}},
-    ...         "graph": {"numbers": ("half",), "half": None},
-    ...     }
-    ... )
-    >>> report = pipeline.run().wait()
-    >>> pipeline.outputs["half"].flush()
-    [0.0, 0.5, 1.0]
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What notebooks show of a pipeline: a picture, and its summary where there are no pictures."""
+        from skorche.observe.picture import picture_of
+        from skorche.observe.svg import svg_of
 
-    `style="processor"` runs coroutines written for `pipelines` as they are: `coro(self, q_elt, **args)`, where `q_elt`
-    is always a tuple, and for a node that none leads to `coro(self, output_q, **args)`; `self` has the `name` of the
-    node and `env_vars`. `coro_map` gives the coroutine for what stands under "coro".
-
-    Raises:
-        GraphError: something in the dict has no meaning; all findings at once.
-    """
-    with Pipeline(name) as pipeline:
-        declare_spec(spec, functions or {}, style, coro_map, env_vars or {})
-    return pipeline
+        return {"image/svg+xml": svg_of(picture_of(self.graph)), "text/plain": self.summary()}

@@ -42,7 +42,23 @@ class Unpacking:
         return {"function": portable(self.function)}
 
 
-class Placing:
+class Around:
+    """Calls another function, which workers may need in a form of their own."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def calling(self, function: Callable[..., Any]) -> Any:
+        """The same around another function."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__ | {"function": function})
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"function": portable(self.function)}
+
+
+class Placing(Around):
     """Calls a function with constants, and with the elements of an item in their places; an item `alone` is none.
 
     >>> Placing(pow, [None, 2], {"mod": None}, {0: 1, "mod": 0}, alone=False)((5, 4))  # pow(4, 2, mod=5)
@@ -58,26 +74,24 @@ class Placing:
         *,
         alone: bool,
     ) -> None:
-        self.function, self._args, self._keywords, self._alone = function, args, keywords, alone
+        super().__init__(function)
+        self._args, self._keywords, self.alone, self.from_item = args, keywords, alone, from_item
         self._positions = [(key, place) for key, place in from_item.items() if isinstance(key, int)]
         self._names = [(key, place) for key, place in from_item.items() if isinstance(key, str)]
 
     def __call__(self, item: Any) -> Any:
-        given = (item,) if self._alone else item
+        given = (item,) if self.alone else item
         args = self._args[:]
         for position, place in self._positions:
             args[position] = given[place]
         keywords = self._keywords | {name: given[place] for name, place in self._names}
         return self.function(*args, **keywords)
 
-    def calling(self, function: Callable[..., Any]) -> Placing:
-        """The same for another function."""
-        other = object.__new__(Placing)
-        other.__dict__.update(self.__dict__ | {"function": function})
-        return other
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"function": portable(self.function)}
+    @property
+    def constants(self) -> dict[int | str, Any]:
+        """The arguments that are the same for all items, by position or by name."""
+        given: list[tuple[int | str, Any]] = [*enumerate(self._args), *self._keywords.items()]
+        return {key: value for key, value in given if key not in self.from_item}
 
 
 class Making:
@@ -221,9 +235,10 @@ def open_call(call: Callable[..., Any], ends: Ends) -> Callable[..., Any]:
     if type(call) is Unpacking:
         inner = open_call(call.function, ends)
         return call if inner is call.function else Unpacking(inner)
-    if type(call) is Placing:
-        inner = open_call(call.function, ends)
-        return call if inner is call.function else call.calling(inner)
+    around: Any = call
+    if isinstance(around, Around):
+        inner = open_call(around.function, ends)
+        return call if inner is around.function else around.calling(inner)
     return call
 
 
@@ -276,7 +291,7 @@ def makes_callables(kind: object) -> bool:
 
 
 def _flags_of(function: Any) -> int:
-    while isinstance(function, partial | Placing):
+    while isinstance(function, partial | Around):
         function = function.func if isinstance(function, partial) else function.function
     if isinstance(function, Making):
         function = function.kind.__call__

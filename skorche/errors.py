@@ -4,6 +4,7 @@ The tree:
 
     SkorcheError
     ├── GraphError          the pipeline as declared cannot run            (also a ValueError)
+    │   └── SpecError       a spec (YAML or dict) has no meaning, or a pipeline has no spec
     ├── QueueClosed         `put` after `close`, or into a run that stopped
     ├── AlreadyRunning      a pipeline was started while it runs
     ├── SplitError          a predicate gave a value that has no branch    (fails the item)
@@ -28,10 +29,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LONGEST_REPR = 200
 
@@ -117,11 +120,26 @@ class Location(NamedTuple):
 
     @classmethod
     def of_caller(cls) -> Location:
-        """Where skorche was called from: the nearest frame outside of the package."""
+        """Where skorche was called from: the nearest frame outside of the package, or a line of what is being read."""
+        if (read := _READ.get()) is not None:
+            return read
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
+
+
+_READ: ContextVar[Location | None] = ContextVar("skorche_read", default=None)
+
+
+@contextmanager
+def declared_at(location: Location | None) -> Iterator[None]:
+    """What is declared in the block was written there, and not where skorche was called from. None changes nothing."""
+    token = _READ.set(location or _READ.get())
+    try:
+        yield
+    finally:
+        _READ.reset(token)
 
 
 class SkorcheError(Exception):
@@ -154,6 +172,10 @@ class GraphError(SkorcheError, ValueError):
             return findings[0]
         parts = "\n".join(f"{number}. {finding}" for number, finding in enumerate(findings, 1))
         return cls(f"{len(findings)} things keep this pipeline from running:\n{parts}", findings=findings)
+
+
+class SpecError(GraphError):
+    """What was read as a spec has no meaning, or a pipeline cannot be written as one. `findings` holds all of it."""
 
 
 class QueueClosed(SkorcheError):

@@ -264,7 +264,7 @@ class Step(NamedTuple):
 class Kernel(NamedTuple):
     """The steps of a stage. Picklable; `run` may be called anywhere.
 
-    >>> from skorche.ops.map import Mapping
+    >>> from skorche.ops.function import Mapping
     >>> kernel = Kernel((Step(Mapping(abs), (~0,)),), ports=1)
     >>> kernel.run([-1, 2]).ports
     [([1, 2], range(0, 2))]

@@ -211,11 +211,13 @@ class Inbox(Generic[T]):
 class Outbox(Generic[T]):
     """Results of one run, waiting for users. Keeps the order of arrival for `get`, places for `flush`."""
 
-    def __init__(self, maxsize: int | None, taken: Callable[[int], None]) -> None:
+    def __init__(self, maxsize: int | None, taken: Callable[[int], None], *, keeps: bool = False) -> None:
         self._lock = Lock()
         self._changed, self._ended = Condition(self._lock), Condition(self._lock)
         self._pieces: deque[tuple[list[T], Places]] = deque()
+        self._kept: list[tuple[list[T], Places]] | None = [] if keeps else None
         self._next = 0
+        self._was_read = False
         self._closed = False
         self._readers = Waiters()
         self._bounded = maxsize is not None
@@ -227,6 +229,8 @@ class Outbox(Generic[T]):
         """The coordinator adds results."""
         with self._lock:
             self._pieces.append((items, places))
+            if self._kept is not None:
+                self._kept.append((items, places))
             self._changed.notify_all()
             self._readers.ring(len(items))
 
@@ -249,6 +253,7 @@ class Outbox(Generic[T]):
             items = self._pieces[0][0]
             item = items[self._next]
             self._next += 1
+            self._was_read = True
             if self._next == len(items):
                 self._pieces.popleft()
                 self._next = 0
@@ -282,9 +287,16 @@ class Outbox(Generic[T]):
             if self._next:
                 items, places = pieces[0]
                 pieces[0] = (items[self._next :], places[self._next :])
+            self._was_read |= bool(pieces)
             self._pieces.clear()
             self._next = 0
         return cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
+
+    def results(self) -> list[T] | None:
+        """What came in, in input order, and stays here; None if some of it was read, and not kept."""
+        with self._lock:
+            pieces = self._kept if self._kept is not None else None if self._was_read else list(self._pieces)
+        return None if pieces is None else cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
 
 
 def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from skorche.call import Awaiting, Ends, is_async, name_of, open_call, portable
 from skorche.errors import GraphError, shorten
-from skorche.tasks import Task
+from skorche.kernel import Paths, Record
+
+if TYPE_CHECKING:
+    pass  # which a worker does without
+
+if TYPE_CHECKING:
+    from skorche.tasks import Task  # which a worker does without
 
 C = TypeVar("C", bound="Calling")
 
@@ -42,6 +48,15 @@ class Calling:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+class Mapping(Calling):
+    """The step of `map`. It stands here, so that a worker that has no more to do need not import what declares."""
+
+    def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
+        results, _, kept = record.apply(self.function, items, paths)
+        record.passed = len(results)
+        return [(results, kept)]
 
 
 def refuse_cache(operator: str, task: Task[Any, Any], why: str) -> None:

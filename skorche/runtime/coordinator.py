@@ -64,8 +64,8 @@ class Observer(Protocol):
         """The run begins; `counts` gives what has become of the source items so far."""
         ...
 
-    def stop(self) -> None:
-        """The run has ended."""
+    def stop(self, record: RunFinished) -> None:
+        """The run has ended, and this is how. Nobody who waits for it is told before."""
         ...
 
 
@@ -202,8 +202,8 @@ class Coordinator:
             self._close("drain" if self.scheduler.finished else "kill")
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
             self.error = self.error or _internal(error)
-        self._notify(lambda observer: observer.stop())
-        self.record = self._make_record()
+        self.record = record = self._make_record()
+        self._notify(lambda observer: observer.stop(record))
         self.ended.set()
         self._waiters.ring()
 

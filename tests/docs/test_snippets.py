@@ -30,16 +30,31 @@ def blocks_of(text: str) -> Iterator[tuple[int, str, str | None]]:
         yield line, code, excuse["reason"] if excuse else None
 
 
+def program_of(text: str) -> str:
+    """The page as one program: its blocks where they stand, and nothing around them."""
+    lines = [""] * (text.count("\n") + 1)
+    for line, code, reason in blocks_of(text):
+        if reason is None:
+            lines[line - 1 : line + code.count("\n")] = code.split("\n")
+    return "\n".join(lines) + "\n"
+
+
 def run_page(page: Path, text: str) -> None:
-    """Run the blocks of a page as the main module of a program; tracebacks name the lines of the page."""
+    """Run the blocks of a page as the main module of a program; tracebacks name the lines of the page.
+
+    To who asks for the source of a function, the page is a program.
+    """
     module, real = ModuleType("__main__"), sys.modules["__main__"]
     sys.modules["__main__"] = module
+    program = program_of(text)
+    linecache.cache[str(page)] = (len(program), None, program.splitlines(keepends=True), str(page))
     try:
         for line, code, reason in blocks_of(text):
             if reason is None:
                 show_source(page, line, code)
                 exec(compile("\n" * (line - 1) + code, str(page), "exec"), vars(module))
     finally:
+        linecache.cache.pop(str(page))
         sys.modules["__main__"] = real
         linecache.cache.pop(str(page), None)
         skorche.init()
@@ -82,6 +97,13 @@ def test_a_page_may_begin_with_a_block():
 
 def test_a_block_in_a_list_loses_its_indent():
     assert list(blocks_of("* like this:\n\n  ```python\n  if a:\n      b\n  ```\n")) == [(4, "if a:\n    b", None)]
+
+
+def test_the_source_of_a_function_of_a_page_can_be_found(tmp_path):
+    text = "# Title\n\n```python\ndef f(x):\n    return x\n```\n\n```python\nimport inspect\n\n"
+    text += "assert inspect.getsource(f) == 'def f(x):\\n    return x\\n'\n```\n"
+
+    run_page(tmp_path / "page.md", text)
 
 
 def test_the_blocks_of_a_page_share_their_names(tmp_path):
