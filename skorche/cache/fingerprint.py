@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping
-from functools import cached_property, partialmethod
+from functools import cached_property, partial, partialmethod
 from importlib import import_module
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -131,9 +131,11 @@ class Fingerprint:
         kind = type(value)
         if (kind.__module__, kind.__name__) in STATELESS:
             form.put(b"k", label_of(kind))
-        elif isinstance(value, WRAPPERS):
+        elif isinstance(value, (*WRAPPERS, partial)):
+            inner, fixed = _taken_apart(value)
             form.put(b"w", kind.__name__)
-            form.write({name: one for name, one in vars(value).items() if name not in ("_own", "__name__")})
+            form.write(inner)
+            self._write_fixed(inner, fixed)
         elif kind.__name__ == "_lru_cache_wrapper":
             form.write(value.__wrapped__)
         elif kind.__module__ == "skorche.tasks":
@@ -148,21 +150,19 @@ class Fingerprint:
         if version is None:
             self.form.write(function)
             return
-        while not isinstance(function, type | FunctionType):
-            if isinstance(function, WRAPPERS):
-                held = vars(function)
-                inner = held.get("kind", held.get("function"))
-                self.form.write({name: one for name, one in held.items() if one is not inner and name != "_own"})
-            elif hasattr(function, "func") and hasattr(function, "keywords"):
-                inner = function.func
-                self.form.write([list(function.args), function.keywords])
-            else:
-                break
-            function = inner
+        while isinstance(function, (*WRAPPERS, partial)):
+            function, fixed = _taken_apart(function)
+            self._write_fixed(function, fixed)
         named = function if hasattr(function, "__name__") else type(function)
         self.form.put(b"version", label_of(named))
         self.form.write(version)
         self.parts[f"{label_of(named)}, version {version!r}"] = None
+
+    def _write_fixed(self, function: Any, fixed: dict[str, Any]) -> None:
+        """Arguments that are the same for all items."""
+        for name, value in sorted(fixed.items()):
+            self.form.put(b"fixed", name)
+            self._write_named(f"{name} of {label_of(function)}", value)
 
     def _write_builtin(self, value: Any) -> None:
         owner = value.__self__
@@ -206,7 +206,8 @@ class Fingerprint:
         self.parts[f"function {label}"] = None
         self.form.put(b"code", source.text if source else "")
         self.form.put_bytes(b"#", form.digest)
-        self._write_named(f"a default of {label}", [function.__defaults__, function.__kwdefaults__])
+        self._write_named(f"the defaults of {label}", function.__defaults__)
+        self._write_named(f"the keyword defaults of {label}", function.__kwdefaults__)
         self._write_enclosed(function, source)
         self._write_globals(label, form, source, function.__globals__)
         found = [self._import(label, one, function.__globals__) for one in form.imports]
@@ -242,9 +243,6 @@ class Fingerprint:
 
     def _write_named(self, what: str, value: object) -> None:
         """Write a value that has a name for people."""
-        if value is None or value == [None, None]:
-            self.form.write(None)
-            return
         try:
             self.form.write(value)
         except UnknownCodeError:
@@ -330,6 +328,15 @@ class Fingerprint:
                 self._write_named(f"{label_of(kind)}.{name}", one)
             elif not generated(kind, one):
                 self._write_function(one, in_class=True)
+
+
+def _taken_apart(call: Any) -> tuple[Any, dict[str, Any]]:
+    """What a wrapper calls, and what is fixed of its arguments."""
+    if isinstance(call, partial):
+        return call.func, {"arguments": call.args, **call.keywords} if call.args else call.keywords
+    held = {name.strip("_"): one for name, one in vars(call).items() if name not in ("_own", "__name__")}
+    inner = held.pop("kind", None) or held.pop("function")
+    return inner, held
 
 
 def _functions_in(member: Any) -> list[Any]:

@@ -578,3 +578,89 @@ def test_methods_of_the_class_of_an_item_take_part(tmp_path):
     assert run(size, [make(1)]) == ([1], 0)
     assert run(size, [make(2)]) == ([2], 0)
     assert run(size, [make(2)]) == ([2], 1)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+@skorche.task(cache=True)
+def read(path):
+    note(path.name)
+    return path.read_text()
+
+
+def test_a_path_among_items_stands_for_what_is_in_its_file(tmp_path):
+    file = tmp_path / "input.txt"
+    file.write_text("one")
+
+    assert run(read, [file]) == (["one"], 0)
+    file.touch()
+    assert run(read, [file]) == (["one"], 1)
+    file.write_text("two")
+    assert run(read, [file]) == (["two"], 0)
+
+
+def test_files_as_inputs_are_read_again_only_when_they_have_changed(tmp_path):
+    (tmp_path / "inputs").mkdir()
+    for name in "abc":
+        (tmp_path / "inputs" / name).write_text(name)
+    with skorche.Pipeline() as pipeline:
+        texts = skorche.map(read, skorche.Queue(fixed_inputs=skorche.files("inputs/*")))
+
+    for found in ([], ["a", "c"]):
+        report = pipeline.run(store="store", progress=False).wait()
+        assert report.nodes["read"].cached == len(found)
+        assert texts.flush() == ["a", "changed" if found else "b", "c"]
+        (tmp_path / "inputs" / "b").write_text("changed")
+        if not found:
+            noted()
+    assert noted() == ["b"]
+
+
+def test_what_is_made_of_a_file_that_changed_meanwhile_is_not_kept(tmp_path):
+    file = tmp_path / "input.txt"
+    file.write_text("one")
+
+    @skorche.task(cache=True)
+    def read_and_change(path):
+        text = path.read_text()
+        path.write_text(text + "!")
+        return text
+
+    assert run(read_and_change, [file]) == (["one"], 0)
+    file.write_text("one")
+    assert run(read_and_change, [file]) == (["one"], 0)
+
+
+def test_a_result_that_is_the_path_of_a_file_which_is_gone_is_made_again(tmp_path):
+    @skorche.task(cache=True)
+    def write(number):
+        path = Path(f"output {number}").absolute()
+        path.write_text(str(number))
+        return {"paths": [path]}
+
+    for found in (0, 1):
+        (made,), cached = run(write, [1])
+        assert cached == found
+    made["paths"][0].unlink()
+
+    assert run(write, [1])[1] == 0
+    assert made["paths"][0].read_text() == "1"
+
+
+def test_a_result_that_names_a_file_to_be_made_later_is_found_again():
+    @skorche.task(cache=True)
+    def target(number):
+        return Path(f"later {number}")
+
+    for found in (0, 1):
+        assert run(target, [1]) == ([Path("later 1")], found)
+
+
+def test_a_path_to_nothing_and_a_folder_are_items_like_others(tmp_path):
+    @skorche.task(cache=True)
+    def name(path):
+        return path.name
+
+    for found in (0, 2):
+        assert run(name, [tmp_path, tmp_path / "nothing"]) == ([tmp_path.name, "nothing"], found)

@@ -51,11 +51,20 @@ def run_page(page: Path, text: str) -> None:
     try:
         for line, code, reason in blocks_of(text):
             if reason is None:
+                show_source(page, line, code)
                 exec(compile("\n" * (line - 1) + code, str(page), "exec"), vars(module))
     finally:
         linecache.cache.pop(str(page))
         sys.modules["__main__"] = real
+        linecache.cache.pop(str(page), None)
         skorche.init()
+
+
+def show_source(page: Path, line: int, code: str) -> None:
+    """Let a block be found as source at its place in the page, as a notebook does with its cells."""
+    before = linecache.cache.get(str(page), (0, None, [], ""))[2]
+    lines = [*before, *["\n"] * (line - 1 - len(before)), *(one + "\n" for one in code.splitlines())]
+    linecache.cache[str(page)] = (sum(map(len, lines)), None, lines, str(page))
 
 
 @pytest.mark.timeout(120)
