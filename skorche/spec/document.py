@@ -37,6 +37,8 @@ class Entry(NamedTuple):
     content: Any
     where: Where
     keys: Mapping[Any, Where] = {}
+    given: tuple[Any, ...] = ()
+    """What stands in a dict, as it is; of YAML there is nothing else."""
 
     @property
     def kind(self) -> str:
@@ -53,6 +55,8 @@ class Entry(NamedTuple):
 
     def plain(self) -> Any:
         """The value as Python has it."""
+        if self.given:
+            return self.given[0]
         if isinstance(self.content, dict):
             return {key: entry.plain() for key, entry in self.content.items()}
         if isinstance(self.content, list):
@@ -242,10 +246,12 @@ class _Plain:
         if isinstance(value, Mapping):
             ways = {key: f"{path}.{key}" if path else str(key) for key in value}
             content = {key: self.entry(one, ways[key], depth + 1) for key, one in value.items()}
-            return Entry(content, where, {key: Where(way) for key, way in ways.items()})
+            return Entry(content, where, {key: Where(way) for key, way in ways.items()}, (value,))
         if isinstance(value, list | tuple):
-            return Entry([self.entry(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(value)], where)
-        return Entry(value, where)
+            return Entry(
+                [self.entry(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(value)], where, {}, (value,)
+            )
+        return Entry(value, where, {}, (value,))
 
 
 def typed(text: str) -> Any:

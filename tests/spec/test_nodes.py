@@ -164,12 +164,12 @@ def test_a_row_that_is_not_whole_puts_nothing_in():
 
 
 def test_a_dict_is_read_as_a_file_is():
-    spec = {"inputs": {"a": (1, 2)}, "nodes": [{"map": "double", "from": "a", "to": "b"}]}
+    spec = {"inputs": {"a": iter([(1, 2), 3])}, "nodes": [{"map": "double", "from": "a", "to": "b"}]}
 
     pipeline = skorche.load(spec, functions=[double])
     pipeline.run(progress=False).wait()
 
-    assert pipeline.outputs["b"].flush() == [2, 4]
+    assert pipeline.outputs["b"].flush() == [(1, 2, 1, 2), 6]
 
 
 def test_nodes_know_the_lines_that_declare_them(tmp_path):
