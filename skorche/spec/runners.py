@@ -103,7 +103,7 @@ def _check_call(
 def check_types(
     spec: ComponentSpec, references: References, runners: Mapping[str, Runner | None], findings: Findings
 ) -> None:
-    """What a runner says that it gives must fit what the next says that it takes; one of several outputs says nothing."""
+    """What a runner says it gives must fit what the next says it takes; one of several outputs says nothing."""
     gives: dict[str, Items] = {ROWS: NOTHING_KNOWN}
     for name in references.order:
         one, runner = spec.components[name], runners[name]
