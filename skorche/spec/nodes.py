@@ -153,6 +153,8 @@ class _Reader:
         found = self._references(given)
         if form.fills == "one" and len(found) == 1:
             return list(found)
+        if not found and given.content not in ([], None):
+            return None  # which has been found
         much, mend = ("one queue", "name it.") if form.fills == "one" else ("a list of queues", "write [left, right].")
         self._findings.add(given.where, f"`to` is {given.kind}.", f"the operator fills {much}.", mend)
         return None

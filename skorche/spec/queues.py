@@ -58,7 +58,7 @@ class Queues:
 
     def _input(self, reference: Reference, given: Entry) -> AnyQueue:
         name = reference if isinstance(reference, str) else None
-        if isinstance(given.content, list):
+        if _are_items(given):
             return Queue(name, given.plain())
         if given.content is None:
             return Queue(name)
@@ -77,7 +77,7 @@ class Queues:
         if "lines" in parts:
             options = {key: parts[key].plain() for key in ("encoding", "errors") if key in parts}
             return lines(parts["lines"].plain(), **options)
-        if "items" in parts and not isinstance(parts["items"].content, list):
+        if "items" in parts and not _are_items(parts["items"]):
             why, mend = "they are a list.", "write each behind a dash; [x] for a single one."
             self._findings.add(parts["items"].where, f"items are {parts['items'].kind}.", why, mend)
             return None
@@ -129,3 +129,10 @@ class Queues:
             name = reference if isinstance(reference, str) else None
             self._made[reference] = Queue(name, maxsize=self._bounds.get(reference))
         return self._made[reference]
+
+
+def _are_items(entry: Entry) -> bool:
+    """A list is; in a dict whatever else can be iterated, too."""
+    if isinstance(entry.content, list) or not entry.given:
+        return isinstance(entry.content, list)
+    return isinstance(entry.content, Iterable) and not isinstance(entry.content, dict | str | bytes)
