@@ -12,8 +12,9 @@ FILES = "pickle of files"
 """A pickle with paths of files in it, which were there when it was written."""
 SIGNED = frozenset({"pickle", FILES})
 """Formats whose reading runs code: they are read only with a signature of our own."""
-LONGEST_INT = 4000
-"""Digits, about: Python writes and reads no longer ones without being told to."""
+_LARGEST = 10**4000
+"""Python writes and reads no much larger numbers without being told to."""
+_write_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def encode(value: Any) -> tuple[str, bytes]:
@@ -29,9 +30,15 @@ def encode(value: Any) -> tuple[str, bytes]:
         return "bytes", value
     if _is_plain_array(value):
         return "npy", _npy(value)
-    if _is_json(value, 32):
-        return "json", json.dumps(value, separators=(",", ":")).encode()
+    text = as_json(value)
+    if text is not None:
+        return "json", text
     return "pickle", pickle.dumps(value, protocol=5)
+
+
+def as_json(value: Any) -> bytes | None:
+    """A value as JSON; None if that would not give back just the same."""
+    return _write_json(value).encode() if _is_json(value, 32) else None
 
 
 def decode(name: str, data: bytes) -> Any:
@@ -46,19 +53,31 @@ def decode(name: str, data: bytes) -> Any:
 def _is_json(value: Any, depth: int) -> bool:
     """Whether JSON gives back just this value: no tuple that would be a list, no key that would be a text."""
     kind = type(value)
-    if kind is str:
-        return bool(value.isascii()) or not any("\ud800" <= one <= "\udfff" for one in value)
-    if kind is float:
-        return bool(value == value)  # a nan has bits that would be lost
-    if kind is int:
-        return value.bit_length() < 3 * LONGEST_INT  # type: ignore[no-any-return]  # an int
-    if kind is dict:
-        return depth > 0 and all(
-            type(key) is str and _is_json(key, 0) and _is_json(one, depth - 1) for key, one in value.items()
-        )
-    if kind is list:
-        return depth > 0 and all(_is_json(one, depth - 1) for one in value)
-    return kind is bool or value is None
+    leaf = _LEAVES.get(kind)
+    if leaf is not None:
+        return leaf(value)
+    if kind is dict and depth:
+        for key, one in value.items():
+            if type(key) is not str or not (key.isascii() or _is_text(key)) or not _is_json(one, depth - 1):
+                return False
+        return True
+    if kind is list and depth:
+        return all(_is_json(one, depth - 1) for one in value)
+    return False
+
+
+def _is_text(text: str) -> bool:
+    """Whether it has no half of a pair in it: two halves that stand side by side would become one character."""
+    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
+
+
+_LEAVES: dict[type, Callable[[Any], bool]] = {
+    type(None): lambda value: True,
+    bool: lambda value: True,
+    str: _is_text,
+    int: lambda value: -_LARGEST < value < _LARGEST,
+    float: lambda value: value == value,  # a nan has bits that would be lost
+}
 
 
 def _is_plain_array(value: Any) -> bool:

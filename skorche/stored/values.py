@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skorche.cache.codec import SIGNED, decode, encode
+from skorche.cache.codec import SIGNED, as_json, decode, encode
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
 from skorche.errors import StoreError, shorten, text_of
 
@@ -36,17 +36,28 @@ def write_value(folder: Path, stem: str, value: Any) -> Stored:
         OSError: the file cannot be written.
     """
     if type(value) is list and value:
-        kind = _kind_of(value)
-        if kind == "json":
-            with (folder / f"{stem}.{LINES}").open("wb") as file:
-                file.writelines(encode(one)[1] + b"\n" for one in value)
+        lines = _as_lines(value)
+        if lines is not None:
+            (folder / f"{stem}.{LINES}").write_bytes(b"\n".join([*lines, b""]))
             return Stored(f"{stem}.{LINES}", LINES)
+        kind = _kind_of(value)
         if kind in NUMBERED:
             return _write_numbered(folder / stem, kind, value)
     kind, data = _encoded(value)
     file_name = f"{stem}{ENDINGS[kind]}"
     (folder / file_name).write_bytes(data)
     return Stored(file_name, kind, seal=_seal(file_name, data) if kind in SIGNED else "")
+
+
+def _as_lines(values: list[Any]) -> list[bytes] | None:
+    """All of them as JSON; None if one is no plain value. In one go: there may be many."""
+    lines: list[bytes] = []
+    for one in values:
+        text = as_json(one)
+        if text is None:
+            return None
+        lines.append(text)
+    return lines
 
 
 def _kind_of(values: list[Any]) -> str:
