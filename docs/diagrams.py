@@ -1,4 +1,4 @@
-"""Draws `graphviz/`: a picture for each operator, and those of the two large examples.
+"""Draws `graphviz/`: a picture for each operator, those of the two large examples, and that of a run.
 
 python docs/diagrams.py           writes graphviz/<name>.dot and graphviz/<name>.svg
 python docs/diagrams.py --check   fails, and names what differs, if a picture is missing or its DOT text is old
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "graphviz"
 
 
-# What the pictures are about. Only the names are seen: nothing here runs.
+# What the pictures are about. Only the names are seen: nothing here runs, but for the last picture.
 
 
 def download_file(fname):
@@ -65,6 +65,24 @@ def write_page(page):
 
 def add(left, right, scale):
     return left
+
+
+def has_suffix(fname):
+    return "." in fname
+
+
+def read_photo(fname):
+    if fname == "b.jpg":
+        raise OSError("b.jpg is cut off")
+    return fname
+
+
+def read_note(fname):
+    raise OSError(f"{fname} is on a disk that is gone")
+
+
+def publish(text):
+    return text
 
 
 # The pictures.
@@ -195,29 +213,39 @@ def declare_plumber() -> skorche.Pipeline:
     return skorche.from_graph(plumber.DIAMOND, name="diamond")
 
 
-def pipelines() -> dict[str, skorche.Pipeline]:
-    """All that is drawn, by the names of the files."""
-    return {name: declare(draw) for name, draw in DRAWN.items()} | {
+def run_status() -> tuple[skorche.Pipeline, skorche.Report]:
+    """A run in which one of two branches failed, and an item of the other."""
+    with skorche.Pipeline("status") as pipeline:
+        photos, notes = skorche.split(has_suffix, skorche.Queue("files", fixed_inputs=["a.jpg", "b.jpg", "x", "c.jpg"]))
+        published = skorche.map(publish, skorche.map(read_note, notes))
+        skorche.merge((skorche.map(read_photo, photos), published), queue_out=queue("pages"))
+    return pipeline, pipeline.run(on_error="collect", engine="inline", progress=False).wait()
+
+
+def pictures() -> dict[str, tuple[skorche.Pipeline, skorche.Report | None]]:
+    """All that is drawn, by the names of the files; with the report of what has run."""
+    declared = {name: declare(draw) for name, draw in DRAWN.items()} | {
         "archive_job": declare_archive_job(),
         "plumber": declare_plumber(),
     }
+    return {name: (pipeline, None) for name, pipeline in declared.items()} | {"status": run_status()}
 
 
 # Written, or compared.
 
 
 def write(directory: Path) -> None:
-    for name, pipeline in pipelines().items():
-        pipeline.render(name, directory=str(directory), format="dot")
-        print(pipeline.render(name, directory=str(directory)))
+    for name, (pipeline, report) in pictures().items():
+        pipeline.render(name, directory=str(directory), format="dot", status=report)
+        print(pipeline.render(name, directory=str(directory), status=report))
 
 
 def differences(directory: Path) -> list[str]:
     """What is missing or old, a line for each."""
     found = []
     with tempfile.TemporaryDirectory() as elsewhere:
-        for name, pipeline in pipelines().items():
-            fresh = Path(pipeline.render(name, directory=elsewhere, format="dot"))
+        for name, (pipeline, report) in pictures().items():
+            fresh = Path(pipeline.render(name, directory=elsewhere, format="dot", status=report))
             text, picture = directory / f"{name}.dot", directory / f"{name}.svg"
             found += [f"{path} is missing" for path in (text, picture) if not path.exists()]
             if text.exists() and text.read_bytes() != fresh.read_bytes():

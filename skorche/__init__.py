@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SpecError,
         SplitError,
         StallError,
+        StoreError,
         TaskError,
         TaskTimeout,
         TooManyFailures,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from skorche.port import QUEUE_SENTINEL
     from skorche.queue import Queue
     from skorche.runtime.run import Run
+    from skorche.stored.stored_run import StoredRun, open_run
     from skorche.tasks import Task, task
 
 __version__ = "0.1.0"
@@ -80,6 +82,8 @@ __all__ = [
     "SpecError",
     "SplitError",
     "StallError",
+    "StoreError",
+    "StoredRun",
     "Task",
     "TaskError",
     "TaskTimeout",
@@ -102,6 +106,7 @@ __all__ = [
     "load",
     "map",
     "merge",
+    "open_run",
     "push_to_queue",
     "rate",
     "reduce",
@@ -122,8 +127,8 @@ _HOME = {
     "skorche.default": "init last_report push_to_queue render_pipeline run shutdown",
     "skorche.errors": (
         "AlreadyRunning BatchError EngineError GraphError InternalError LengthError PairingError QueueClosed "
-        "RemoteError RunCancelled SkorcheError SpecError SplitError StallError TaskError TaskTimeout TooManyFailures "
-        "TransferError WorkerCrash WorkerStartError"
+        "RemoteError RunCancelled SkorcheError SpecError SplitError StallError StoreError TaskError TaskTimeout "
+        "TooManyFailures TransferError WorkerCrash WorkerStartError"
     ),
     "skorche.events": "Failure NodeTally",
     "skorche.file": "atomic files lines",
@@ -147,6 +152,7 @@ _HOME = {
     "skorche.port": "QUEUE_SENTINEL",
     "skorche.queue": "Queue",
     "skorche.runtime.run": "Run",
+    "skorche.stored.stored_run": "StoredRun open_run",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

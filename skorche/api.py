@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
-from skorche.compile.plan import Capture, Plan, StagePlan
+from skorche.compile.plan import Plan
 from skorche.compile.planner import make_plan
-from skorche.engines import EngineNames, find_engine
+from skorche.engines import EngineNames
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
-from skorche.observe.progress import Progress
+from skorche.observe.looks import Outcomes
 from skorche.observe.report import Report
 from skorche.ops.apply import apply
 from skorche.ops.batch import batch
@@ -28,14 +28,10 @@ from skorche.ops.split import split
 from skorche.ops.tee import tee
 from skorche.ops.unbatch import unbatch
 from skorche.ops.zip import zip
-from skorche.options import EngineChoice, OnError, OnStall, Recycling
-from skorche.port import Outbox
+from skorche.options import EngineChoice
 from skorche.queue import Queue
-from skorche.run_options import STALL_TIMEOUT, RunOptions, check_capture, make_policy
-from skorche.runtime.coordinator import Coordinator
-from skorche.runtime.engine import Engine
-from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
-from skorche.runtime.recovery import Policy
+from skorche.run_options import RunOptions, settings_of
+from skorche.running import start
 from skorche.runtime.run import Run
 
 if TYPE_CHECKING:
@@ -46,10 +42,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-LIVE_ROOM = 1024
-"""Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
-
 
 ENTERED: ContextVar[Pipeline | None] = ContextVar("skorche_pipeline", default=None)
 
@@ -133,23 +125,20 @@ class Pipeline:
         """
         return make_plan(self.graph, engine=engine, engines=EngineNames())
 
-    def explain(self, *, engine: EngineChoice = None) -> str:
-        """The plan as text: stages, engines, edges."""
-        return self.plan(engine=engine).explain()
+    def explain(self, *, engine: EngineChoice = None, keys: bool = False) -> str:
+        """The plan as text: stages, engines, edges; with `keys` also what the keys of cached tasks are made of.
 
-    def run(
-        self,
-        *,
-        on_error: OnError | None = None,
-        max_failures: float | None = None,
-        engine: EngineChoice = None,
-        stall_timeout: float | None = STALL_TIMEOUT,
-        on_stall: OnStall = "warn",
-        progress: Literal["auto"] | bool = "auto",
-        max_items_per_worker: int | None = None,
-        max_worker_memory: int | str | None = None,
-        capture: Capture = "stream",
-    ) -> Run[Report]:
+        Raises:
+            GraphError: it cannot run; or, with `keys`, what a cached task depends on cannot be told.
+        """
+        text = self.plan(engine=engine).explain()
+        if not keys:
+            return text
+        from skorche.cache.keys import Keys  # with SQLite: only who caches needs it
+
+        return f"{text}\n{Keys(self.graph).explain()}".rstrip()
+
+    def run(self, **options: Unpack[RunOptions]) -> Run[Report]:
         """Start, and return at once.
 
         `on_error="raise"` (the default) stops at the first failure, "collect" lists failures in the report and
@@ -165,26 +154,34 @@ class Pipeline:
         `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
         With "off" the streams and the logging of workers are left alone.
 
-        `progress` writes a line to stderr every five seconds; False writes none.
+        `shard=(2, 8)` (or "2/8") takes the second of eight parts of each source. To which part an item belongs follows
+        from a stable hash of its value, or of its `key` (see `Queue`): eight runs with `shard=(1, 8)` to `(8, 8)`, on
+        machines that know nothing of each other, take every item exactly once. Sources that are zipped by number are
+        dealt out by number.
+
+        `progress` ("auto") writes a line to stderr every five seconds; False writes none.
+
+        `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
+        tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
+        made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.
 
         Raises:
-            GraphError: the pipeline cannot run.
+            GraphError: the pipeline cannot run, or an option has no meaning.
+            TypeError: there is no such option.
+            StoreError: the folder cannot be made, or others could write to it.
             AlreadyRunning: it runs already.
         """
+        self._refuse_second_run()
+        self._run = start(self.graph, settings_of(options), self.to_yaml)
+        return self._run
+
+    def _refuse_second_run(self) -> None:
         if self._run is not None and self._run.running:
             raise AlreadyRunning(
                 f"pipeline {self.name!r} was started while it runs.",
                 "its queues can take part in one run at a time.",
                 "wait for the run (or call shutdown()) first.",
             )
-        policy = make_policy(on_error, max_failures, stall_timeout, on_stall)
-        recycling = Recycling.of("run()", max_items_per_worker, max_worker_memory)
-        check_capture(capture)
-        plan = make_plan(
-            self.graph, engine=engine, engines=EngineNames(), recycling=recycling, capture=capture, running=True
-        )
-        self._run = self._start(plan, policy, [Progress(self.name)] if progress else [])
-        return self._run
 
     async def run_async(self, **options: Unpack[RunOptions]) -> Report:
         """Run in an async program, with the options of `run`: wait for the end, and give the report.
@@ -204,17 +201,6 @@ class Pipeline:
             GraphError, AlreadyRunning: as `run` does.
         """
         return await self.run(**options).wait_async()
-
-    def _start(self, plan: Plan, policy: Policy, observers: list[Progress]) -> Run[Report]:
-        sources, ends = self.graph.sources(), self.graph.ends()
-        live = [queue.inbox for queue in sources if queue.fixed_inputs is None]
-        inputs = [_input(queue) for queue in sources]
-        outboxes = [partial(_outbox, queue) for queue in ends]
-        coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-        run = Run(coordinator, live, Report.of)
-        for queue in sources:
-            queue.started = True
-        return run
 
     def shutdown(self) -> Report:
         """Close the inputs that are open, wait for the run, and return its report; raises if it failed.
@@ -298,31 +284,60 @@ class Pipeline:
         directory: str = "graphviz",
         format: Literal["svg", "png", "pdf", "dot"] = "svg",
         skip_anon_queues: bool = True,
+        status: Outcomes | None = None,
     ) -> str:
-        """Draw the graph with graphviz, and return the path of the picture; see `skorche.render_pipeline`."""
+        """Draw the graph, and return the path of the picture; see `skorche.render_pipeline`."""
         from skorche.observe.render import render
 
-        return render(self.graph, filename, root, directory, format, skip_anon_queues)
+        return render(self.graph, filename, root, directory, format, skip_anon_queues, status)
 
     render_pipeline = render
 
+    def summary(self, *, status: Outcomes | None = None) -> str:
+        """The graph in characters, for a terminal or a log: from top to bottom, as wide as it needs to be.
 
-def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
-    """One engine for each choice, with its stages."""
-    by_choice: dict[Any, list[StagePlan]] = {}
-    for stage in plan.stages:
-        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
-        by_choice.setdefault(key, []).append(stage)
-    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
+        Tasks are boxes, operators boxes with rounded corners, named ends plain text. `status` is a run's report.
 
+        >>> pipeline = Pipeline()
+        >>> _ = pipeline.map(len, Queue("words"), queue_out=Queue("sizes"))
+        >>> print(pipeline.summary())
+         words
+           |
+           v
+        +-----+
+        | len |
+        +-----+
+           |
+           v
+         sizes
 
-def _input(queue: Queue[Any]) -> InputMaker:
-    if queue.fixed_inputs is None:
-        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
+        Raises:
+            GraphError: the report is that of another pipeline.
+        """
+        from skorche.observe.picture import picture_of
+        from skorche.observe.summary import summary_of
 
+        return summary_of(picture_of(self.graph, status=status))
 
-def _outbox(queue: Queue[Any], taken: Callable[[int], None]) -> Outbox[Any]:
-    outbox: Outbox[Any] = Outbox(queue.maxsize, taken)
-    queue.collect_in(outbox)
-    return outbox
+    def to_mermaid(self, *, status: Outcomes | None = None) -> str:
+        """The graph as a Mermaid flowchart, the same text for the same graph. `status` is a run's report.
+
+        >>> pipeline = Pipeline()
+        >>> _ = pipeline.map(len, Queue("words"))
+        >>> print(pipeline.to_mermaid().splitlines()[1].strip())
+        n1["len"]:::task
+
+        Raises:
+            GraphError: the report is that of another pipeline.
+        """
+        from skorche.observe.mermaid import mermaid_of
+        from skorche.observe.picture import picture_of
+
+        return mermaid_of(picture_of(self.graph, status=status))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What notebooks show of a pipeline: a picture, and its summary where there are no pictures."""
+        from skorche.observe.picture import picture_of
+        from skorche.observe.svg import svg_of
+
+        return {"image/svg+xml": svg_of(picture_of(self.graph)), "text/plain": self.summary()}

@@ -169,6 +169,22 @@ class Awaiting:
         return {"function": portable(self.function)}
 
 
+class PerWorkerCall:
+    """A call that makes its own form for a worker."""
+
+    def opened(self, ends: Ends) -> Callable[..., Any]:
+        """What the worker calls; `ends` is what it does at its end.
+
+        Raises:
+            WorkerStartError: it cannot be made, whatever the item.
+        """
+        raise NotImplementedError
+
+    def __call__(self, item: Any) -> Any:
+        """Nobody calls it as it is."""
+        raise InternalError(f"a {type(self).__name__} was called where nobody has opened it.")
+
+
 class _Loop:
     """An event loop in the worker's own thread: one item at a time is run to its end."""
 
@@ -209,6 +225,8 @@ def open_call(call: Callable[..., Any], ends: Ends) -> Callable[..., Any]:
         if callable(close := getattr(made, "close", None)):
             ends.append(close)
         return made
+    if isinstance(call, PerWorkerCall):
+        return call.opened(ends)
     if isinstance(call, Awaiting):
         return _Loop(call.function, ends)
     if type(call) is partial:

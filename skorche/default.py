@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, Unpack
 
 from skorche.api import ENTERED, Pipeline
 from skorche.graph import SCOPE
+from skorche.observe.looks import Outcomes
 from skorche.observe.report import Report
 from skorche.queue import Queue
 from skorche.run_options import RunOptions
@@ -94,15 +95,18 @@ def render_pipeline(
     directory: str = "graphviz",
     format: Literal["svg", "png", "pdf", "dot"] = "svg",
     skip_anon_queues: bool = True,
+    status: Outcomes | None = None,
 ) -> str:
-    """Draw the default pipeline (the current one in a `with Pipeline()` block), and return the path written.
+    """Draw the default pipeline (the current one in a `with Pipeline()` block), and return the path of the picture.
 
-    Tasks are boxes, operators grey boxes, named ends plain text. Without the `dot` program the DOT text is written
-    instead, with a hint what to install. After `shutdown()` it draws the pipeline that has run.
+    Tasks are boxes, operators grey boxes, named ends plain text. With `status`, a run's report, nodes are coloured by
+    what became of them, and lines say how many items went over them. Without the `dot` program skorche draws an SVG
+    itself and writes the DOT text beside it, with a hint what to install. After `shutdown()` it draws the pipeline that
+    has run.
     """
     from skorche.observe.render import render
 
     graph = SCOPE.graph
     if not graph.nodes and graph is DEFAULT.pipeline.graph and DEFAULT.last is not None:
         graph = DEFAULT.last.graph
-    return render(graph, filename, root, directory, format, skip_anon_queues)
+    return render(graph, filename, root, directory, format, skip_anon_queues, status)

@@ -19,6 +19,7 @@ The tree:
     ├── TooManyFailures     `max_failures` was exceeded
     ├── StallError          nothing came back for `stall_timeout` seconds (with on_stall="raise")
     ├── RunCancelled        the run was cancelled before it ended
+    ├── StoreError          the folder of a store cannot be used
     ├── EngineError         an engine cannot work at all
     │   └── WorkerStartError   its workers die before they take an item
     └── InternalError       skorche broke a promise: please report it
@@ -253,6 +254,10 @@ class StallError(SkorcheError):
     def __init__(self, what: str, why: str = "", mend: str = "", diagnosis: str = "") -> None:
         super().__init__(what, why, mend)
         self.diagnosis = diagnosis
+
+
+class StoreError(SkorcheError):
+    """The folder given as a store cannot be made, is not the user's own, or leads elsewhere."""
 
 
 class EngineError(SkorcheError):

@@ -56,7 +56,7 @@ class NodeTally(NamedTuple):
     its workers it had to do without from some time on, since one was killed each time, probably because memory ran out.
     `closed` tells how many lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key had
     need of the place), "early" (`fill_batch=False`) or "end" (of the input). `paused`: it was told by `run.pause()` to
-    start nothing.
+    start nothing. `cached` are items whose result was found in the run's store, so that the task was not called.
     """
 
     received: int = 0
@@ -75,6 +75,7 @@ class NodeTally(NamedTuple):
     shed_workers: int = 0
     closed: Mapping[str, int] = MappingProxyType({})
     paused: bool = False
+    cached: int = 0
 
 
 class RunFinished(NamedTuple):
@@ -95,3 +96,4 @@ class RunFinished(NamedTuple):
     guarantees: tuple[str, ...] = ()
     error: BaseException | None = None
     recycled: int = 0
+    shard: str | None = None

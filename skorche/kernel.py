@@ -47,7 +47,8 @@ class Trouble(NamedTuple):
 class StepCount(NamedTuple):
     """What one step did to one chunk. `passed` are inputs that got through, `members` what an expansion held.
 
-    `divided` are members that failed by themselves afterwards: each is one more item to account for.
+    `divided` are members that failed by themselves afterwards: each is one more item to account for. `cached` are
+    inputs whose results were found in a store.
     """
 
     received: int = 0
@@ -58,6 +59,7 @@ class StepCount(NamedTuple):
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     divided: int = 0
+    cached: int = 0
 
 
 class Outcome:
@@ -136,14 +138,15 @@ class Record:
 
     # fmt: off
     __slots__ = (
-        "dropped", "expansions", "filtered", "mark", "members", "parts", "passed", "portion", "step", "troubles",
+        "cached", "dropped", "expansions", "filtered", "mark", "members", "parts", "passed", "portion", "step",
+        "troubles",
     )
     # fmt: on
 
     def __init__(self, mark: Mark | None, portion: Portion | None) -> None:
         self.mark, self.portion = mark, portion
         self.step = 0
-        self.filtered = self.members = self.passed = 0
+        self.filtered = self.members = self.passed = self.cached = 0
         self.troubles: list[Trouble] = []
         self.expansions: list[tuple[Path, int]] = []
         self.dropped: list[Path] = []
@@ -159,7 +162,7 @@ class Record:
     ) -> list[tuple[Sequence[Item], Paths]]:
         """The step itself broke: all its items fail, and nothing comes out of it."""
         ours = set(paths)
-        self.filtered = self.members = self.passed = 0
+        self.filtered = self.members = self.passed = self.cached = 0
         self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
         self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
         self.dropped[:] = [path for path in self.dropped if path not in ours]
@@ -261,7 +264,7 @@ class Step(NamedTuple):
 class Kernel(NamedTuple):
     """The steps of a stage. Picklable; `run` may be called anywhere.
 
-    >>> from skorche.ops.map import Mapping
+    >>> from skorche.ops.function import Mapping
     >>> kernel = Kernel((Step(Mapping(abs), (~0,)),), ports=1)
     >>> kernel.run([-1, 2]).ports
     [([1, 2], range(0, 2))]
@@ -303,7 +306,7 @@ class Kernel(NamedTuple):
     def _visit(self, index: int, items: Sequence[Item], paths: Paths, record: Record, outcome: Outcome) -> None:
         step = self.steps[index]
         record.step = index
-        record.filtered = record.members = record.passed = 0
+        record.filtered = record.members = record.passed = record.cached = 0
         cpu, wall = thread_time(), perf_counter()  # the system call first: it may cost us the processor
         try:
             branches = step.work.run(items, paths, record)
@@ -317,6 +320,8 @@ class Kernel(NamedTuple):
             record.members,
             perf_counter() - wall,
             thread_time() - cpu,
+            0,
+            record.cached,
         )
         for target, (made, made_paths) in zip(step.branches, branches):  # noqa: B905  (per chunk: equally long)
             if target < 0:

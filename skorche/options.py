@@ -31,6 +31,9 @@ class TaskOptions(NamedTuple):
     max_worker_memory: int | str | None = None
     unpack: bool = False
     limits: tuple[AnyLimit, ...] = ()
+    cache: bool = False
+    version: str | int | None = None
+    reload: bool = False
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""
@@ -41,6 +44,7 @@ class TaskOptions(NamedTuple):
             ("backoff", _is_number(self.backoff) and self.backoff >= 0, "0 or more seconds"),
             ("retry_on", _are_errors(self.retry_on), "an exception class, or a tuple of them"),
             ("timeout", self.timeout is None or (_is_number(self.timeout) and self.timeout > 0), TIMES),
+            ("version", self.version is None or type(self.version) in (str, int), "a text or a number, or None"),
             ("on_error", self.on_error in (None, "raise", "collect"), "'raise', 'collect' or None"),
         ):
             if not fine:

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypedDict
+import os
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from skorche.compile.plan import Capture
-from skorche.errors import GraphError
+from skorche.errors import GraphError, nearest
+from skorche.graph import Graph
 from skorche.options import EngineChoice, OnError, OnStall
+from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
+from skorche.shard import ShardChoice
+from skorche.store import Store
 
 STALL_TIMEOUT = 300.0
 """Seconds without any result before a run says what it waits for."""
+
+
+class RunSettings(NamedTuple):
+    """What a run goes by: what `run` was given, and what it is where nothing was said."""
+
+    on_error: OnError | None = None
+    max_failures: float | None = None
+    engine: EngineChoice = None
+    stall_timeout: float | None = STALL_TIMEOUT
+    on_stall: OnStall = "warn"
+    progress: Literal["auto"] | bool = "auto"
+    max_items_per_worker: int | None = None
+    max_worker_memory: int | str | None = None
+    capture: Capture = "stream"
+    store: str | os.PathLike[str] | Store | None = None
+    force: bool = False
+    same_graph: bool = False
+    shard: ShardChoice = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -26,16 +50,37 @@ class RunOptions(TypedDict, total=False):
     max_items_per_worker: int | None
     max_worker_memory: int | str | None
     capture: Capture
+    store: str | os.PathLike[str] | Store | None
+    force: bool
+    same_graph: bool
+    shard: ShardChoice
 
 
-def make_policy(
-    on_error: OnError | None, max_failures: float | None, stall_timeout: float | None, on_stall: OnStall
-) -> Policy:
+def settings_of(options: Mapping[str, Any]) -> RunSettings:
+    """What a run with these options goes by.
+
+    Raises:
+        TypeError: there is no such option.
+    """
+    for name in options:
+        if name not in RunSettings._fields:
+            known = ", ".join(RunSettings._fields)
+            raise TypeError(f"run() has no option {name!r}. {nearest(name, RunSettings._fields)}There are {known}.")
+    return RunSettings(**options)
+
+
+def make_policy(settings: RunSettings) -> Policy:
     """What a run does about failures and stalls.
 
     Raises:
         GraphError: an option has no meaning.
     """
+    on_error, max_failures, stall_timeout, on_stall = (
+        settings.on_error,
+        settings.max_failures,
+        settings.stall_timeout,
+        settings.on_stall,
+    )
     if on_error not in (None, "raise", "collect"):
         raise GraphError(f"run() was given on_error={on_error!r}.", "it has no meaning.", "give 'raise' or 'collect'.")
     most = 1.0 if isinstance(max_failures, float) else math.inf
@@ -47,6 +92,20 @@ def make_policy(
         )
     _check_stall(stall_timeout, on_stall)
     return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
+
+
+def open_store(store: Store | None, graph: Graph) -> None:
+    """Make the folders of a store. Without one, cached tasks are called for every item, which is told.
+
+    Raises:
+        StoreError: the folder cannot be made or used, or others could write to it.
+    """
+    if store is not None:
+        store.open()
+        return
+    names = ", ".join(node.name for node in graph.nodes if node.task is not None and node.task.settings.cache)
+    if names:
+        say("%s: run() was given no store, so results of %s are not kept; give run(store='store/')", graph.name, names)
 
 
 def check_capture(capture: Capture) -> None:

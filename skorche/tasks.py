@@ -167,6 +167,9 @@ def task(
     max_worker_memory: int | str | None = None,
     unpack: Literal[False] = False,
     limits: Iterable[AnyLimit] = (),
+    cache: bool = False,
+    version: str | int | None = None,
+    reload: bool = False,
 ) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
 @overload
 def task(
@@ -184,6 +187,10 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
     (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members),
     `limits` (what it shares with other tasks; see `limit` and `rate`).
+
+    `cache=True` keeps results in the store of the run (`run(store=...)`), and finds them there again while neither the
+    item, nor the code, nor anything before it has changed; see docs/cache.md. `version` stands for the code where that
+    cannot be told, and `reload=True` makes the results of this task, and of all after it, anew.
 
     For worker processes only: `max_items_per_worker` (a process that has done so many items of this task is replaced)
     and `max_worker_memory` (so is one that has grown larger: bytes, or a text such as "500MB"). Nothing is lost by it,

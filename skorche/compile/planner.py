@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from skorche.compile.fuse import IN_PROCESS, IN_TURN, Members, fuse
 from skorche.compile.pairs import Branch, find_pairs, is_fed_only
@@ -27,6 +27,11 @@ from skorche.graph import Graph, Node
 from skorche.kernel import Kernel, Step
 from skorche.options import Recycling
 from skorche.queue import Queue
+from skorche.store import Store
+
+if TYPE_CHECKING:
+    from skorche.cache.results import Shelf
+    from skorche.cache.step import Callers
 
 
 def make_plan(
@@ -37,23 +42,40 @@ def make_plan(
     recycling: Recycling | None = None,
     capture: Capture = "stream",
     running: bool = False,
+    store: Store | None = None,
+    force: bool = False,
 ) -> Plan:
     """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own; `running`: the plan is run now.
+
+    In a `store` results of tasks are found and kept; with `force` they are only kept.
 
     Raises:
         GraphError: the graph cannot run; all findings at once.
     """
     findings = validate(graph, engines, engine, running=running)
+    shelves: dict[str, Shelf] = {}
+    if store is not None and any(node.task is not None and node.task.settings.cache for node in graph.nodes):
+        from skorche.compile.shelves import find_shelves  # with SQLite: only who caches needs it
+
+        shelves, unknown = find_shelves(graph, store, force=force)
+        findings += unknown
     if findings:
         raise GraphError.of(findings)
-    return _Planner(graph, engine, recycling or Recycling(), capture).plan()
+    return _Planner(graph, engine, recycling or Recycling(), capture, shelves).plan()
 
 
 class _Planner:
     """Numbers everything, then translates. Lives for one plan."""
 
-    def __init__(self, graph: Graph, engine: Any, recycling: Recycling, capture: Capture) -> None:
-        self.graph = graph
+    def __init__(
+        self,
+        graph: Graph,
+        engine: Any,
+        recycling: Recycling,
+        capture: Capture,
+        shelves: Mapping[str, Shelf],
+    ) -> None:
+        self.graph, self.shelves = graph, shelves
         self.run_engine, self.run_recycling, self.capture = engine, recycling, capture
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
         self.stages = fuse(graph, self._engine_of)
@@ -155,6 +177,10 @@ class _Planner:
         for node in members.nodes:
             assert node.work is not None
             work = node.work()
+            if node.name in self.shelves:
+                from skorche.cache.step import Caching
+
+                work = Caching(cast("Callers", work), self.shelves[node.name])
             steps.append(Step(work, tuple(self._branches(node, work, step_of, ports))))
         return Kernel(tuple(steps), len(ports)), tuple(ports)
 

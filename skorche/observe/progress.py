@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from threading import Event, Thread
 
+from skorche.events import RunFinished
+
 SECONDS = 5.0
 """Between two lines, and before the first: a short run says nothing."""
 
@@ -26,7 +28,7 @@ class Progress:
         self._thread = Thread(target=self._write, args=(counts,), name=name, daemon=True)  # a stuck run holds no exit
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, record: RunFinished) -> None:
         """End the thread."""
         self._ended.set()
         if self._thread is not None:

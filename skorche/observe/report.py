@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 from skorche.errors import shorten, text_of
 from skorche.events import Failure, NodeTally, RunFinished
+from skorche.observe.outcome import End, Results, Shape, Status
 
 SHOWN_FAILURES = 10
 LONGEST_FAILURE = 1000
@@ -23,7 +24,13 @@ class Report:
     `admitted == delivered + filtered + failed + cancelled`. `rerun` counts items that ran again because a worker died
     before their results had left it; `recycled` counts workers replaced because they had done so many items, or had
     grown so large, as `max_items_per_worker` and `max_worker_memory` say. `ok`: nothing failed unhandled, nothing was
-    cancelled. `nodes` are by node name.
+    cancelled. `nodes` are by node name. `shard` is "2/8" if that was the part of the inputs that the run was for: items
+    of other shards are not admitted, and counted nowhere.
+
+    By node name too: `status` ("ok", "cached": all its results were found in the store, "failed": an item failed there,
+    "skipped": nothing came since a node before it failed, which `causes` names, or "cancelled") and `phases` (how many
+    tasks stand before it, on the longest way).
+    `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     """
 
     name: str
@@ -40,10 +47,16 @@ class Report:
     nodes: Mapping[str, NodeTally]
     guarantees: tuple[str, ...]
     recycled: int = 0
+    status: Mapping[str, Status] = field(default_factory=dict)
+    causes: Mapping[str, str] = field(default_factory=dict)
+    phases: Mapping[str, int] = field(default_factory=dict)
+    results: Results = field(default_factory=lambda: Results(None, (), {}), repr=False, compare=False)
+    shard: str | None = None
 
     @classmethod
-    def of(cls, record: RunFinished) -> Report:
-        """The report of a finished run."""
+    def of(cls, record: RunFinished, *, shape: Shape | None = None, ends: Sequence[End] = ()) -> Report:
+        """The report of a finished run of a graph of this shape."""
+        status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
         return cls(
             record.name,
             record.error is None and not record.unhandled and not record.cancelled,
@@ -59,6 +72,11 @@ class Report:
             record.nodes,
             record.guarantees,
             record.recycled,
+            status,
+            causes,
+            shape.phases() if shape is not None else {},
+            Results(shape, ends, status),
+            record.shard,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,15 +96,19 @@ class Report:
             }
             for failure in self.failures
         ]
-        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name != "results"}
         nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
-        return plain | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
+        plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
+        return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
-        remarks = [*self._closed_lines(), *self._failure_lines(), *self._shed_lines(), *self.guarantees]
-        return "\n".join([self._headline(), self._table(), *remarks]).rstrip()
+        skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
+        remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
+        return "\n".join([self.headline, self._table(), *remarks]).rstrip()
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The first line of the report: whether the run was ok, how long it took, and what became of the items."""
         parts = [f"{self.admitted} admitted", f"{self.delivered} delivered"]
         for name in ("filtered", "failed", "cancelled", "rerun"):
             count = getattr(self, name)
@@ -96,22 +118,24 @@ class Report:
             parts.append(f"{self.abandoned_threads} threads abandoned")
         if self.recycled:
             parts.append(f"{self.recycled} workers recycled")
-        return f"{self.name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
+        name = self.name if self.shard is None else f"{self.name}, shard {self.shard}"
+        return f"{name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
 
     def _table(self) -> str:
         """The nodes as a table, plain text, as wide as it needs to be."""
         from rich.console import Console  # 40 ms to import: only who prints a report needs it
         from rich.table import Table
 
-        table = Table("node", box=None, pad_edge=False)
-        columns = ("received", "emitted", "filtered", "failed", "cancelled", "retried")
+        table = Table("node", *(["phase", "status"] if self.status else []), box=None, pad_edge=False)
+        columns = ("received", "emitted", "cached", "filtered", "failed", "cancelled", "retried")
         shown = [name for name in columns if name in columns[:2] or any(getattr(n, name) for n in self.nodes.values())]
         for heading in (*shown, "busy s", "cpu s", "p50", "p99"):
             table.add_column(heading, justify="right", no_wrap=True)
         for name, tally in self.nodes.items():
             counts = [str(getattr(tally, column)) for column in shown]
             times = [f"{tally.busy_seconds:.2f}", f"{tally.cpu_seconds:.2f}", _time(tally.p50), _time(tally.p99)]
-            table.add_row(_plain(name), *counts, *times)
+            where = [str(self.phases[name]), self.status[name]] if self.status else []
+            table.add_row(_plain(name), *where, *counts, *times)
         written = StringIO()
         Console(width=1000, no_color=True, force_terminal=False, highlight=False, file=written).print(table)
         return "\n".join(line.rstrip() for line in written.getvalue().splitlines())

@@ -40,7 +40,8 @@ def flat_map(
 
     The task may be a generator function, or give any iterable. On threads, and inline, it is read as there is room for
     its elements, so one without end is fine. It is read whole, before any element goes on, by other engines, and for a
-    task with `retries`, `timeout`, `isolate`, `ordered` or `limits`. An item that gives nothing counts as filtered.
+    task with `retries`, `timeout`, `isolate`, `ordered`, `limits` or `cache`. An item that gives nothing counts as
+    filtered.
 
     >>> def repeat(number):
     ...     for _ in range(number):
@@ -74,12 +75,14 @@ def flat_map(
 
 def _flows(options: TaskOptions) -> bool:
     """Whether elements may leave before their item is done: never if it may be tried again, or counts as a whole."""
-    whole = options.timeout is not None or options.limits
+    whole = options.timeout is not None or options.limits or options.cache
     return not (whole or options.retries or options.isolate or options.ordered)
 
 
 class Expanding(Calling):
     """The step of `flat_map`. With `flows`, what an item gave before it failed counts."""
+
+    gives_many = True
 
     def __init__(self, function: Callable[[Any], Iterable[Any]], flows: bool) -> None:
         super().__init__(function)

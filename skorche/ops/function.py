@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from skorche.call import Awaiting, Ends, is_async, name_of, open_call, portable
 from skorche.errors import GraphError, shorten
+from skorche.kernel import Paths, Record
+
+if TYPE_CHECKING:
+    pass  # which a worker does without
+
+if TYPE_CHECKING:
+    from skorche.tasks import Task  # which a worker does without
 
 C = TypeVar("C", bound="Calling")
 
 
 class Calling:
     """A step that holds a function; pickles it by name where its module can be imported."""
+
+    gives_many = False
+    """Whether what the function gives are several items."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -25,17 +35,42 @@ class Calling:
     def opened(self: C, ends: Ends) -> C:
         """The step for one worker; itself, if its function needs nothing of its own there."""
         call = open_call(self.function, ends)
-        if call is self.function:
-            return self
-        opened = object.__new__(type(self))
-        opened.__dict__.update(self.__dict__ | {"function": call})
-        return opened
+        return self if call is self.function else self.calling(call)
+
+    def calling(self: C, function: Callable[..., Any]) -> C:
+        """The same step with another function."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__ | {"function": function})
+        return other
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"function": portable(self.function)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+class Mapping(Calling):
+    """The step of `map`. It stands here, so that a worker that has no more to do need not import what declares."""
+
+    def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
+        results, _, kept = record.apply(self.function, items, paths)
+        record.passed = len(results)
+        return [(results, kept)]
+
+
+def refuse_cache(operator: str, task: Task[Any, Any], why: str) -> None:
+    """Raise for a cached task where its results cannot be found again.
+
+    Raises:
+        GraphError: the task has `cache=True`.
+    """
+    if task.settings.cache:
+        raise GraphError(
+            f"{operator} was given {task.name}, a task with cache=True.",
+            why,
+            f"give {operator} `{task.name}.options(cache=False)`, and cache the tasks before it.",
+        )
 
 
 def check_predicate(operator: str, predicate_fn: object) -> str:

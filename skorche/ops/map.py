@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 from skorche.events import Failure
 from skorche.graph import declare
-from skorche.kernel import Paths, Record
-from skorche.ops.function import Calling
+from skorche.ops.function import Mapping
 from skorche.queue import Queue
 from skorche.tasks import task_of
 
@@ -63,12 +62,3 @@ def map(
         types=lambda items: (items.through(real),),
     )
     return made
-
-
-class Mapping(Calling):
-    """The step of `map`."""
-
-    def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
-        results, _, kept = record.apply(self.function, items, paths)
-        record.passed = len(results)
-        return [(results, kept)]

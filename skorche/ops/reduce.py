@@ -11,7 +11,7 @@ from skorche.errors import GraphError, shorten, text_of
 from skorche.events import Failure
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
-from skorche.ops.function import Calling
+from skorche.ops.function import Calling, refuse_cache
 from skorche.queue import Queue
 from skorche.tasks import Task, task_of
 
@@ -57,6 +57,7 @@ def reduce(
     """
     real = task_of(task)
     _check_lane(real)
+    refuse_cache("reduce", real, "what it gives for an item depends on all the items before, in the order they came.")
     _copy(initial, real.name)
     (made,) = declare(
         f"Reduce({real.name})",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from skorche.events import Failure
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
-from skorche.ops.function import Calling
+from skorche.ops.function import Calling, refuse_cache
 from skorche.queue import Queue
 from skorche.tasks import task_of
 
@@ -32,6 +32,7 @@ def sink(task: Callable[[A], object], queue_in: Queue[A], *, queue_errors: Queue
         GraphError: the task cannot be called, or a queue has a consumer or a producer already.
     """
     real = task_of(task)
+    refuse_cache("sink", real, "it is called for its effect, which would be left out where a result is found.")
     declare(
         real.name,
         real.node_name,

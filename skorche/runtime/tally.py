@@ -25,6 +25,7 @@ class Tally:
     retried: int = 0
     divided: int = 0
     handled: int = 0
+    cached: int = 0
     shed_workers: int = 0
     paused: bool = False
     seconds: float = 0.0
@@ -34,15 +35,16 @@ class Tally:
 
     def add(self, count: StepCount, *, head: bool) -> None:
         """Add a step's counts; the head's items were counted as received when they came to its edge."""
-        received, passed, emitted, filtered, members, seconds, cpu_seconds, divided = count
+        received, passed, emitted, filtered, members, seconds, cpu_seconds, divided, cached = count
         if not head:
             self.received += received
         self.passed += passed
         self.emitted += emitted
-        if filtered or members or divided:
+        if filtered or members or divided or cached:
             self.filtered += filtered
             self.members += members
             self.divided += divided
+            self.cached += cached
         self.seconds += seconds
         self.cpu_seconds += cpu_seconds
         if received:
@@ -77,6 +79,7 @@ class Tally:
             self.shed_workers,
             dict(self.closed),
             self.paused,
+            self.cached,
         )
 
 

@@ -60,7 +60,7 @@ def declare_nodes(top: Mapping[str, Entry], registry: Registry, findings: Findin
     limits = read_limits(top["limits"], findings) if "limits" in top else {}
     reader = _Reader(TaskReader(registry, limits, findings), findings)
     steps = [step for entry in reader.entries(top["nodes"]) if (step := reader.read(entry)) is not None]
-    queues = Queues(findings)
+    queues = Queues(registry, findings)
     queues.read(top)
     filled = [one for step in steps for one in (*(step.fills or ()), step.errors) if one is not None]
     if not findings.torn:

@@ -11,9 +11,10 @@ from skorche.graph import AnyQueue
 from skorche.queue import Queue
 from skorche.spec.document import Entry, listed
 from skorche.spec.findings import Findings, Where
+from skorche.spec.registry import Registry
 from skorche.spec.shape import mapping_of
 
-INPUT_KEYS = ("items", "files", "root", "missing_ok", "lines", "encoding", "errors", "maxsize")
+INPUT_KEYS = ("items", "files", "root", "missing_ok", "lines", "encoding", "errors", "maxsize", "key")
 
 Reference = str | int
 """How a spec names a queue: by its name, or, if it has none, by a number."""
@@ -22,8 +23,8 @@ Reference = str | int
 class Queues:
     """The queues of a spec, by name or number."""
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, registry: Registry, findings: Findings) -> None:
+        self._registry, self._findings = registry, findings
         self._inputs: dict[Reference, Where] = {}
         self._bounds: dict[Reference, int | None] = {}
         self._places: dict[Reference, Where] = {}
@@ -62,7 +63,8 @@ class Queues:
         if given.content is None:
             return Queue(name)
         parts = mapping_of(given, f"the input {reference!r}", INPUT_KEYS, self._findings)
-        return Queue(name, self._items(reference, parts, given), maxsize=self._maxsize(parts))
+        items, key = self._items(reference, parts, given), self._key(parts)
+        return Queue(name, items, maxsize=self._maxsize(parts), key=key)
 
     def _items(self, reference: Reference, parts: Mapping[str, Entry], given: Entry) -> Iterable[Any] | None:
         sources = [key for key in ("items", "files", "lines") if key in parts]
@@ -80,6 +82,13 @@ class Queues:
             self._findings.add(parts["items"].where, f"items are {parts['items'].kind}.", why, mend)
             return None
         return parts["items"].plain() if "items" in parts else None
+
+    def _key(self, parts: Mapping[str, Entry]) -> Any:
+        """The function that gives the key of an item, by its name."""
+        given = parts.get("key")
+        if given is None or given.content is None:
+            return None
+        return self._registry.find(given.plain(), given.where, self._findings, "the key")
 
     def _maxsize(self, parts: Mapping[str, Entry]) -> int | None:
         given = parts.get("maxsize")

@@ -79,7 +79,7 @@ class _Saver:
     """One graph on its way into a spec."""
 
     def __init__(self, graph: Graph, registry: Registry, findings: Findings) -> None:
-        self._graph, self._findings = graph, findings
+        self._graph, self._registry, self._findings = graph, registry, findings
         self.tasks = TaskSaver(registry, findings)
         self._references: dict[int, Reference] = {}
         self._named: dict[str, AnyQueue] = {}
@@ -157,7 +157,16 @@ class _Saver:
             source = {"items": self._items(queue, given)}
         if queue.maxsize is not None:
             source["maxsize"] = queue.maxsize
+        if queue.key is not None:
+            source["key"] = self._key(queue)
         return source["items"] if list(source) == ["items"] else source or None
+
+    def _key(self, queue: AnyQueue) -> str | None:
+        name = self._registry.name_for(queue.key)
+        if name is None:
+            why, mend = "a spec names functions, and this one has no name to find it by.", "register it under a name."
+            self._findings.add(where_of(queue.declared), f"{queue.title} has the key {shorten(queue.key)}.", why, mend)
+        return name
 
     def _items(self, queue: AnyQueue, given: Any) -> list[Any] | None:
         where = where_of(queue.declared)

@@ -1,7 +1,7 @@
 """A kernel keeps its account also when a step itself breaks."""
 
 from skorche.kernel import Kernel, Step
-from skorche.ops.map import Mapping
+from skorche.ops.function import Mapping
 from skorche.ops.unbatch import Unbatching
 
 

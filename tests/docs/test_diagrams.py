@@ -26,6 +26,7 @@ NAMES = [
     "sink",
     "split",
     "split_many",
+    "status",
     "tee",
     "unbatch",
     "zip",

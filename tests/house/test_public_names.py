@@ -16,6 +16,7 @@ WITHOUT_EXAMPLE = {
     "Failure": "a run makes it",
     "NodeTally": "a run makes it",
     "Report": "a run makes it",
+    "StoredRun": "open_run makes it",
     "init": "it would cancel what is around it",
     "last_report": "it depends on what ran before",
     "render_pipeline": "it writes a file",

@@ -6,8 +6,10 @@ import sys
 import threading
 
 import skorche
+from skorche.events import RunFinished
 from skorche.observe.progress import Progress
 
+ENDED = RunFinished("job", 14.0, 40, 30, 0, 2, 0, 0, 2, 0, (), {})
 COUNTS = {"admitted": 40, "filtered": 0, "delivered": 30, "cancelled": 0, "failed": 2}
 
 
@@ -30,7 +32,7 @@ def test_a_line_comes_every_few_seconds_until_the_run_ends(monkeypatch):
 
     progress.start(lambda: COUNTS)
     assert stream.told.wait(10)
-    progress.stop()
+    progress.stop(ENDED)
 
     assert stream.getvalue().startswith("job: 0 s, 40 admitted, 30 delivered, 2 failed, ")
     assert [thread for thread in threading.enumerate() if thread.name.startswith("skorche")] == []
@@ -46,7 +48,7 @@ def test_a_closed_stderr_ends_the_lines_and_not_the_run(monkeypatch):
     progress._thread.join(10)
 
     assert not progress._thread.is_alive()
-    progress.stop()
+    progress.stop(ENDED)
 
 
 def test_a_short_run_says_nothing(capfd):

@@ -13,7 +13,7 @@ import pytest
 import skorche
 from skorche.errors import GraphError
 from skorche.observe import render
-from skorche.observe.render import dot_text
+from skorche.observe.dot import dot_text
 
 HEAD = """\
 digraph "pipeline" {
@@ -412,18 +412,22 @@ def test_a_place_that_cannot_be_written_is_named_with_the_reason(filename: str, 
 
 
 @pytest.mark.usefixtures("without_dot")
-def test_without_dot_the_text_is_written_with_a_hint_what_to_install(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize("format", ["svg", "png", "pdf"])
+def test_without_dot_an_svg_and_the_text_are_written_with_a_hint_what_to_install(
+    format: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     pipeline = small()
 
-    written = pipeline.render("demo.svg", directory=str(tmp_path))
+    written = pipeline.render(f"demo.{format}", directory=str(tmp_path), format=format)
 
-    assert written == str(tmp_path / "demo.dot")
-    assert os.listdir(tmp_path) == ["demo.dot"]
-    assert Path(written).read_text() == dot_text(pipeline.graph)
+    assert written == str(tmp_path / "demo.svg")
+    assert sorted(os.listdir(tmp_path)) == ["demo.dot", "demo.svg"]
+    assert sorted(words(Path(written))) == ["inc", "numbers", "results"]
+    assert (tmp_path / "demo.dot").read_text() == dot_text(pipeline.graph)
     assert [(record.name, record.levelno) for record in caplog.records] == [("skorche", logging.WARNING)]
     hint = "apt install graphviz (Debian, Ubuntu), brew install graphviz (macOS) or conda install graphviz"
-    told = f"Graphviz's program dot is not installed ({hint}). The picture is left as DOT text: {written}"
-    assert caplog.messages == [told]
+    drawn = f"skorche drew the picture itself: {written} (and as DOT text: {tmp_path / 'demo.dot'})"
+    assert caplog.messages == [f"Graphviz's program dot is not installed ({hint}). {drawn}"]
 
 
 def test_without_dot_a_script_goes_on_and_the_hint_is_on_stderr(tmp_path: Path):
@@ -443,22 +447,22 @@ def test_without_dot_a_script_goes_on_and_the_hint_is_on_stderr(tmp_path: Path):
         check=True,
     )
 
-    assert done.stdout == f"{os.path.join('graphviz', 'demo.dot')}\n"
+    assert done.stdout == f"{os.path.join('graphviz', 'demo.svg')}\n"
     assert "apt install graphviz" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_dot_that_fails_leaves_the_text_and_says_what_it_said(
+def test_a_dot_that_fails_is_told_with_what_it_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     put_dot(monkeypatch, tmp_path, "echo 'no fonts' >&2; exit 3")
 
     written = small().render("demo", directory=str(tmp_path / "graphviz"))
 
-    assert os.listdir(tmp_path / "graphviz") == ["demo.dot"]
-    assert caplog.messages == [
-        f"{tmp_path / 'dot'} failed with exit code 3 (no fonts). The picture is left as DOT text: {written}"
-    ]
+    text = tmp_path / "graphviz" / "demo.dot"
+    assert sorted(os.listdir(tmp_path / "graphviz")) == ["demo.dot", "demo.svg"]
+    drawn = f"skorche drew the picture itself: {written} (and as DOT text: {text})"
+    assert caplog.messages == [f"{tmp_path / 'dot'} failed with exit code 3 (no fonts). {drawn}"]
 
 
 def test_a_dot_that_draws_nothing_has_failed(
@@ -468,7 +472,7 @@ def test_a_dot_that_draws_nothing_has_failed(
 
     written = small().render("demo", directory=str(tmp_path / "graphviz"))
 
-    assert written == str(tmp_path / "graphviz" / "demo.dot")
+    assert written == str(tmp_path / "graphviz" / "demo.svg")
     assert "failed with exit code 0 (it said nothing)" in caplog.text
 
 
@@ -478,11 +482,11 @@ def test_a_dot_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     written = small().render("demo", directory=str(tmp_path / "graphviz"))
 
-    assert written == str(tmp_path / "graphviz" / "demo.dot")
+    assert written == str(tmp_path / "graphviz" / "demo.svg")
     assert f"{tmp_path / 'dot'} was stopped after 0.05 s" in caplog.text
 
 
-def test_a_dot_that_cannot_be_run_leaves_the_text(
+def test_a_dot_that_cannot_be_run_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     put_dot(monkeypatch, tmp_path, "")
@@ -490,5 +494,5 @@ def test_a_dot_that_cannot_be_run_leaves_the_text(
 
     written = small().render("demo", directory=str(tmp_path / "graphviz"))
 
-    assert written == str(tmp_path / "graphviz" / "demo.dot")
+    assert written == str(tmp_path / "graphviz" / "demo.svg")
     assert f"{tmp_path / 'dot'} cannot be run (No such file or directory)" in caplog.text

@@ -202,10 +202,15 @@ def test_a_report_goes_through_json_unchanged():
                 "shed_workers": 0,
                 "closed": {},
                 "paused": False,
+                "cached": 0,
             }
         },
         "guarantees": ["an item may run twice"],
         "recycled": 0,
+        "status": {},
+        "causes": {},
+        "phases": {},
+        "shard": None,
     }
 
 
@@ -259,5 +264,5 @@ def test_failures_that_were_collected_leave_the_run_not_ok():
     assert sorted(failure.item for failure in report.failures) == [1, 3]
     assert report.nodes["refuse_odd"].received == 4
     assert str(report).splitlines()[0].startswith("sums: NOT ok in ")
-    assert str(report).splitlines()[2].split()[:4] == ["refuse_odd", "4", "2", "2"]
+    assert str(report).splitlines()[2].split()[:6] == ["refuse_odd", "0", "failed", "4", "2", "2"]
     assert json.loads(json.dumps(report.to_dict()))["failures"][0]["error"] == "ValueError: 1 is odd"

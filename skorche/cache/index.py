@@ -1,0 +1,188 @@
+"""The index of a cache: an SQLite file, with a connection for each worker, never shared over a fork.
+
+Small values lie in it, others in files beside it. One that is damaged is put aside, never deleted, and a new one begun.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+NAME = "index.sqlite"
+VERSION = 1
+PATIENCE = 5.0
+"""Seconds to wait for another worker that is just writing, which takes well below a millisecond."""
+NETWORK = ("nfs", "cifs", "smb", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "afs", "9p", "fuse.sshfs", "pvfs")
+"""File systems on which several hosts may have the index open: they do not share the memory that a WAL needs."""
+
+
+class Entry(NamedTuple):
+    """A value in the index: in `data`, or in the file with the name `file` (a hash, as bytes)."""
+
+    key: bytes
+    codec: str
+    data: bytes | None
+    file: bytes | None
+    seal: bytes
+
+
+class Index:
+    """A connection to the index in this folder.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be opened.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder, self._path = folder, os.path.join(folder, NAME)
+        self._open()
+
+    def find(self, key: bytes) -> Entry | None:
+        """The entry with this key, as it is now."""
+        if os.getpid() != self._process:
+            self._open()  # in a child: the parent's connection is not ours, not even to close it
+        try:
+            row = self._read(FIND, (key,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # it is busy, or the disk does not answer: it need not be damaged
+            self._put_aside()
+            return None
+        return None if row is None else Entry(key, *row)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add entries, or replace those with the same keys, all in one go.
+
+        Raises:
+            sqlite3.Error: it cannot be done: the disk is full, say.
+        """
+        if os.getpid() != self._process:
+            self._open()
+        try:
+            self._add(entries)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self._put_aside()
+            self._add(entries)
+
+    def is_first(self, what: bytes) -> bool:
+        """Whether nobody has said this before, in whatever process."""
+        return self._read("INSERT OR IGNORE INTO told VALUES (?)", (what,)).rowcount == 1
+
+    def close(self) -> None:
+        """End the connection."""
+        if os.getpid() == self._process:
+            self._connection.close()
+
+    def _add(self, entries: Sequence[Entry]) -> None:
+        self._read("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", entries)
+            self._read("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._read("ROLLBACK")
+            raise
+
+    def _open(self) -> None:
+        try:
+            self._connect()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self._put_aside()
+
+    def _connect(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(self._path, flags, 0o600))  # SQLite gives its other files the mode of this one
+        self._process = os.getpid()
+        self._connection = connection = sqlite3.connect(
+            self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        self._read = connection.execute
+        try:
+            _prepare(connection, self._folder)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _put_aside(self) -> None:
+        """Give a damaged index another name, unless somebody else just did, and begin a new one."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        with _locked(self._folder):
+            try:
+                self._connect()
+                if self._read("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                    return
+                self._connection.close()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                pass
+            mark = next(name for name in _names(self._path) if not os.path.exists(name))
+            for end in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    os.rename(self._path + end, mark + end)
+            self._connect()
+
+
+FIND = "SELECT codec, data, file, seal FROM entries WHERE key = ?"
+
+
+def _prepare(connection: sqlite3.Connection, folder: str) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise sqlite3.OperationalError(f"it was written by a later version of skorche (form {version})")
+    wanted = "DELETE" if _is_on_network(folder) else "WAL"
+    with suppress(sqlite3.OperationalError):  # a file system without shared memory: the journal is a file then
+        connection.execute(f"PRAGMA journal_mode={wanted}")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    if not version:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS entries "
+            "(key BLOB PRIMARY KEY, codec TEXT NOT NULL, data BLOB, file BLOB, seal BLOB NOT NULL)"
+        )
+        connection.execute("CREATE TABLE IF NOT EXISTS told (what BLOB PRIMARY KEY) WITHOUT ROWID")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _names(path: str) -> Iterator[str]:
+    number = 0
+    while True:
+        number += 1
+        yield f"{path}.damaged-{number}"
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Alone among the workers of this host."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(os.path.join(folder, "index.lock"), flags, 0o600)
+    try:
+        with suppress(OSError):  # a file system without locks: two may put the index aside, and nothing is lost
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _is_on_network(folder: str) -> bool:
+    """Whether other hosts may see the folder."""
+    try:
+        with open("/proc/self/mountinfo") as lines:
+            mounts = [line.split() for line in lines]
+    except OSError:
+        return False
+    around = os.path.realpath(folder).rstrip("/") + "/"
+    fitting = [
+        (len(fields[4]), fields[fields.index("-") + 1])
+        for fields in mounts
+        if around.startswith(fields[4].rstrip("/") + "/")
+    ]
+    return bool(fitting) and max(fitting)[1].startswith(NETWORK)

@@ -1,0 +1,157 @@
+"""From a graph to its running: plan, engines, inputs and ends, and who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from skorche.compile.plan import Plan, StagePlan
+from skorche.compile.planner import make_plan
+from skorche.engines import EngineNames, find_engine
+from skorche.engines.mpi.launch import COPIES, Launch
+from skorche.graph import Graph
+from skorche.observe.account import Account
+from skorche.observe.outcome import Shape
+from skorche.observe.progress import Progress
+from skorche.observe.report import Report
+from skorche.options import Recycling
+from skorche.port import Outbox
+from skorche.queue import Queue
+from skorche.run_options import RunSettings, check_capture, make_policy, open_store
+from skorche.runtime.coordinator import Coordinator, Observer
+from skorche.runtime.driver import Driver
+from skorche.runtime.engine import Engine, SharedEngine
+from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
+from skorche.runtime.recovery import Policy
+from skorche.runtime.run import Run
+from skorche.runtime.served import Served
+from skorche.shard import Keeps, Shard, keepers
+from skorche.store import Store
+from skorche.stored.run_folder import begin_folder
+
+LIVE_ROOM = 1024
+"""Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
+
+
+def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
+    """Start a run of the graph; `to_yaml` writes it down, where a store is to keep it.
+
+    Raises:
+        GraphError: the graph cannot run, or a setting has no meaning.
+        StoreError: the store cannot be used.
+    """
+    store = Store.of(settings.store)
+    policy = make_policy(settings)
+    plan = _plan(graph, settings, store)
+    account = Account(Shape(tuple(graph.nodes), graph.single))
+    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
+    shared = beginning.shared
+    if shared is not None and not shared.leads:
+        return beginning.serve(shared)
+    try:
+        open_store(store, graph)
+        watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        if store is None:
+            return beginning.lead(policy, watching)
+        folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
+        try:
+            return beginning.lead(policy, [*watching, folder])
+        except BaseException:
+            folder.discard()
+            raise
+    except BaseException as error:
+        if shared is not None:
+            shared.refuse(error)
+        raise
+
+
+class _Beginning:
+    """A run about to begin; with `keeps` results are kept for the account, also those that are read meanwhile."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        engines: list[tuple[Engine, list[StagePlan]]],
+        account: Account,
+        *,
+        keeps: bool,
+    ) -> None:
+        self.graph, self.plan, self.engines, self.account, self.keeps = graph, plan, engines, account, keeps
+
+    @property
+    def shared(self) -> SharedEngine | None:
+        """The engine that other processes of this program have a part of, if there is one."""
+        return next((engine for engine, _ in self.engines if isinstance(engine, SharedEngine)), None)
+
+    def lead(self, policy: Policy, observers: list[Observer]) -> Run[Report]:
+        """Start it in this process."""
+        sources = self.graph.sources()
+        inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
+        outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
+        return self._run(Coordinator(self.plan, self.engines, inputs, outboxes, policy, observers))
+
+    def serve(self, shared: SharedEngine) -> Run[Report]:
+        """Work in a run that another process leads; it has ended when this comes back."""
+        live = [queue.inbox for queue in self.graph.sources() if queue.fixed_inputs is None]
+        served = Served(self.plan, shared.serve(), live, keeps=self.keeps)
+        for queue, outbox in zip(self.graph.ends(), served.outboxes, strict=True):
+            queue.collect_in(outbox)
+        return self._run(served)
+
+    def _run(self, driver: Driver) -> Run[Report]:
+        sources = self.graph.sources()
+        self.account.ends += zip(self.graph.ends(), driver.outboxes, strict=True)
+        run = Run(driver, [queue.inbox for queue in sources if queue.fixed_inputs is None], self.account)
+        for queue in sources:
+            queue.started = True
+        return run
+
+
+def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
+    check_capture(settings.capture)
+    shard = Shard.of(settings.shard)
+    plan = make_plan(
+        graph,
+        engine=settings.engine,
+        engines=EngineNames(),
+        recycling=Recycling.of("run()", settings.max_items_per_worker, settings.max_worker_memory),
+        capture=settings.capture,
+        running=True,
+        store=store,
+        force=settings.force,
+    )
+    if any(stage.engine == "mpi" for stage in plan.stages):
+        COPIES.forbear()
+    elif shard is None:
+        COPIES.warn(Launch.seen())
+    return plan._replace(shard=shard)
+
+
+def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
+    """One engine for each choice, with its stages."""
+    by_choice: dict[Any, list[StagePlan]] = {}
+    for stage in plan.stages:
+        key = stage.engine if isinstance(stage.engine, str) else id(stage.engine)
+        by_choice.setdefault(key, []).append(stage)
+    return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
+
+
+def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] | None]:
+    """What is kept of each source; None for everything."""
+    if plan.shard is None:
+        return [None] * len(sources)
+    return keepers(plan.shard, [(queue.title, queue.key) for queue in sources], plan.numbered)
+
+
+def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:
+    if queue.fixed_inputs is None:
+        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users, keeps)
+    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own, keeps)
+
+
+def _outbox(queue: Queue[Any], keeps: bool, taken: Callable[[int], None]) -> Outbox[Any]:
+    outbox: Outbox[Any] = Outbox(queue.maxsize, taken, keeps=keeps)
+    queue.collect_in(outbox)
+    return outbox

@@ -1,0 +1,122 @@
+"""Results as files, in open formats where that is possible: any program can read them.
+
+.json    a plain value             .jsonl   a list of plain values, one a line
+.bin     bytes                     .npy     a numpy array; a list of either is a folder of numbered files
+.pickle  whatever else can be pickled. Reading it runs code, so it is signed, and read only if we wrote it
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from skorche.cache.codec import SIGNED, decode, encode
+from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
+from skorche.errors import StoreError, shorten, text_of
+
+ENDINGS = {"json": ".json", "bytes": ".bin", "npy": ".npy", "pickle": ".pickle"}
+NUMBERED = ("bytes", "npy")
+LINES = "jsonl"
+
+
+class Stored(NamedTuple):
+    """Where a value stands, relative to the folder of its run, and how. `many`: in numbered files, in a folder."""
+
+    file: str
+    format: str
+    many: bool = False
+    seal: str = ""
+
+
+def write_value(folder: Path, stem: str, value: Any) -> Stored:
+    """Write a value into the folder; what is told names files relative to it.
+
+    Raises:
+        StoreError: it cannot be pickled, and no open format fits.
+        OSError: the file cannot be written.
+    """
+    if type(value) is list and value:
+        kind = _kind_of(value)
+        if kind == "json":
+            with (folder / f"{stem}.{LINES}").open("wb") as file:
+                file.writelines(encode(one)[1] + b"\n" for one in value)
+            return Stored(f"{stem}.{LINES}", LINES)
+        if kind in NUMBERED:
+            return _write_numbered(folder / stem, kind, value)
+    kind, data = _encoded(value)
+    file_name = f"{stem}{ENDINGS[kind]}"
+    (folder / file_name).write_bytes(data)
+    return Stored(file_name, kind, seal=_seal(file_name, data) if kind in SIGNED else "")
+
+
+def _kind_of(values: list[Any]) -> str:
+    """The open format of all these values; "" if there is none."""
+    kinds: set[str] = set()
+    for one in values:
+        try:
+            kinds.add(encode(one)[0])
+        except Exception:  # noqa: BLE001  (told when all of it is encoded)
+            return ""
+        if len(kinds) > 1:
+            return ""
+    return kinds.pop()
+
+
+def _encoded(value: Any) -> tuple[str, bytes]:
+    try:
+        return encode(value)
+    except Exception as error:
+        raise StoreError(
+            f"{shorten(value, 80)} cannot be stored: {text_of(error)}",
+            f"{type(value).__name__} objects are no plain values, and this one cannot be pickled.",
+            "have the last task give values that can be, such as the path of a file it has written.",
+        ) from error
+
+
+def _write_numbered(folder: Path, kind: str, values: list[Any]) -> Stored:
+    folder.mkdir()
+    digits = len(str(len(values) - 1))
+    for number, value in enumerate(values):
+        (folder / f"{number:0{digits}}{ENDINGS[kind]}").write_bytes(encode(value)[1])
+    return Stored(folder.name, kind, many=True)
+
+
+def _seal(name: str, data: bytes) -> str:
+    """What shows that we wrote it; nothing, where there is no secret to sign with."""
+    try:
+        return seal_of(_key(name), "pickle", data, read_secret()).hex()
+    except NoSecretError:
+        return ""
+
+
+def _key(name: str) -> bytes:
+    return b"skorche-run/1 " + name.encode()
+
+
+def read_value(folder: Path, stored: Stored, *, trust: bool) -> Any:
+    """The value again. A pickle is read if this user's own runs wrote it, or with `trust`.
+
+    Raises:
+        StoreError: it is a pickle, and may be anybody's.
+        OSError: the file is not there, or cannot be read.
+    """
+    path = folder / stored.file
+    if stored.many:
+        return [decode(stored.format, one.read_bytes()) for one in sorted(path.iterdir())]
+    if stored.format == LINES:
+        return [decode("json", line) for line in path.read_bytes().splitlines()]
+    data = path.read_bytes()
+    if stored.format in SIGNED and not trust and not _is_ours(path.name, data, stored.seal):
+        raise StoreError(
+            f"{path} was not written by a run of yours, or it was changed since.",
+            "it is a pickle: reading it could run whatever whoever wrote it wants.",
+            "if you know where it comes from, use open_run(..., trust=True).",
+        )
+    return decode(stored.format, data)
+
+
+def _is_ours(name: str, data: bytes, seal: str) -> bool:
+    try:
+        return is_sealed(bytes.fromhex(seal), _key(name), "pickle", data, read_secret())
+    except (NoSecretError, ValueError):
+        return False
