@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from enum import Enum
 from hashlib import blake2b
-from pathlib import PosixPath, PurePosixPath, PureWindowsPath
+from pathlib import PurePath
 from struct import Struct
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
@@ -185,6 +185,8 @@ def _write_object(form: Form, value: Any) -> None:
         form.write(kind)
         form.put(b"E", value.name or "")
         form.write(value.value)
+    elif isinstance(value, PurePath):
+        form.put(b"P", kind.__name__, str(value))
     elif kind.__name__ == "ndarray" and kind.__module__ == "numpy":
         _write_array(form, value)
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -240,9 +242,6 @@ _SIMPLE: dict[type, Callable[[Form, Any], None]] = {
     str: _write_str,
     bytes: lambda form, value: form.put_bytes(b"b", value),
     bytearray: lambda form, value: form.put_bytes(b"B", value),
-    PosixPath: lambda form, value: form.put(b"P", str(value)),
-    PurePosixPath: lambda form, value: form.put(b"p", str(value)),
-    PureWindowsPath: lambda form, value: form.put(b"w", str(value)),
 }
 _CONTAINERS: dict[type, Callable[[Form, Any], None]] = {
     list: lambda form, value: form.write_all(b"l", value, len(value)),

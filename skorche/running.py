@@ -10,9 +10,9 @@ from skorche.compile.plan import Plan, StagePlan
 from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.engines.mpi.launch import COPIES, Launch
-from skorche.events import RunFinished
 from skorche.graph import Graph
-from skorche.observe.outcome import End, Shape
+from skorche.observe.account import Account
+from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.options import Recycling
@@ -34,19 +34,6 @@ LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
 
 
-class _Accounting:
-    """Makes the report of a run, once. What it tells of is known when the run begins, but for `ends`, its outboxes."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape, self.ends = shape, list[End]()
-        self._report: Report | None = None
-
-    def __call__(self, record: RunFinished) -> Report:
-        if self._report is None:
-            self._report = Report.of(record, shape=self.shape, ends=self.ends)
-        return self._report
-
-
 def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
     """Start a run of the graph; `to_yaml` writes it down, where a store is to keep it.
 
@@ -57,7 +44,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     store = Store.of(settings.store)
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
-    account = _Accounting(Shape(tuple(graph.nodes), graph.single))
+    account = Account(Shape(tuple(graph.nodes), graph.single))
     beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
     shared = beginning.shared
     if shared is not None and not shared.leads:
@@ -67,7 +54,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
         if store is None:
             return beginning.lead(policy, watching)
-        folder = begin_folder(store, graph, account.shape, account, to_yaml, same_graph=settings.same_graph)
+        folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
         try:
             return beginning.lead(policy, [*watching, folder])
         except BaseException:
@@ -87,7 +74,7 @@ class _Beginning:
         graph: Graph,
         plan: Plan,
         engines: list[tuple[Engine, list[StagePlan]]],
-        account: _Accounting,
+        account: Account,
         *,
         keeps: bool,
     ) -> None:

@@ -48,7 +48,8 @@ def generated(kind: type, function: FunctionType) -> bool:
     """Whether a method was made of what else is known of a class: its fields."""
     made_of = ("__dataclass_fields__", "_fields", "__attrs_attrs__")
     function = getattr(function, "__wrapped__", function)
-    return function.__code__.co_filename.startswith("<") and any(hasattr(kind, name) for name in made_of)
+    is_made = function.__code__.co_filename.startswith("<") or function.__globals__.get("__name__") == "collections"
+    return is_made and any(hasattr(kind, name) for name in made_of)
 
 
 def _is_special(name: str) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-SIGNED = frozenset({"pickle"})
+FILES = "pickle of files"
+"""A pickle with paths of files in it, which were there when it was written."""
+SIGNED = frozenset({"pickle", FILES})
 """Formats whose reading runs code: they are read only with a signature of our own."""
 LONGEST_INT = 4000
 """Digits, about: Python writes and reads no longer ones without being told to."""
@@ -86,4 +88,5 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
     "json": json.loads,
     "npy": _from_npy,
     "pickle": pickle.loads,
+    FILES: pickle.loads,
 }

@@ -10,14 +10,15 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping
-from functools import cached_property, partialmethod
+from functools import cached_property, partial, partialmethod
 from importlib import import_module
+from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from skorche.cache.classes import class_members, generated, source_of_class
 from skorche.cache.code import CodeForm, Import, form_of
-from skorche.cache.owner import Owner, owner_of
+from skorche.cache.owner import Owner, owner_of, owner_of_import
 from skorche.cache.source import Source, Sources
 from skorche.call import Awaiting, Making, Placing, Unpacking
 from skorche.canonical import Form, FormlessError, label_of
@@ -28,6 +29,8 @@ PLAIN = frozenset({"builtins", "collections", "queue", "_queue"})
 """Modules of classes whose methods are known to do nothing but change their object."""
 STATELESS = frozenset({("_thread", "lock"), ("_thread", "RLock"), ("_thread", "_local")})
 """Classes whose objects begin empty in each process."""
+DATA = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, Path)
+"""What people know by its value."""
 WRAPPERS = (Awaiting, Making, Placing, Unpacking)
 _MISSING = object()
 
@@ -128,9 +131,11 @@ class Fingerprint:
         kind = type(value)
         if (kind.__module__, kind.__name__) in STATELESS:
             form.put(b"k", label_of(kind))
-        elif isinstance(value, WRAPPERS):
+        elif isinstance(value, (*WRAPPERS, partial)):
+            inner, fixed = _taken_apart(value)
             form.put(b"w", kind.__name__)
-            form.write({name: one for name, one in vars(value).items() if name not in ("_own", "__name__")})
+            form.write(inner)
+            self._write_fixed(inner, fixed)
         elif kind.__name__ == "_lru_cache_wrapper":
             form.write(value.__wrapped__)
         elif kind.__module__ == "skorche.tasks":
@@ -145,21 +150,19 @@ class Fingerprint:
         if version is None:
             self.form.write(function)
             return
-        while not isinstance(function, type | FunctionType):
-            if isinstance(function, WRAPPERS):
-                held = vars(function)
-                inner = held.get("kind", held.get("function"))
-                self.form.write({name: one for name, one in held.items() if one is not inner and name != "_own"})
-            elif hasattr(function, "func") and hasattr(function, "keywords"):
-                inner = function.func
-                self.form.write([list(function.args), function.keywords])
-            else:
-                break
-            function = inner
+        while isinstance(function, (*WRAPPERS, partial)):
+            function, fixed = _taken_apart(function)
+            self._write_fixed(function, fixed)
         named = function if hasattr(function, "__name__") else type(function)
         self.form.put(b"version", label_of(named))
         self.form.write(version)
         self.parts[f"{label_of(named)}, version {version!r}"] = None
+
+    def _write_fixed(self, function: Any, fixed: dict[str, Any]) -> None:
+        """Arguments that are the same for all items."""
+        for name, value in sorted(fixed.items()):
+            self.form.put(b"fixed", name)
+            self._write_named(f"{name} of {label_of(function)}", value)
 
     def _write_builtin(self, value: Any) -> None:
         owner = value.__self__
@@ -172,9 +175,14 @@ class Fingerprint:
 
     def _write_foreign(self, value: Any, owner: Owner) -> None:
         """What is not the user's: by its name, and its version."""
-        if owner.kind == "user" or (owner.kind == "package" and not owner.version):
+        if owner.kind == "user":
             raise UnknownCodeError(f"{label_of(value)} is compiled code, and belongs to no installed distribution")
-        self.form.put(b"v", label_of(value), owner.version)
+        self._write_version(label_of(value), owner)
+
+    def _write_version(self, name: str, owner: Owner) -> None:
+        if owner.kind == "package" and not owner.version:
+            raise UnknownCodeError(f"{name} is code that belongs to no installed distribution")
+        self.form.put(b"v", name, owner.version)
         if owner.version:
             self.parts[owner.version] = None
 
@@ -198,11 +206,15 @@ class Fingerprint:
         self.parts[f"function {label}"] = None
         self.form.put(b"code", source.text if source else "")
         self.form.put_bytes(b"#", form.digest)
-        self._write_named(f"a default of {label}", [function.__defaults__, function.__kwdefaults__])
+        self._write_named(f"the defaults of {label}", function.__defaults__)
+        self._write_named(f"the keyword defaults of {label}", function.__kwdefaults__)
         self._write_enclosed(function, source)
         self._write_globals(label, form, source, function.__globals__)
-        for one in form.imports:
-            self._write_import(label, one, form.attributes, function.__globals__)
+        found = [self._import(label, one, function.__globals__) for one in form.imports]
+        for module, names in filter(
+            None, found
+        ):  # after all of them: each may have put its module into that of another
+            self._write_module(module, form.attributes | names)
 
     def _write_enclosed(self, function: FunctionType, source: Source | None) -> None:
         """What a function has enclosed. One that wraps another has enclosed that."""
@@ -231,16 +243,13 @@ class Fingerprint:
 
     def _write_named(self, what: str, value: object) -> None:
         """Write a value that has a name for people."""
-        if value is None or value == [None, None]:
-            self.form.write(None)
-            return
         try:
             self.form.write(value)
         except UnknownCodeError:
             raise
         except FormlessError as error:
             raise UnknownCodeError(f"{what} is a {error.kind} object, whose state cannot be told") from error
-        if not isinstance(value, type | FunctionType | list) or (isinstance(value, list) and what.startswith("the")):
+        if isinstance(value, DATA):
             self.parts[f"{what}: {shorten(value, 60)}"] = None
 
     # -- modules ------------------------------------------------------------------------------------------------------
@@ -250,9 +259,7 @@ class Fingerprint:
         name = module.__name__
         owner = owner_of(name, self._code.own)
         if owner.kind != "user":
-            if owner.kind == "package":
-                self._write_foreign(module, owner)
-            self.form.put(b"M", name)
+            self._write_version(name, owner)
             return
         self.form.put(b"U", name)
         if (id(module), attributes) in self._modules:
@@ -268,15 +275,16 @@ class Fingerprint:
             else:
                 self._write_named(f"{name}.{attribute}", value)
 
-    def _write_import(self, label: str, one: Import, attributes: frozenset[str], known: Mapping[str, Any]) -> None:
-        """An import in a function. What is the user's has to be imported, to be looked at."""
+    def _import(self, label: str, one: Import, known: Mapping[str, Any]) -> tuple[ModuleType, frozenset[str]] | None:
+        """An import in a function, and what it takes. What is the user's has to be imported, to be looked at."""
         name = one.module
         if one.level:
             package = known.get("__package__") or str(known.get("__name__", "")).rpartition(".")[0]
             name = ".".join([*package.split(".")[: len(package.split(".")) - one.level + 1], *filter(None, [name])])
-        if owner_of(name, self._code.own).kind == "python":
-            self.form.put(b"M", name)
-            return
+        owner = owner_of_import(name, self._code.own)
+        if owner.kind != "user":
+            self._write_version(name, owner)
+            return None
         try:
             module = import_module(name)
             for attribute in one.names:
@@ -285,7 +293,7 @@ class Fingerprint:
         except BaseException as error:
             raise UnknownCodeError(f"{label} imports {name}, which fails: {error}") from error
         top = module if one.names else sys.modules[name.partition(".")[0]]
-        self._write_module(top, attributes | frozenset(one.names) | frozenset(name.split(".")))
+        return top, frozenset(one.names) | frozenset(name.split("."))
 
     # -- classes ------------------------------------------------------------------------------------------------------
 
@@ -320,6 +328,15 @@ class Fingerprint:
                 self._write_named(f"{label_of(kind)}.{name}", one)
             elif not generated(kind, one):
                 self._write_function(one, in_class=True)
+
+
+def _taken_apart(call: Any) -> tuple[Any, dict[str, Any]]:
+    """What a wrapper calls, and what is fixed of its arguments."""
+    if isinstance(call, partial):
+        return call.func, {"arguments": call.args, **call.keywords} if call.args else call.keywords
+    held = {name.strip("_"): one for name, one in vars(call).items() if name not in ("_own", "__name__")}
+    inner = held.pop("kind", None) or held.pop("function")
+    return inner, held
 
 
 def _functions_in(member: Any) -> list[Any]:

@@ -70,6 +70,10 @@ class Index:
             self._put_aside()
             self._add(entries)
 
+    def is_first(self, what: bytes) -> bool:
+        """Whether nobody has said this before, in whatever process."""
+        return self._read("INSERT OR IGNORE INTO told VALUES (?)", (what,)).rowcount == 1
+
     def close(self) -> None:
         """End the connection."""
         if os.getpid() == self._process:
@@ -144,6 +148,7 @@ def _prepare(connection: sqlite3.Connection, folder: str) -> None:
             "CREATE TABLE IF NOT EXISTS entries "
             "(key BLOB PRIMARY KEY, codec TEXT NOT NULL, data BLOB, file BLOB, seal BLOB NOT NULL)"
         )
+        connection.execute("CREATE TABLE IF NOT EXISTS told (what BLOB PRIMARY KEY) WITHOUT ROWID")
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

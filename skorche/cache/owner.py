@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 INSTALLED = ("site-packages", "dist-packages")
@@ -35,6 +36,22 @@ def owner_of(name: str | None, own: str | None = None) -> Owner:
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
         return PYTHON
     return _look_up(name, top, name in sys.modules)
+
+
+def owner_of_import(name: str, own: str | None = None) -> Owner:
+    """Whose a module is that may not have been imported yet, and is not imported for it if it is not the user's.
+
+    >>> owner_of_import("json.tool").kind, owner_of_import("pytest").kind
+    ('python', 'package')
+    """
+    top = name.partition(".")[0]
+    if top in sys.modules or top in sys.stdlib_module_names:
+        return owner_of(top, own)
+    spec = find_spec(top)  # a name without dots: nothing is imported
+    places = [] if spec is None else [spec.origin or "", *(spec.submodule_search_locations or ())]
+    if top != own and any(folder in place for folder in INSTALLED for place in places):
+        return Owner("package", _version_of(top))
+    return USER
 
 
 @lru_cache(maxsize=1024)

@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from skorche.cache.codec import SIGNED, decode, encode
+from skorche.cache.codec import FILES, SIGNED, decode, encode
+from skorche.cache.contents import Files, are_there, are_unchanged, write_file
 from skorche.cache.fingerprint import Code
 from skorche.cache.index import Entry, Index
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
@@ -40,6 +44,13 @@ class Shelf(NamedTuple):
     reload: bool = False
 
 
+class Sought(NamedTuple):
+    """The key of an item's result, and the files whose contents are in it."""
+
+    key: bytes
+    files: Files
+
+
 class Results:
     """The results of a task, for one worker. `hits` counts those that were found; `timed`: a `flush` will come."""
 
@@ -58,22 +69,30 @@ class Results:
         except (OSError, sqlite3.Error) as error:
             self._tell("the index of the cache cannot be opened (%s), so nothing is found or kept", text_of(error))
 
-    def key_of(self, item: object) -> bytes | None:
+    def look_at(self, item: object) -> Sought | None:
         """The key of an item's result; None if the item has none."""
         if self._index is None:
             return None
+        files: Files = []
         try:
-            return Form(self._base.copy(), self._code.write).of(item)
+            return Sought(Form(self._base.copy(), partial(self._write, files)).of(item), files)
         except FormlessError as error:
             self._tell("%s objects have no canonical form, so what it makes of them is not cached", error.kind)
         except Exception as error:  # noqa: BLE001  (whatever the item's class does when asked for its state)
             self._tell("an item cannot be asked for its state (%s), so its result is not cached", text_of(error))
         return None
 
-    def find(self, key: bytes) -> Any:
+    def _write(self, files: Files, form: Form, value: Any) -> bool:
+        """What an item holds of code and of files is written as what that is, not only as its name."""
+        if isinstance(value, Path):
+            return write_file(form, value, files)
+        return self._code.write(form, value)
+
+    def find(self, sought: Sought) -> Any:
         """The result under this key, or `NOTHING`: there is none, or none that can be read."""
         if self._shelf.reload or self._index is None:
             return NOTHING
+        key = sought.key
         try:
             entry = self._index.find(key)
             if entry is None:
@@ -83,17 +102,22 @@ class Results:
             if not is_sealed(entry.seal, key, entry.codec, data, self._get_secret() if signed else None):
                 return NOTHING
             value = decode(entry.codec, data)
+            if entry.codec == FILES and are_there(value) is not True:
+                return NOTHING
         except Exception:  # noqa: BLE001  (an entry that cannot be read, for whatever reason, is made again)
             return NOTHING
         self.hits += 1
         return value
 
-    def keep(self, key: bytes, value: Any) -> None:
+    def keep(self, sought: Sought, value: Any) -> None:
         """Keep a result, if that is possible."""
-        if self._index is None:
+        key = sought.key
+        if self._index is None or not are_unchanged(sought.files):
             return
         try:
             codec, data = encode(value)
+            if codec == "pickle" and are_there(value):
+                codec = FILES
             seal = seal_of(key, codec, data, self._get_secret() if codec in SIGNED else None)
             file = self._write_file(data) if len(data) > LARGE else None
         except NoSecretError as error:
@@ -147,7 +171,11 @@ class Results:
         name = blake2b(data, digest_size=SIZE).digest()
         path = self._path_of(name)
         folder = os.path.dirname(path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for one in (os.path.dirname(folder), folder):
+            with suppress(FileExistsError):
+                os.mkdir(one, 0o700)
+            if os.path.islink(one):
+                raise NotADirectoryError(f"{one} is a link")
         own = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
         try:
             file = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -166,13 +194,16 @@ class Results:
 
     def _tell(self, text: str, *parts: object) -> None:
         """Say it, once for each task of a run."""
-        what = (self._shelf.run, self._shelf.node, text)
+        what = blake2b(f"{self._shelf.run}\n{self._shelf.node}\n{text}".encode(), digest_size=SIZE).digest()
         if what in _TOLD:
             return
         _TOLD.add(what)
+        with suppress(OSError, sqlite3.Error):  # where nothing can be written, each process tells it
+            if self._index is not None and not self._index.is_first(what):
+                return
         from logging import getLogger  # 10 ms to import: only what goes wrong needs it
 
         getLogger("skorche").warning("%s: %s", self._shelf.node, text % parts)
 
 
-_TOLD: set[tuple[str, str, str]] = set()
+_TOLD: set[bytes] = set()

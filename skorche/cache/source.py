@@ -12,7 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-WRITERS = frozenset({"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "put"})
+WRITERS = frozenset(
+    {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "put", "update"}
+)
 """Methods of Python's collections, and queues, that change them and give nothing back."""
 
 

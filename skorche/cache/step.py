@@ -81,14 +81,14 @@ class _Remembering:
         self._function, self._results, self._many = function, results, many
 
     def __call__(self, item: Any) -> Any:
-        key = self._results.key_of(item)
-        if key is None:
+        sought = self._results.look_at(item)
+        if sought is None:
             return self._function(item)
-        found = self._results.find(key)
+        found = self._results.find(sought)
         if found is not NOTHING:
             return found
         made = _all_of(self._function(item)) if self._many else self._function(item)
-        self._results.keep(key, made)
+        self._results.keep(sought, made)
         return made
 
 
@@ -105,14 +105,14 @@ class _Fetching(PerWorkerCall):
         function, many = open_call(self._function, ends), self._many
 
         async def fetch(item: Any) -> Any:
-            key = results.key_of(item)
-            if key is None:
+            sought = results.look_at(item)
+            if sought is None:
                 return await function(item)
-            found = results.find(key)
+            found = results.find(sought)
             if found is not NOTHING:
                 return _Found(found)
             made = _all_of(await function(item)) if many else await function(item)
-            results.keep(key, made)
+            results.keep(sought, made)
             _flush_later(results)
             return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -73,14 +74,25 @@ def _named(module: ModuleType, place: str, name: str) -> Pipeline:
             f"{nearest(name, [one for one in vars(module) if not one.startswith('_')])}Give the name of a pipeline.",
         )
     found = getattr(module, name)
-    made = found() if callable(found) else found
+    made = found() if _needs_nothing(found) else found
     if not isinstance(made, Pipeline):
         raise JobError(
             f"{name!r} of {place} is no pipeline.",
-            f"it is a {type(made).__name__}.",
+            f"it is a {type(made).__name__}, and does not make one when it is called without arguments.",
             "give the name of a Pipeline, or of a function that makes one.",
         )
     return made
+
+
+def _needs_nothing(found: Any) -> bool:
+    """Whether it can be called without arguments."""
+    if not callable(found):
+        return False
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _only(module: ModuleType, place: str) -> Pipeline:

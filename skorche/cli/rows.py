@@ -73,7 +73,7 @@ class Rows(NamedTuple):
     def give(self, pipeline: Pipeline) -> Iterator[None]:
         """Put the rows in, one a step: the first before the run begins, so that it can be refused in time."""
         if self.first is not None:
-            _give(pipeline, self.first)
+            _give_by_name(pipeline, self.first)
             yield
         if self.path is not None:
             with _open(self.path) as file:
@@ -89,13 +89,21 @@ def _give(pipeline: Pipeline, row: Any) -> None:
         queue = wanted[0]
         queue.put(row[queue.name] if isinstance(row, Mapping) and set(row) == {queue.name} else row)
     elif isinstance(row, Mapping):
-        pipeline.give(row)
+        _give_by_name(pipeline, row)
     else:
         raise GraphError(
             f"{shorten(row, 60)} was given as a row.",
             f"pipeline {pipeline.name!r} has the inputs {', '.join(pipeline.inputs)}.",
             "write an object with a value for each.",
         )
+
+
+def _give_by_name(pipeline: Pipeline, row: Mapping[str, Any]) -> None:
+    """Put a row in: a value for each input; all of it, if the only input has no name."""
+    if pipeline.inputs:
+        pipeline.give(row)
+    else:
+        open_inputs(pipeline)[0].put(row)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from skorche.cli.arguments import assignment
 from skorche.cli.job import find_pipeline, told
 from skorche.cli.main import ERROR, FAILED_ITEMS, OK
 from skorche.cli.rows import Rows
-from skorche.errors import GraphError, QueueClosed, SkorcheError, nearest
+from skorche.errors import GraphError, QueueClosed, nearest
 from skorche.observe.outcome import end_name
 from skorche.observe.report import Report
 from skorche.run_options import RunOptions
@@ -31,25 +31,17 @@ def run(given: Namespace) -> int:
     results = Lines(pipeline, as_json=given.json)
     try:
         report = _run(pipeline, rows, options)
-    except SkorcheError:
-        raise
+    except GraphError:
+        raise  # it was refused
     except Exception as error:  # noqa: BLE001  (whatever a task raised: it is told, and the exit code says so)
         print(f"error: {told(error)}", file=sys.stderr)
-        delivered = _tell_report(pipeline, given.quiet)
-        if delivered is not None:
-            results.write(delivered)
+        results.write_of(pipeline, quiet=given.quiet)
         return ERROR
-    results.write(report)
-    sys.stdout.flush()
-    _tell_report(pipeline, given.quiet)
+    except BaseException:  # Ctrl-C, say
+        results.write_of(pipeline, quiet=given.quiet)
+        raise
+    results.write_of(pipeline, quiet=given.quiet)
     return OK if report.ok else FAILED_ITEMS
-
-
-def _tell_report(pipeline: Pipeline, quiet: bool) -> Report | None:
-    report = pipeline.last_run.report if pipeline.last_run is not None else None
-    if report is not None and not quiet:
-        print(report, file=sys.stderr)
-    return report
 
 
 def _run(pipeline: Pipeline, rows: Rows, options: RunOptions) -> Report:
@@ -115,8 +107,18 @@ class Lines:
         ends = [(queue, producers[id(queue)]) for queue in pipeline.graph.ends() if id(queue) in producers]
         self._names = {end_name(node, queue): queue.name or end_name(node, queue) for queue, node in ends}
 
-    def write(self, report: Report) -> None:
-        """Print them. What is read with a list gets a line for each of its items."""
+    def write_of(self, pipeline: Pipeline, *, quiet: bool) -> None:
+        """Print what the last run gave, also if it did not come to its end, and unless `quiet` its report."""
+        report = pipeline.last_run.report if pipeline.last_run is not None else None
+        if report is None:
+            return
+        self._write(report)
+        sys.stdout.flush()
+        if not quiet:
+            print(report, file=sys.stderr)
+
+    def _write(self, report: Report) -> None:
+        """A list gives a line for each of its items."""
         for name, value in chain.from_iterable(
             self._each(self._names.get(end, end), given) for end, given in report.results.items()
         ):

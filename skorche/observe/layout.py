@@ -116,22 +116,32 @@ def _layers(boxes: int, lines: Sequence[tuple[int, int]], lengths: Sequence[int]
 
 
 def _order(spots: list[Spot], links: _Links) -> list[list[int]]:
-    """The spots of each layer, such that few lines cross."""
-    layers: list[list[int]] = [[] for _ in range(1 + max((spot.layer for spot in spots), default=-1))]
-    for own in _as_followed(spots, links):
-        layers[spots[own].layer].append(own)
-    best, fewest = layers, _crossings(layers, links)
+    """The spots of each layer, such that few lines cross; from two beginnings, since the end depends on it."""
+    found = [_improved(_begin(spots, links, last_first), links) for last_first in (False, True)]
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _improved(layers: list[list[int]], links: _Links) -> tuple[int, list[list[int]]]:
+    """The best of what sweeps down and up make of it, and how many lines cross there."""
+    best = (_crossings(layers, links), layers)
     for sweep in range(SWEEPS):
-        if not fewest:
+        if not best[0]:
             break
         layers = _swept(layers, links, down=sweep % 2 == 0)
         crossings = _crossings(layers, links)
-        if crossings < fewest:
-            best, fewest = layers, crossings
+        if crossings < best[0]:
+            best = (crossings, layers)
     return best
 
 
-def _as_followed(spots: list[Spot], links: _Links) -> Iterator[int]:
+def _begin(spots: list[Spot], links: _Links, last_first: bool) -> list[list[int]]:
+    layers: list[list[int]] = [[] for _ in range(1 + max((spot.layer for spot in spots), default=-1))]
+    for own in _as_followed(spots, links, last_first):
+        layers[spots[own].layer].append(own)
+    return layers
+
+
+def _as_followed(spots: list[Spot], links: _Links, last_first: bool) -> Iterator[int]:
     """The spots in the order in which one who follows the lines comes to them, so that branches stay together."""
     seen = [False] * len(spots)
     for root in range(len(spots)):
@@ -141,7 +151,7 @@ def _as_followed(spots: list[Spot], links: _Links) -> Iterator[int]:
             if not seen[own]:
                 seen[own] = True
                 yield own
-                ahead += reversed(links.after[own])
+                ahead += links.after[own] if last_first else reversed(links.after[own])
 
 
 def _swept(layers: list[list[int]], links: _Links, *, down: bool) -> list[list[int]]:

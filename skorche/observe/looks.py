@@ -79,7 +79,9 @@ def words_of(outcome: str, tally: NodeTally | None) -> str:
     """
     if tally is None:
         return outcome
-    counts = {name: getattr(tally, name) for name in ("failed", "filtered", "cancelled")}
+    counts = {name: getattr(tally, name) for name in ("cached", "failed", "filtered", "cancelled")}
+    if outcome == "cached":
+        del counts["cached"]
     if outcome == "failed" and tally.failed:
         outcome = f"failed: {counts.pop('failed')} of {tally.received}"
     return ", ".join([outcome, *(f"{count} {name}" for name, count in counts.items() if count)])

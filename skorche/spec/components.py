@@ -76,15 +76,24 @@ def read_components(pipeline: Entry, findings: Findings) -> ComponentSpec:
     """What stands under `pipeline`; what is wrong with its form becomes findings."""
     folded = _folded(pipeline, PIPELINE_KEYS, findings)
     top = mapping_of(folded, "pipeline", PIPELINE_KEYS, findings)
+    unknown = len(folded.content) - len(top) if isinstance(folded.content, dict) else 1
+    findings.torn |= unknown > 0
     for key in ("outputs", "components"):
-        if key not in top and isinstance(folded.content, dict) and len(top) == len(folded.content):
+        if not unknown and (key not in top or not top[key].content):
+            findings.torn = True
             mend = f"add `{key}:` below `pipeline:`, indented as its other keys are."
             findings.add(pipeline.where, f"the pipeline has no {key}.", "it must say what comes out, and how.", mend)
     name = text_of(top["name"], "the name", findings) if "name" in top else "pipeline"
     inputs = _names(top, "inputs", "the input", findings)
     outputs = dict(_once(top, "outputs", "the output", findings))
+    components = _components(top["components"], findings) if "components" in top and top["components"].content else {}
+    return ComponentSpec(name or "pipeline", pipeline.where, inputs, outputs, components)
+
+
+def _components(entry: Entry, findings: Findings) -> dict[str, Component]:
     components: dict[str, Component] = {}
-    for key, where, body in _bodies(top.get("components"), findings):
+    for key, where, body in _bodies(entry, findings):
+        findings.torn |= key in components or "." in key
         if key in components:
             why, mend = f"it stands in {components[key].where} too.", "give one of them another name."
             findings.add(where, f"the component {key!r} stands here twice.", why, mend)
@@ -93,7 +102,7 @@ def read_components(pipeline: Entry, findings: Findings) -> ComponentSpec:
             findings.add(where, f"the component {key!r} has a dot in its name.", why, mend)
         else:
             components[key] = _component(key, where, body, findings)
-    return ComponentSpec(name or "pipeline", pipeline.where, inputs, outputs, components)
+    return components
 
 
 def _folded(entry: Entry, known: tuple[str, ...], findings: Findings) -> Entry:
@@ -131,29 +140,27 @@ def _names(top: Mapping[str, Entry], key: str, what: str, findings: Findings) ->
     return found
 
 
-def _bodies(entry: Entry | None, findings: Findings) -> Iterator[tuple[str, Where, Entry]]:
+def _bodies(entry: Entry, findings: Findings) -> Iterator[tuple[str, Where, Entry]]:
     """The components by name, in their order."""
-    if entry is None:
-        return
-    listed = entry.content if isinstance(entry.content, list) else [entry]
-    if not listed or not all(isinstance(one.content, dict) for one in listed):
-        wrong = next((one for one in listed if not isinstance(one.content, dict)), entry)
-        why, mend = "components are named mappings.", "write `- name:`, and its keys below, indented."
-        findings.add(wrong.where, f"{wrong.kind} stands where a component belongs.", why, mend)
-    for one in listed:
+    for one in entry.content if isinstance(entry.content, list) else [entry]:
         if not isinstance(one.content, dict):
+            findings.torn = True
+            why, mend = "components are named mappings.", "write `- name:`, and its keys below, indented."
+            findings.add(one.where, f"{one.kind} stands where a component belongs.", why, mend)
             continue
         stray = [key for key in one.content if key in COMPONENT_KEYS]
         if stray and len(one.content) > 1:
             name = next((key for key in one.content if key not in COMPONENT_KEYS), "component")
             why = "it stands beside the name of a component, and not below it."
             mend = f"indent the keys of {shorten(name)} deeper than its name."
+            findings.torn = True
             findings.add(one.at(stray[0]), f"{stray[0]!r} is indented wrongly.", why, mend)
             continue
         for name, body in one.content.items():
             if isinstance(name, str) and name:
                 yield name, one.at(name), body
             else:
+                findings.torn = True
                 findings.add(one.at(name), f"a component is called {shorten(name)}.", "it needs a text.", "quote it.")
 
 
@@ -164,7 +171,9 @@ def _component(name: str, where: Where, body: Entry, findings: Findings) -> Comp
         folded = Entry({}, where)
     parts = mapping_of(folded, what, COMPONENT_KEYS, findings)
     runner = text_of(parts["runner"], f"the runner of {what}", findings) if "runner" in parts else ""
-    if "runner" not in parts and isinstance(folded.content, dict) and len(parts) == len(folded.content):
+    unknown = len(folded.content) - len(parts) if isinstance(folded.content, dict) else 1
+    findings.torn |= unknown > 0 and not {"inputs", "outputs"} <= parts.keys()
+    if "runner" not in parts and not unknown:
         why, mend = "it is the function that does its work.", "add `runner:` with the name of a registered one."
         findings.add(where, f"{what} has no runner.", why, mend)
     inputs = tuple(_taken(parts["inputs"], what, findings)) if "inputs" in parts else ()
@@ -193,9 +202,9 @@ def _taken(entry: Entry, what: str, findings: Findings) -> Iterator[Taken]:
             findings.add(entry.at(parameter), f"the parameter {shorten(parameter)} is no name.", "it is a text.", "")
 
 
-def saved_components(spec: ComponentSpec) -> dict[str, Any]:
+def saved_components(spec: ComponentSpec, *, check_types: bool) -> dict[str, Any]:
     """The spec as plain data, in its form with mappings."""
-    return {
+    return ({} if check_types else {"check_types": False}) | {
         "pipeline": {
             "name": spec.name,
             "inputs": list(spec.inputs),

@@ -27,6 +27,7 @@ MERGE = "tag:yaml.org,2002:merge"
 TABS = "Indent with spaces only, the same number at each level."
 PLAIN = (type(None), bool, int, float, str, bytes)
 """Types of scalars that YAML gives back as they were."""
+COLLECTION_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq")}
 PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "binary", "timestamp")}
 
 
@@ -36,6 +37,8 @@ class Entry(NamedTuple):
     content: Any
     where: Where
     keys: Mapping[Any, Where] = {}
+    given: tuple[Any, ...] = ()
+    """What stands in a dict, as it is; of YAML there is nothing else."""
 
     @property
     def kind(self) -> str:
@@ -52,6 +55,8 @@ class Entry(NamedTuple):
 
     def plain(self) -> Any:
         """The value as Python has it."""
+        if self.given:
+            return self.given[0]
         if isinstance(self.content, dict):
             return {key: entry.plain() for key, entry in self.content.items()}
         if isinstance(self.content, list):
@@ -66,7 +71,7 @@ def read_spec(spec: Mapping[Any, Any] | str | os.PathLike[str], findings: Findin
         SpecError: there is no such file, or it is no YAML.
     """
     if isinstance(spec, Mapping):
-        return _Plain(findings).entry(spec, "", 0)
+        return _entry_of(spec)
     if isinstance(spec, str) and ("\n" in spec or ": " in spec):
         return read_text(spec, TEXT, findings)
     if not isinstance(spec, str | os.PathLike):
@@ -161,6 +166,8 @@ class _Composed:
             raise _too_large(self._source, f"{MOST_VALUES} values (aliases counted)", f"{MOST_VALUES} values")
         if depth > DEEPEST:
             raise _too_deep(where)
+        if isinstance(node, MappingNode | SequenceNode) and node.tag not in COLLECTION_TAGS:
+            self._refuse(node, where)
         if isinstance(node, MappingNode):
             return self._mapping(node, where, depth)
         if isinstance(node, SequenceNode):
@@ -172,18 +179,22 @@ class _Composed:
 
     def _scalar(self, node: Node, where: Where) -> Any:
         if node.tag not in PLAIN_TAGS:
-            self._findings.add(
-                where,
-                f"the tag {shorten(node.tag)} has no meaning here.",
-                "a spec is plain data, which makes no objects.",
-                "leave the tag out; put text that begins with ! in quotes.",
-            )
+            self._refuse(node, where)
             return None
         try:
             return self._loader.construct_object(node)
         except ValueError as error:  # such as 2026-13-45
             self._findings.add(where, f"{shorten(node.value)} has no value.", f"{error}.", "put it in quotes.")
             return None
+
+    def _refuse(self, node: Node, where: Where) -> None:
+        self._findings.torn = True
+        self._findings.add(
+            where,
+            f"the tag {shorten(node.tag)} has no meaning here.",
+            "a spec is plain data, which makes no objects.",
+            "leave the tag out; put text that begins with ! in quotes.",
+        )
 
     def _mapping(self, node: Node, where: Where, depth: int) -> Entry:
         content: dict[Any, Entry] = {}
@@ -219,26 +230,19 @@ class _Composed:
         return merged
 
 
-class _Plain:
-    """Entries from a dict."""
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings, self._values = findings, 0
-
-    def entry(self, value: Any, path: str, depth: int) -> Entry:
-        where = Where(path or "the spec")
-        self._values += 1
-        if self._values > MOST_VALUES:
-            raise _too_large("the spec", f"{MOST_VALUES} values", f"{MOST_VALUES} values")
-        if depth > DEEPEST:
-            raise _too_deep(where)
-        if isinstance(value, Mapping):
-            ways = {key: f"{path}.{key}" if path else str(key) for key in value}
-            content = {key: self.entry(one, ways[key], depth + 1) for key, one in value.items()}
-            return Entry(content, where, {key: Where(way) for key, way in ways.items()})
-        if isinstance(value, list | tuple):
-            return Entry([self.entry(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(value)], where)
-        return Entry(value, where)
+def _entry_of(value: Any, path: str = "", depth: int = 0) -> Entry:
+    """An entry from a dict."""
+    where = Where(path or "the spec")
+    if depth > DEEPEST:
+        raise _too_deep(where)
+    if isinstance(value, Mapping):
+        ways = {key: f"{path}.{key}" if path else str(key) for key in value}
+        content = {key: _entry_of(one, ways[key], depth + 1) for key, one in value.items()}
+        return Entry(content, where, {key: Where(way) for key, way in ways.items()}, (value,))
+    if isinstance(value, list | tuple):
+        listed = [_entry_of(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(value)]
+        return Entry(listed, where, {}, (value,))
+    return Entry(value, where, {}, (value,))
 
 
 def typed(text: str) -> Any:

@@ -31,9 +31,13 @@ class Where(NamedTuple):
 
 
 class Findings:
-    """What was found to be wrong, in the order of the lines."""
+    """What was found to be wrong, in the order of the lines.
+
+    `torn`: names could not be read, so that others would seem to stand for nothing.
+    """
 
     def __init__(self) -> None:
+        self.torn = False
         self._found: list[tuple[int, SpecError]] = []
 
     def add(self, where: Where, what: str, why: str, mend: str = "") -> None:
@@ -45,7 +49,12 @@ class Findings:
         names = list(known)
         listed = ", ".join(names) if names else "there are none"
         close = nearest(name, names)
-        self.add(where, f"{what} {shorten(name)} is unknown.", f"known: {listed}.", f"{close}{mend}".strip())
+        self.add(
+            where,
+            f"{what} {shorten(name)} is unknown.",
+            f"known: {listed}.",
+            f"{close}{mend}".strip() or "give one of them.",
+        )
 
     @contextmanager
     def at(self, where: Where) -> Iterator[None]:

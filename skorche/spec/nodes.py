@@ -63,7 +63,8 @@ def declare_nodes(top: Mapping[str, Entry], registry: Registry, findings: Findin
     queues = Queues(registry, findings)
     queues.read(top)
     filled = [one for step in steps for one in (*(step.fills or ()), step.errors) if one is not None]
-    queues.check(filled, [one for step in steps for one in (*step.reads.values(), *step.after)])
+    if not findings.torn:
+        queues.check(filled, [one for step in steps for one in (*step.reads.values(), *step.after)])
     findings.settle()
     for step in steps:
         with findings.at(step.where):
@@ -82,7 +83,9 @@ class _Reader:
         if isinstance(nodes.content, list) and nodes.content:
             return nodes.content
         mend = "write each behind a dash, such as `- map: resize`."
-        self._findings.add(nodes.where, f"nodes is {nodes.kind}.", "it is a list of operators.", mend)
+        what = "there are no nodes." if nodes.content in ([], None) else f"nodes is {nodes.kind}."
+        self._findings.torn = True
+        self._findings.add(nodes.where, what, "it is a list of operators.", mend)
         return []
 
     def read(self, entry: Entry) -> _Step | None:
@@ -93,11 +96,13 @@ class _Reader:
             close = "" if found else next(filter(None, (nearest(key, FORMS) for key in given)), "")
             what = f"a node has {len(found)} operators" if found else "a node has no operator"
             mend = f"{close}Begin it with one of {', '.join(FORMS)}."
+            self._findings.torn = True
             self._findings.add(entry.where, f"{what}: {shorten(entry.plain(), 60)}.", "it has one.", mend)
             return None
         (operator,) = found
         form, value = FORMS[operator], entry.content[operator]
         beside = mapping_of(entry, f"the {operator}", [operator, *form.keys], self._findings)
+        self._findings.torn |= len(beside) < len(entry.content) and not {"from", "to"} <= beside.keys()
         reads = self._reads(operator, form, value, entry, beside)
         after = self._references(beside.get("after"))
         fills = self._fills(form, beside)
@@ -127,6 +132,7 @@ class _Reader:
     ) -> dict[Reference, tuple[Reference, Where]]:
         given = value if form.calls == "nothing" else beside.get("from")
         if given is None and form.reads != "arguments":
+            self._findings.torn = True
             self._findings.add(entry.where, f"the {operator} has no `from`.", "it reads a queue.", "name the queue.")
             return {}
         if form.reads == "arguments" and given is not None and isinstance(given.content, dict):
@@ -147,6 +153,8 @@ class _Reader:
         found = self._references(given)
         if form.fills == "one" and len(found) == 1:
             return list(found)
+        if not found and given.content not in ([], None):
+            return None  # which has been found
         much, mend = ("one queue", "name it.") if form.fills == "one" else ("a list of queues", "write [left, right].")
         self._findings.add(given.where, f"`to` is {given.kind}.", f"the operator fills {much}.", mend)
         return None

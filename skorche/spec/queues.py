@@ -58,7 +58,7 @@ class Queues:
 
     def _input(self, reference: Reference, given: Entry) -> AnyQueue:
         name = reference if isinstance(reference, str) else None
-        if isinstance(given.content, list):
+        if _are_items(given):
             return Queue(name, given.plain())
         if given.content is None:
             return Queue(name)
@@ -77,7 +77,7 @@ class Queues:
         if "lines" in parts:
             options = {key: parts[key].plain() for key in ("encoding", "errors") if key in parts}
             return lines(parts["lines"].plain(), **options)
-        if "items" in parts and not isinstance(parts["items"].content, list):
+        if "items" in parts and not _are_items(parts["items"]):
             why, mend = "they are a list.", "write each behind a dash; [x] for a single one."
             self._findings.add(parts["items"].where, f"items are {parts['items'].kind}.", why, mend)
             return None
@@ -108,8 +108,9 @@ class Queues:
                 mend = "Otherwise fill it with the `to` of a node, or add it to `inputs`."
                 names = [one for one in known if isinstance(one, str)]
                 self._findings.unknown(where, "the queue", reference, sorted(names), mend)
-        for reference, where in self._inputs.items():
-            if all(reference != one for one, _ in read):
+        named = {reference for reference, _ in read}
+        for reference, where in self._inputs.items() if named <= known else ():
+            if reference not in named:
                 why, mend = "nobody would take its items.", "name it in the `from` of a node, or leave it out."
                 self._findings.add(where, f"no node reads the input {reference!r}.", why, mend)
         for reference, where in self._places.items():
@@ -128,3 +129,10 @@ class Queues:
             name = reference if isinstance(reference, str) else None
             self._made[reference] = Queue(name, maxsize=self._bounds.get(reference))
         return self._made[reference]
+
+
+def _are_items(entry: Entry) -> bool:
+    """A list is; in a dict whatever else can be iterated, too."""
+    if isinstance(entry.content, list) or not entry.given:
+        return isinstance(entry.content, list)
+    return isinstance(entry.content, Iterable) and not isinstance(entry.content, dict | str | bytes)

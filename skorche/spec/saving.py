@@ -20,7 +20,7 @@ from skorche.spec.task_saving import TaskSaver, is_plain, where_of
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "filter": {"fuse": False},
-    "split": {"fuse": False},
+    "split": {"predicate_values": (True, False), "fuse": False},
     "batch": {
         "batch_size": ONE,
         "fill_batch": True,
@@ -239,8 +239,8 @@ class _Saver:
         form = FORMS[node.operator]
         for name in form.settings:
             value, default = node.settings[name], DEFAULTS[node.operator].get(name, MISSING)
-            if value is default or (type(value) is type(default) and value == default):
-                continue
+            if value is default or (type(value) is type(default) and repr(value) == repr(default)):
+                continue  # by their repr: 1 == True
             if name in form.functions and value is not None:
                 saved[name] = self.tasks.function(node, value, f"the {name}")
             else:

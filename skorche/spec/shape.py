@@ -34,6 +34,7 @@ def text_of(entry: Entry, what: str, findings: Findings) -> str | None:
     """A text that is not empty."""
     if isinstance(entry.content, str) and entry.content:
         return entry.content
+    findings.torn = True
     mend = QUOTES if isinstance(entry.content, bool | int | float) else "give one."
     findings.add(entry.where, f"{what} is {entry.kind}.", "it is a text.", mend)
     return None
@@ -44,6 +45,7 @@ def texts_of(entry: Entry, what: str, findings: Findings) -> list[tuple[str, Whe
     if entry.content is None:
         return []
     if not isinstance(entry.content, list):
+        findings.torn = True
         findings.add(entry.where, f"{what} are {entry.kind}.", "they are a list of names.", "write each behind a dash.")
         return []
     texts = [(text_of(one, f"one of {what}", findings), one.where) for one in entry.content]

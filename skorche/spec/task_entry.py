@@ -18,10 +18,11 @@ from skorche.tasks import Task, TaskClass, task, task_of
 PER_SECOND = 1.0
 
 
-def read_limits(entry: Entry, findings: Findings) -> dict[str, AnyLimit]:
-    """Limits and rates by name: `gpu: 1`, `api: {most: 5, per: 1.0}`."""
-    found: dict[str, AnyLimit] = {}
+def read_limits(entry: Entry, findings: Findings) -> dict[str, AnyLimit | None]:
+    """Limits and rates by name: `gpu: 1`, `api: {most: 5, per: 1.0}`; None for one that has no meaning."""
+    found: dict[str, AnyLimit | None] = {}
     for name, given in mapping_of(entry, "limits", _names(entry), findings).items():
+        found[name] = None
         with findings.at(given.where):
             if isinstance(given.content, dict):
                 parts = mapping_of(given, f"the limit {name!r}", ("most", "per"), findings)
@@ -39,7 +40,7 @@ def _names(entry: Entry) -> list[str]:
 class TaskReader:
     """Tasks of one spec, from what stands beside the names of their functions."""
 
-    def __init__(self, registry: Registry, limits: Mapping[str, AnyLimit], findings: Findings) -> None:
+    def __init__(self, registry: Registry, limits: Mapping[str, AnyLimit | None], findings: Findings) -> None:
         self._registry, self._limits, self._findings = registry, limits, findings
 
     def function(self, entry: Entry, what: str = "the function") -> Callable[..., Any] | None:
@@ -121,8 +122,8 @@ class TaskReader:
         return value, True
 
     def _limit(self, entry: Entry) -> AnyLimit | None:
-        found = self._limits.get(entry.content) if isinstance(entry.content, str) else None
-        if found is None:
-            mend = f"Otherwise add it to `limits`, such as `{entry.content}: 1`."
-            self._findings.unknown(entry.where, "the limit", entry.content, self._limits, mend)
-        return found
+        if isinstance(entry.content, str) and entry.content in self._limits:
+            return self._limits[entry.content]
+        mend = f"Otherwise add it to `limits`, such as `{entry.content}: 1`."
+        self._findings.unknown(entry.where, "the limit", entry.content, self._limits, mend)
+        return None

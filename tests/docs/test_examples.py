@@ -14,6 +14,7 @@ SAID = {
     "archive_site.py": "the same each time",
     "crawler.py": "1998 titles; at most 200 requests at a time",
     "demo.py": "('1.pgm', (8, 6), 1.0)",
+    "extraction_functions.py": "2 pages, the same by both files",
     "failures.py": "every failure was seen",
     "first_program.py": "['it is 2', 'it is 4', 'it is 6']",
     "live.py": "1000 results",

@@ -166,7 +166,8 @@ def test_a_picture_of_the_default_pipeline_takes_a_status_after_the_end(tmp_path
         ("failed", NodeTally(received=3, failed=1), "failed: 1 of 3"),
         ("failed", NodeTally(received=3, failed=1, filtered=1, cancelled=1), "failed: 1 of 3, 1 filtered, 1 cancelled"),
         ("failed", NodeTally(), "failed"),
-        ("cached", NodeTally(received=3, failed=1), "cached, 1 failed"),
+        ("cached", NodeTally(received=3, cached=2, filtered=1), "cached, 1 filtered"),
+        ("ok", NodeTally(received=3, cached=2), "ok, 2 cached"),
     ],
 )
 def test_an_outcome_in_words(outcome: str, tally: NodeTally | None, words: str):

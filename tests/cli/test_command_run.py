@@ -1,0 +1,271 @@
+"""`skorche run`: results on stdout, all else on stderr, and an exit code that tells the truth."""
+
+import json
+import signal
+
+import pytest
+
+import skorche
+
+pytestmark = pytest.mark.timeout(120)
+
+
+# -- what is printed --------------------------------------------------------------------------------------------------
+
+
+def test_results_go_to_stdout_by_name_and_the_report_to_stderr(skorche_command):
+    (skorche_command.folder / "job.py").write_text(
+        "import skorche\n"
+        "with skorche.Pipeline('sizes') as pipeline:\n"
+        "    skorche.map(len, skorche.Queue(fixed_inputs=['a', 'bc']), queue_out=skorche.Queue(name='sizes'))\n"
+        "    skorche.map(str.upper, skorche.Queue(fixed_inputs=['d']))\n"
+    )
+    done = skorche_command("run", "job.py")
+
+    assert (done.returncode, done.stdout) == (0, "sizes: 1\nsizes: 2\nupper: D\n")
+    assert done.stderr.startswith("sizes: ok in ")
+
+
+def test_results_can_be_json_lines(skorche_command):
+    done = skorche_command("run", "job.py", "--on-error", "collect", "--json")
+
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"name": "checked", "value": value} for value in (0, 1, 4, 16, 25)
+    ]
+
+
+def test_quiet_leaves_results_only(skorche_command):
+    done = skorche_command("run", "job.py", "--on-error", "collect", "--quiet")
+
+    assert done.stdout.splitlines() == ["checked: 0", "checked: 1", "checked: 4", "checked: 16", "checked: 25"]
+    assert done.stderr == ""
+
+
+# -- exit codes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_that_stops_the_run_is_told_with_its_task_and_what_was_done_is_printed(skorche_command):
+    done = skorche_command("run", "job.py")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ValueError: no 9\nin task 'refuse_nine' (")
+    assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines()[:3] == ["checked: 0", "checked: 1", "checked: 4"]
+
+
+def test_failed_items_that_were_collected_give_exit_code_3(skorche_command):
+    done = skorche_command("run", "job.py", "--on-error", "collect")
+
+    assert done.returncode == 3
+    assert "failure 0: refuse_nine failed for 9: ValueError: no 9" in done.stderr
+
+
+def test_too_many_failures_stop_the_run(skorche_command):
+    done = skorche_command("run", "job.py", "--max-failures", "0")
+
+    assert done.returncode == 1
+    assert "error: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run"], "the following arguments are required: FILE"),
+        (["run", "job.py", "--nope"], "unrecognized arguments: --nope"),
+        (["jump"], "invalid choice: 'jump'"),
+        (["run", "nope.py"], "error: there is no file 'nope.py'."),
+        (["run", "nope.yaml"], "error: there is no file 'nope.yaml'."),
+        (["run", "job.py:pipelin"], "Did you mean 'pipeline'?"),
+        (["run", "job.py:square"], "error: 'square' of job.py is no pipeline."),
+        (["run", "functions.py"], "error: functions.py declares no pipeline."),
+        (["run", "job.py", "--inputs", "x=1"], "error: pipeline 'squares' takes no inputs."),
+        (["run", "job.py", "--max-workers", "sqare=2"], "Did you mean 'square'?"),
+        (["run", "job.py", "--max-workers", "square"], "write NAME=VALUE"),
+        (["run", "job.py", "--max-workers", "square=0"], "max_workers=0"),
+        (["run", "job.py", "--engine", "treads"], "Did you mean 'thread'?"),
+        (["run", "job.py", "--max-failures", "many"], "--max-failures was given 'many'."),
+        (["run", "counting.yaml", "--functions", "functions"], "it waits for text."),
+        (["run", "counting.yaml", "--functions", "functions", "--inputs", "txt=a"], "Did you mean 'text'?"),
+        (["run", "counting.yaml", "--functions", "functions", "--inputs", "text"], "write NAME=VALUE"),
+        (["run", "counting.yaml", "--functions", "functions", "--inputs", "text=a", "text=b"], "'text' twice"),
+        (["run", "counting.yaml", "--functions", "functions", "--inputs-file", "no.jsonl"], "there is no file"),
+        (["run", "counting.yaml", "--inputs", "text=a"], "split_words"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_exit_code_2_and_no_traceback(skorche_command, arguments, told):
+    done = skorche_command(*arguments)
+
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_module_that_is_not_there_is_an_error(skorche_command):
+    done = skorche_command("run", "no_such_module")
+
+    assert (done.returncode, done.stderr) == (1, "error: ModuleNotFoundError: No module named 'no_such_module'\n")
+
+
+SLEEPER = """
+import time
+import skorche
+
+def sleep(seconds):
+    print("sleeping", flush=True)
+    time.sleep(seconds)
+
+with skorche.Pipeline() as pipeline:
+    skorche.map(sleep, skorche.Queue(fixed_inputs=[0.1] * 10_000))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_interrupted_says_so_and_leaves_no_traceback(skorche_command, number, code):
+    (skorche_command.folder / "sleeper.py").write_text(SLEEPER)
+    running = skorche_command.begin("run", "sleeper.py")
+    with running:
+        assert running.stdout.readline() == "sleeping\n"
+        running.send_signal(number)
+        _, stderr = running.communicate(timeout=60)
+
+    assert running.returncode == code
+    assert "Traceback" not in stderr
+    assert "cancelled" in stderr
+
+
+# -- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_input_is_given_by_name_and_read_as_yaml(skorche_command):
+    (skorche_command.folder / "types.yaml").write_text(
+        "inputs: {value: }\nnodes:\n- {map: kind, from: value, to: kind}\n"
+    )
+    (skorche_command.folder / "functions.py").write_text("def kind(value):\n    return type(value).__name__\n")
+    kinds = []
+    for text in ("1", "1.5", "yes it is", "true", "[1, 2]", "null", "'1'"):
+        done = skorche_command("run", "types.yaml", "--functions", "functions", "--quiet", "--inputs", f"value={text}")
+        kinds.append(done.stdout.strip())
+
+    assert kinds == [f"kind: {name}" for name in ("int", "float", "str", "bool", "list", "NoneType", "str")]
+
+
+def test_rows_of_a_file_are_items_one_each(skorche_command):
+    (skorche_command.folder / "rows.jsonl").write_text('{"text": "one"}\n\n{"text": "two words"}\n"a plain row, too"\n')
+    done = skorche_command(
+        "run", "counting.yaml", "--functions", "functions.py", "--inputs-file", "rows.jsonl", "--quiet"
+    )
+
+    assert (done.returncode, done.stdout) == (0, "size: 1\nsize: 2\nsize: 4\n")
+
+
+def test_rows_can_come_from_stdin(skorche_command):
+    rows = "".join(f"{json.dumps({'text': 'word ' * number})}\n" for number in range(3000))
+    done = skorche_command(
+        "run", "counting.yaml", "--functions", "functions", "--inputs-file", "-", "--quiet", stdin=rows
+    )
+
+    assert [int(line.removeprefix("size: ")) for line in done.stdout.splitlines()] == list(range(3000))
+
+
+def test_a_row_that_is_no_json_is_named_with_its_line(skorche_command):
+    (skorche_command.folder / "rows.jsonl").write_text('{"text": "one"}\n{"text: \n')
+    done = skorche_command("run", "counting.yaml", "--functions", "functions", "--inputs-file", "rows.jsonl")
+
+    assert done.returncode == 2
+    assert "error: rows.jsonl:2:" in done.stderr
+
+
+# -- where pipelines are found ----------------------------------------------------------------------------------------
+
+
+def test_a_pipeline_of_a_module_by_name(skorche_command):
+    assert skorche_command("run", "job:pipeline", "--quiet", "--on-error", "collect").stdout.startswith("checked: 0\n")
+
+
+def test_what_a_function_makes(skorche_command):
+    (skorche_command.folder / "maker.py").write_text(
+        "import skorche\n"
+        "def make():\n"
+        "    with skorche.Pipeline() as pipeline:\n"
+        "        skorche.map(len, skorche.Queue(fixed_inputs=['abc']))\n"
+        "    return pipeline\n"
+    )
+
+    assert skorche_command("run", "maker.py:make", "--quiet").stdout == "len: 3\n"
+
+
+def test_what_was_declared_in_the_default_pipeline(skorche_command):
+    (skorche_command.folder / "plain.py").write_text(
+        "import skorche\nskorche.map(len, skorche.Queue(fixed_inputs=['abc']))\n"
+    )
+
+    assert skorche_command("run", "plain.py", "--quiet").stdout == "len: 3\n"
+
+
+def test_one_of_several_must_be_chosen(skorche_command):
+    (skorche_command.folder / "two.py").write_text(
+        "import skorche\nfirst, second = skorche.Pipeline('first'), skorche.Pipeline('second')\n"
+        "first.map(len, skorche.Queue(fixed_inputs=['abc']))\n"
+    )
+    done = skorche_command("run", "two.py")
+
+    assert done.returncode == 2
+    assert "they are first, second." in done.stderr
+    assert skorche_command("run", "two.py:first", "--quiet").stdout == "len: 3\n"
+
+
+def test_functions_of_a_file_reach_worker_processes(skorche_command):
+    done = skorche_command("run", "job.py", "--engine", "process", "--on-error", "collect", "--quiet")
+
+    assert done.stdout.splitlines() == ["checked: 0", "checked: 1", "checked: 4", "checked: 16", "checked: 25"]
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+
+
+def test_workers_of_a_task_can_be_set(skorche_command):
+    (skorche_command.folder / "together.py").write_text(
+        "import threading, skorche\n"
+        "barrier = threading.Barrier(4)\n"
+        "with skorche.Pipeline() as pipeline:\n"
+        "    skorche.map(lambda item: barrier.wait(30) >= 0, skorche.Queue(fixed_inputs=range(4)))\n"
+    )
+    done = skorche_command("run", "together.py", "--max-workers", "<lambda>=4", "--quiet")
+
+    assert done.stdout == "<lambda>: True\n" * 4
+
+
+def test_a_run_is_kept_and_told_again(skorche_command):
+    skorche_command("run", "job.py", "--on-error", "collect", "--store", "store")
+    told = skorche_command("report", "store")
+
+    assert told.returncode == 3
+    assert "refuse_nine  <square>" in told.stdout
+    assert "refuse_nine: [0, 1, 4, 16, 25]" in told.stdout
+    assert "failure 0: refuse_nine failed for 9" in told.stdout
+    run = skorche.open_run(skorche_command.folder / "store")
+    assert json.loads(skorche_command("report", run.path, "--json").stdout)["results"] == dict(run.results)
+
+
+def test_a_store_of_another_graph_is_refused_where_the_same_is_asked_for(skorche_command):
+    inputs = ("--functions", "functions", "--inputs", "text=a", "--store", "store", "--same-graph")
+    assert skorche_command("run", "counting.yaml", *inputs).returncode == 0
+    done = skorche_command("run", "job.py", "--store", "store", "--same-graph")
+
+    assert done.returncode == 1
+    assert "the last run in this store was of another graph" in done.stderr
+
+
+def test_output_that_nobody_reads_any_more_ends_quietly(skorche_command):
+    (skorche_command.folder / "many.py").write_text(
+        "import skorche\n"
+        "with skorche.Pipeline() as pipeline:\n"
+        "    skorche.map(str, skorche.Queue(fixed_inputs=range(200_000)))\n"
+    )
+    running = skorche_command.begin("run", "many.py", "--quiet")
+    with running:
+        assert running.stdout.readline() == "str: 0\n"
+        running.stdout.close()
+        assert running.stderr.read() == ""
+        assert running.wait(60) == 1
