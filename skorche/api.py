@@ -154,6 +154,11 @@ class Pipeline:
         `capture="item"` nothing of it does: the end of what was said on an item that failed is its `failure.output`.
         With "off" the streams and the logging of workers are left alone.
 
+        `shard=(2, 8)` (or "2/8") takes the second of eight parts of each source. To which part an item belongs follows
+        from a stable hash of its value, or of its `key` (see `Queue`): eight runs with `shard=(1, 8)` to `(8, 8)`, on
+        machines that know nothing of each other, take every item exactly once. Sources that are zipped by number are
+        dealt out by number.
+
         `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of

@@ -96,3 +96,4 @@ class RunFinished(NamedTuple):
     guarantees: tuple[str, ...] = ()
     error: BaseException | None = None
     recycled: int = 0
+    shard: str | None = None

@@ -187,6 +187,12 @@ class Graph:
                 "its items are given already.",
                 "use a queue without fixed_inputs for the output.",
             )
+        if queue.key is not None:
+            raise GraphError(
+                f"{node.title} fills {queue.title}, which has a key.",
+                "keys deal out inputs to shards, and what is made of an input stays in its shard.",
+                "give key= to the queue that the pipeline begins with.",
+            )
 
     def _check_acyclic(self, node: Node, outputs: Sequence[Queue[Any]]) -> None:
         reached, ahead = {id(queue) for queue in node.inputs}, list(outputs)

@@ -74,6 +74,7 @@ class Inbox(Generic[T]):
         self._changed = Condition(self._lock)
         self._items: deque[T] = deque()
         self._closed = self._closed_for_run = self._bypassed = False
+        self._keeps: Callable[[T], bool] | None = None
         self._stopped: BaseException | None = None
         self._bound: int | None = None
         self._wake: Callable[[], None] | None = None
@@ -104,8 +105,9 @@ class Inbox(Generic[T]):
                 if not wait:
                     return False
                 self._changed.wait(LOOK_SECONDS)
-            self._items.append(item)
-            self._tell()
+            if self._keeps is None or self._keeps(item):
+                self._items.append(item)
+                self._tell()
             return True
 
     async def put_async(self, item: T) -> None:
@@ -180,8 +182,17 @@ class Inbox(Generic[T]):
         with self._lock:
             return (self._closed or self._closed_for_run) and not self._items
 
-    def attach(self, wake: Callable[[], None], bound: int) -> None:
-        """A run begins to take items; `wake` is called from the putting thread when a hungry inbox changes."""
+    def sift(self, keeps: Callable[[T], bool]) -> None:
+        """Of what was put, and of what is put until `detach`, keep only these items; the others go elsewhere."""
+        with self._lock:
+            self._items = deque(filter(keeps, self._items))
+            self._keeps = keeps
+
+    def attach(self, wake: Callable[[], None], bound: int, keeps: Callable[[T], bool] | None = None) -> None:
+        """A run begins to take items; `wake` is called from the putting thread when a hungry inbox changes.
+
+        With `keeps` it takes some of them only; see `sift`.
+        """
         with self._lock:
             if self._wake is not None:
                 raise AlreadyRunning(
@@ -189,6 +200,8 @@ class Inbox(Generic[T]):
                     "its items cannot go to two runs.",
                     "wait for the first run, or use a queue for each.",
                 )
+            if keeps is not None:
+                self.sift(keeps)
             self._wake, self._bound, self._stopped = wake, bound, None
 
     def stop(self, error: BaseException) -> None:
@@ -201,7 +214,7 @@ class Inbox(Generic[T]):
     def detach(self) -> None:
         """The run has ended: back to a plain, unbounded queue, open unless the user closed it."""
         with self._lock:
-            self._wake = self._bound = None
+            self._wake = self._bound = self._keeps = None
             self._closed_for_run = self._hungry = False
             self._changed.notify_all()
             self._writers.ring()

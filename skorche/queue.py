@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
 from skorche.port import QUEUE_SENTINEL, Inbox, Outbox, Sentinel
+from skorche.shard import Key
 from skorche.waiters import cancel_after_signal
 
 T = TypeVar("T")
@@ -35,17 +36,24 @@ class Queue(Generic[T]):
     `fixed_inputs` is any iterable, read lazily while running; such a queue is closed from the start. Without it and
     without a producer the queue is a live input for `put`. A queue that nobody consumes collects results.
     `maxsize` (items) bounds it; an output with a bound pushes back on the pipeline until somebody reads it.
+    `key` gives a text, a number or the like for each item; a run with `shard=` deals out the items by their keys, where
+    there is none by the items themselves.
 
     >>> queue = Queue(name="letters", fixed_inputs="ab")
     >>> queue.get(), queue.get(), queue.get()
     ('a', 'b', QUEUE_SENTINEL)
 
     Raises:
-        GraphError: the name is no text, `fixed_inputs` is not iterable, or `maxsize` is below 1.
+        GraphError: the name is no text, `fixed_inputs` is not iterable, `maxsize` is below 1, or `key` is no function.
     """
 
     def __init__(
-        self, name: str | None = None, fixed_inputs: Iterable[T] | None = None, *, maxsize: int | None = None
+        self,
+        name: str | None = None,
+        fixed_inputs: Iterable[T] | None = None,
+        *,
+        maxsize: int | None = None,
+        key: Key[T] | None = None,
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise GraphError(
@@ -63,7 +71,13 @@ class Queue(Generic[T]):
             raise GraphError(
                 f"Queue(name={name!r}) was given maxsize={maxsize!r}.", "nothing fits in.", "give 1 or more, or None."
             )
-        self.name, self.maxsize, self.fixed_inputs = name, maxsize, fixed_inputs
+        if key is not None and not callable(key):
+            raise GraphError(
+                f"Queue(name={name!r}) was given key={shorten(key)}.",
+                f"{type(key).__name__} objects cannot be called.",
+                "give a function that is given an item and gives its key.",
+            )
+        self.name, self.maxsize, self.fixed_inputs, self.key = name, maxsize, fixed_inputs, key
         self.declared, self.number = Location.of_caller(), next(_NUMBERS)
         self.inbox: Inbox[T] = Inbox(self.title)
         self.outbox: Outbox[T] | None = None

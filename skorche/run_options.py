@@ -13,6 +13,7 @@ from skorche.graph import Graph
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
+from skorche.shard import ShardChoice
 from skorche.store import Store
 
 STALL_TIMEOUT = 300.0
@@ -34,6 +35,7 @@ class RunSettings(NamedTuple):
     store: str | os.PathLike[str] | Store | None = None
     force: bool = False
     same_graph: bool = False
+    shard: ShardChoice = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -51,6 +53,7 @@ class RunOptions(TypedDict, total=False):
     store: str | os.PathLike[str] | Store | None
     force: bool
     same_graph: bool
+    shard: ShardChoice
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
-from skorche.events import RunFinished
+from skorche.engines.mpi.launch import COPIES, Launch
 from skorche.graph import Graph
-from skorche.observe.outcome import End, Shape
+from skorche.observe.account import Account
+from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.options import Recycling
@@ -19,28 +20,18 @@ from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.run_options import RunSettings, check_capture, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator, Observer
-from skorche.runtime.engine import Engine
+from skorche.runtime.driver import Driver
+from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
+from skorche.runtime.served import Served
+from skorche.shard import Keeps, Shard, keepers
 from skorche.store import Store
 from skorche.stored.run_folder import begin_folder
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
-
-
-class _Accounting:
-    """Makes the report of a run, once. What it tells of is known when the run begins, but for `ends`, its outboxes."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape, self.ends = shape, list[End]()
-        self._report: Report | None = None
-
-    def __call__(self, record: RunFinished) -> Report:
-        if self._report is None:
-            self._report = Report.of(record, shape=self.shape, ends=self.ends)
-        return self._report
 
 
 def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
@@ -53,43 +44,75 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     store = Store.of(settings.store)
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
-    account = _Accounting(Shape(tuple(graph.nodes), graph.single))
-    open_store(store, graph)
-    watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
-    if store is None:
-        return _begin(graph, plan, policy, account, watching)
-    folder = begin_folder(store, graph, account.shape, account, to_yaml, same_graph=settings.same_graph)
+    account = Account(Shape(tuple(graph.nodes), graph.single))
+    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
+    shared = beginning.shared
+    if shared is not None and not shared.leads:
+        return beginning.serve(shared)
     try:
-        return _begin(graph, plan, policy, account, [*watching, folder], keeps=True)
-    except BaseException:
-        folder.discard()
+        open_store(store, graph)
+        watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        if store is None:
+            return beginning.lead(policy, watching)
+        folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
+        try:
+            return beginning.lead(policy, [*watching, folder])
+        except BaseException:
+            folder.discard()
+            raise
+    except BaseException as error:
+        if shared is not None:
+            shared.refuse(error)
         raise
 
 
-def _begin(
-    graph: Graph,
-    plan: Plan,
-    policy: Policy,
-    account: _Accounting,
-    observers: list[Observer],
-    *,
-    keeps: bool = False,
-) -> Run[Report]:
-    """Start it; with `keeps` results are kept for the account, also those that are read meanwhile."""
-    sources, ends = graph.sources(), graph.ends()
-    inputs = [_input(queue) for queue in sources]
-    outboxes = [partial(_outbox, queue, keeps) for queue in ends]
-    coordinator = Coordinator(plan, _engines(plan), inputs, outboxes, policy, observers)
-    account.ends += zip(ends, coordinator.outboxes, strict=True)
-    run = Run(coordinator, [queue.inbox for queue in sources if queue.fixed_inputs is None], account)
-    for queue in sources:
-        queue.started = True
-    return run
+class _Beginning:
+    """A run about to begin; with `keeps` results are kept for the account, also those that are read meanwhile."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        engines: list[tuple[Engine, list[StagePlan]]],
+        account: Account,
+        *,
+        keeps: bool,
+    ) -> None:
+        self.graph, self.plan, self.engines, self.account, self.keeps = graph, plan, engines, account, keeps
+
+    @property
+    def shared(self) -> SharedEngine | None:
+        """The engine that other processes of this program have a part of, if there is one."""
+        return next((engine for engine, _ in self.engines if isinstance(engine, SharedEngine)), None)
+
+    def lead(self, policy: Policy, observers: list[Observer]) -> Run[Report]:
+        """Start it in this process."""
+        sources = self.graph.sources()
+        inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
+        outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
+        return self._run(Coordinator(self.plan, self.engines, inputs, outboxes, policy, observers))
+
+    def serve(self, shared: SharedEngine) -> Run[Report]:
+        """Work in a run that another process leads; it has ended when this comes back."""
+        live = [queue.inbox for queue in self.graph.sources() if queue.fixed_inputs is None]
+        served = Served(self.plan, shared.serve(), live, keeps=self.keeps)
+        for queue, outbox in zip(self.graph.ends(), served.outboxes, strict=True):
+            queue.collect_in(outbox)
+        return self._run(served)
+
+    def _run(self, driver: Driver) -> Run[Report]:
+        sources = self.graph.sources()
+        self.account.ends += zip(self.graph.ends(), driver.outboxes, strict=True)
+        run = Run(driver, [queue.inbox for queue in sources if queue.fixed_inputs is None], self.account)
+        for queue in sources:
+            queue.started = True
+        return run
 
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
-    return make_plan(
+    shard = Shard.of(settings.shard)
+    plan = make_plan(
         graph,
         engine=settings.engine,
         engines=EngineNames(),
@@ -99,6 +122,11 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
         store=store,
         force=settings.force,
     )
+    if any(stage.engine == "mpi" for stage in plan.stages):
+        COPIES.forbear()
+    elif shard is None:
+        COPIES.warn(Launch.seen())
+    return plan._replace(shard=shard)
 
 
 def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
@@ -110,10 +138,17 @@ def _engines(plan: Plan) -> list[tuple[Engine, list[StagePlan]]]:
     return [(find_engine(stages[0].engine)(), stages) for stages in by_choice.values()]
 
 
-def _input(queue: Queue[Any]) -> InputMaker:
+def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] | None]:
+    """What is kept of each source; None for everything."""
+    if plan.shard is None:
+        return [None] * len(sources)
+    return keepers(plan.shard, [(queue.title, queue.key) for queue in sources], plan.numbered)
+
+
+def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:
     if queue.fixed_inputs is None:
-        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own)
+        return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users, keeps)
+    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own, keeps)
 
 
 def _outbox(queue: Queue[Any], keeps: bool, taken: Callable[[int], None]) -> Outbox[Any]:

@@ -8,6 +8,8 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy, imported in a test, would leave threads of its own behind
+
 import pytest
 from hypothesis import HealthCheck, settings
 from leaks import _own_temporary_folder, nothing_is_left  # noqa: F401  (fixtures: imported, they are for all tests)

@@ -14,6 +14,7 @@ from skorche.graph import Pairing
 from skorche.kernel import Kernel, Regrouping
 from skorche.limits import AnyLimit, Rate
 from skorche.options import OnError, Recycling
+from skorche.shard import Shard
 
 Capture = Literal["stream", "item", "off"]
 
@@ -148,7 +149,10 @@ class EndPlan(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All of it. `sources` and `ends` are in the order of `Graph.sources()` and `Graph.ends()`."""
+    """All of it. `sources` and `ends` are in the order of `Graph.sources()` and `Graph.ends()`.
+
+    Of a `shard` only its part of the inputs is read.
+    """
 
     name: str
     nodes: tuple[NodePlan, ...]
@@ -158,6 +162,12 @@ class Plan(NamedTuple):
     ends: tuple[EndPlan, ...]
     zips: tuple[ZipPlan, ...] = ()
     drains: tuple[DrainPlan, ...] = ()
+    shard: Shard | None = None
+
+    @property
+    def numbered(self) -> frozenset[int]:
+        """The sources whose items are paired by their numbers."""
+        return frozenset(source for one in self.zips for source in one.sources)
 
     def stage_of(self, node: object) -> int:
         """The number of the stage that does the work of the node with this name.

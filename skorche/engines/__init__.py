@@ -11,6 +11,7 @@ BUILT_IN = {
     "thread": "skorche.engines.thread:ThreadEngine",
     "process": "skorche.engines.process.engine:ProcessEngine",
     "async": "skorche.engines.event_loop:AsyncEngine",
+    "mpi": "skorche.engines.mpi.engine:MpiEngine",
 }
 """The same as the entry points, so that a run need not search all installed packages for them (20 ms)."""
 

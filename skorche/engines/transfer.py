@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
@@ -54,13 +55,16 @@ def dump_kernel(stage: StagePlan) -> bytes:
         ) from error
 
 
-def dump_error(error: BaseException) -> bytes:
+Dump = Callable[[Any], bytes]
+
+
+def dump_error(error: BaseException, dump: Dump = dumps) -> bytes:
     """An exception as bytes that can be loaded for sure, with its notes, its causes and, of a group, its members."""
     links = _Links()
     links.number(error)
     told: list[Any] = []
     for one in links.found:  # which grows meanwhile
-        data, whole = _dump_alone(one)
+        data, whole = _dump_alone(one, dump)
         members = one.exceptions if whole and isinstance(one, BaseExceptionGroup) else ()
         linked = [links.number(other) for other in (one.__cause__, one.__context__, *members)]
         told.append((data, tuple(_Account.of(one)), *linked[:2], one.__suppress_context__, linked[2:]))
@@ -117,11 +121,12 @@ class _Call:
         return self.function, self.arguments
 
 
-def _dump_alone(error: BaseException) -> tuple[bytes, bool]:
+def _dump_alone(error: BaseException, dump: Dump) -> tuple[bytes, bool]:
     """An exception without what it is linked with; and whether it is the exception itself, not a stand-in."""
     spare: bytes | None = None
     group = isinstance(error, BaseExceptionGroup)
-    for way in (_dump_parts, dumps) if group else (dumps, _dump_parts):
+    parts = partial(_dump_parts, dump=dump)
+    for way in (parts, dump) if group else (dump, parts):
         try:
             data = way(error)
             copy = loads(data)
@@ -135,14 +140,14 @@ def _dump_alone(error: BaseException) -> tuple[bytes, bool]:
     return (spare, True) if spare is not None else (_dump_text(error), False)
 
 
-def _dump_parts(error: BaseException) -> bytes:
+def _dump_parts(error: BaseException, dump: Dump) -> bytes:
     """For an exception whose constructor wants other arguments than it passes on: rebuilt without calling it."""
     base = _built_in(type(error))
     reduced: Any = base.__reduce__(error)  # type, arguments and, if there is any, state
     arguments = reduced[1]
     if isinstance(error, BaseExceptionGroup):
-        arguments = (error.message, [_Call(loads, _dump_alone(member)[0]) for member in error.exceptions])
-    return dumps(_Call(_rebuild, type(error), arguments, *reduced[2:]))
+        arguments = (error.message, [_Call(loads, _dump_alone(member, dump)[0]) for member in error.exceptions])
+    return dump(_Call(_rebuild, type(error), arguments, *reduced[2:]))
 
 
 def _rebuild(

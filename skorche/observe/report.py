@@ -24,7 +24,8 @@ class Report:
     `admitted == delivered + filtered + failed + cancelled`. `rerun` counts items that ran again because a worker died
     before their results had left it; `recycled` counts workers replaced because they had done so many items, or had
     grown so large, as `max_items_per_worker` and `max_worker_memory` say. `ok`: nothing failed unhandled, nothing was
-    cancelled. `nodes` are by node name.
+    cancelled. `nodes` are by node name. `shard` is "2/8" if that was the part of the inputs that the run was for: items
+    of other shards are not admitted, and counted nowhere.
 
     By node name too: `status` ("ok", "cached": all its results were found in the store, "failed": an item failed there,
     "skipped": nothing came since a node before it failed, which `causes` names, or "cancelled") and `phases` (how many
@@ -50,6 +51,7 @@ class Report:
     causes: Mapping[str, str] = field(default_factory=dict)
     phases: Mapping[str, int] = field(default_factory=dict)
     results: Results = field(default_factory=lambda: Results(None, (), {}), repr=False, compare=False)
+    shard: str | None = None
 
     @classmethod
     def of(cls, record: RunFinished, *, shape: Shape | None = None, ends: Sequence[End] = ()) -> Report:
@@ -74,6 +76,7 @@ class Report:
             causes,
             shape.phases() if shape is not None else {},
             Results(shape, ends, status),
+            record.shard,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,7 +118,8 @@ class Report:
             parts.append(f"{self.abandoned_threads} threads abandoned")
         if self.recycled:
             parts.append(f"{self.recycled} workers recycled")
-        return f"{self.name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
+        name = self.name if self.shard is None else f"{self.name}, shard {self.shard}"
+        return f"{name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
 
     def _table(self) -> str:
         """The nodes as a table, plain text, as wide as it needs to be."""

@@ -28,12 +28,13 @@ from skorche.events import NodeTally, RunFinished
 from skorche.port import Outbox
 from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pause, Pull, Stop, Submit, Taken, Warn
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine
+from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
 from skorche.runtime.ledger import End
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
+from skorche.runtime.served import Ending, results_of
 from skorche.runtime.turns import Turns
 from skorche.waiters import Waiters
 
@@ -101,6 +102,7 @@ class Coordinator:
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = list(observers)
+        self._shared = [engine for engine, _ in engines if isinstance(engine, SharedEngine)]
 
     def _reporter(self, end: int) -> Callable[[int], None]:
         return lambda count: self._turns.post(Taken(end, count))
@@ -203,6 +205,8 @@ class Coordinator:
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
             self.error = self.error or _internal(error)
         self.record = record = self._make_record()
+        if self._shared:
+            self._tell_others(record)
         self._notify(lambda observer: observer.stop(record))
         self.ended.set()
         self._waiters.ring()
@@ -323,14 +327,25 @@ class Coordinator:
     def _close(self, how: Literal["drain", "kill"]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.finish()
-        for outbox in self.outboxes:
-            outbox.close(self.error)
+        if not self._shared:
+            self._close_outboxes()
         for one in self._inputs:
             if how == "kill":
                 one.stop(self.error or InternalError("the run ended."))
             one.finish()
         for engine, _ in self._engines:
             engine.close(how)
+
+    def _close_outboxes(self) -> None:
+        for outbox in self.outboxes:
+            outbox.close(self.error)
+
+    def _tell_others(self, record: RunFinished) -> None:
+        """Other processes served in this run: they know its end before anybody here does, who might begin the next."""
+        ending = Ending(record, [results_of(outbox) for outbox in self.outboxes])
+        for engine in self._shared:
+            engine.tell(ending)
+        self._close_outboxes()
 
     def _make_record(self) -> RunFinished:
         scheduler, ledger = self.scheduler, self.scheduler.books.ledger
@@ -351,6 +366,7 @@ class Coordinator:
             guarantees=tuple(dict.fromkeys(one for one in guarantees if one)),
             error=self.error,
             recycled=scheduler.recycled,
+            shard=None if self._plan.shard is None else str(self._plan.shard),
         )
 
 

@@ -9,11 +9,12 @@ Every submitted ticket comes back exactly once, as `Done` or as `Lost`; or its i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
 from skorche.runtime.chunk import Chunk
+from skorche.runtime.served import Ending
 
 
 class Capabilities(NamedTuple):
@@ -146,4 +147,26 @@ class Engine(Protocol):
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """Leave nothing behind. Called once, when no ticket is out ("drain"), or in a hurry ("kill")."""
+        ...
+
+
+@runtime_checkable
+class SharedEngine(Protocol):
+    """An engine that all processes of one program have a part of. The run is led by one, and the others serve in it."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether the run goes on in this process."""
+        ...
+
+    def serve(self) -> Ending:
+        """In a process that does not lead: work until the run has ended. Raises what kept it from starting."""
+        ...
+
+    def tell(self, ending: Ending) -> None:
+        """In the one that leads: tell the others how the run ended. Called when the engine is closed."""
+        ...
+
+    def refuse(self, error: BaseException) -> None:
+        """In the one that leads: tell the others that the run did not start, unless they know its end."""
         ...

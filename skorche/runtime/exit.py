@@ -71,6 +71,11 @@ class Exit:
             threading._register_atexit(self._leave)  # type: ignore[attr-defined]  # as concurrent.futures does
             atexit.register(self._die)
 
+    def come_first(self) -> None:
+        """Go before what has been registered since, such as by an executor that a run is about to use."""
+        if self._registered and not self.begun:
+            threading._register_atexit(self._leave)  # type: ignore[attr-defined]  # a second call finds nothing to do
+
     def add(self, run: Leftover) -> None:
         """A run has started."""
         self.runs.append(run)

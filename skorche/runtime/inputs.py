@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from skorche.port import Inbox
 from skorche.runtime.log import say
 from skorche.runtime.source import Reader
+from skorche.shard import Keeps, sifted
 
 SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
@@ -43,11 +44,11 @@ class LiveInput:
     error = None
     sized = True
 
-    def __init__(self, inbox: Inbox[Any], bound: int, wake: Wake) -> None:
+    def __init__(self, inbox: Inbox[Any], bound: int, wake: Wake, keeps: Keeps[Any] | None = None) -> None:
         """`wake` is called from the threads of users, too."""
         self._inbox, self._wake = inbox, wake
         self._asked, self._stopped = 0, False
-        inbox.attach(wake, bound)
+        inbox.attach(wake, bound, keeps)
 
     @property
     def ended(self) -> bool:
@@ -74,11 +75,11 @@ class LiveInput:
 class ReadInput:
     """An iterable, read on a thread of its own."""
 
-    def __init__(self, iterable: Any, name: str, wake: Wake) -> None:
+    def __init__(self, iterable: Any, name: str, wake: Wake, keeps: Keeps[Any] | None = None) -> None:
         self._name = name
         self.sized = hasattr(iterable, "__len__")
         self._patient_until = math.inf
-        self._reader = Reader(iterable, name, wake)
+        self._reader = Reader(iterable if keeps is None else sifted(iterable, keeps), name, wake)
 
     @property
     def error(self) -> BaseException | None:

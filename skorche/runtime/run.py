@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from skorche.errors import RunCancelled
 from skorche.events import NodeTally, RunFinished
 from skorche.port import LOOK_SECONDS, Inbox
-from skorche.runtime.coordinator import Coordinator
+from skorche.runtime.driver import Driver
 from skorche.runtime.exit import EXIT
 from skorche.runtime.log import say
 from skorche.runtime.signals import SIGNALS, in_main_thread
@@ -42,9 +42,7 @@ class Run(Generic[R]):
     2
     """
 
-    def __init__(
-        self, coordinator: Coordinator, live: list[Inbox[object]], make_report: Callable[[RunFinished], R]
-    ) -> None:
+    def __init__(self, coordinator: Driver, live: list[Inbox[object]], make_report: Callable[[RunFinished], R]) -> None:
         self._coordinator, self._live, self._make_report = coordinator, live, make_report
         self._report: R | None = None
         self.interruption: BaseException | None = None
@@ -235,7 +233,7 @@ class Run(Generic[R]):
         >>> run.statistics()["double"].emitted  # doctest: +SKIP
         2
         """
-        return self._coordinator.statistics()
+        return dict(self._coordinator.statistics())
 
     def __enter__(self) -> Run[R]:
         return self

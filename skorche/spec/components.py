@@ -202,9 +202,9 @@ def _taken(entry: Entry, what: str, findings: Findings) -> Iterator[Taken]:
             findings.add(entry.at(parameter), f"the parameter {shorten(parameter)} is no name.", "it is a text.", "")
 
 
-def saved_components(spec: ComponentSpec) -> dict[str, Any]:
+def saved_components(spec: ComponentSpec, *, check_types: bool) -> dict[str, Any]:
     """The spec as plain data, in its form with mappings."""
-    return {
+    return ({} if check_types else {"check_types": False}) | {
         "pipeline": {
             "name": spec.name,
             "inputs": list(spec.inputs),

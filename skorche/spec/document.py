@@ -37,6 +37,8 @@ class Entry(NamedTuple):
     content: Any
     where: Where
     keys: Mapping[Any, Where] = {}
+    given: tuple[Any, ...] = ()
+    """What stands in a dict, as it is; of YAML there is nothing else."""
 
     @property
     def kind(self) -> str:
@@ -53,6 +55,8 @@ class Entry(NamedTuple):
 
     def plain(self) -> Any:
         """The value as Python has it."""
+        if self.given:
+            return self.given[0]
         if isinstance(self.content, dict):
             return {key: entry.plain() for key, entry in self.content.items()}
         if isinstance(self.content, list):
@@ -67,7 +71,7 @@ def read_spec(spec: Mapping[Any, Any] | str | os.PathLike[str], findings: Findin
         SpecError: there is no such file, or it is no YAML.
     """
     if isinstance(spec, Mapping):
-        return _Plain(findings).entry(spec, "", 0)
+        return _entry_of(spec)
     if isinstance(spec, str) and ("\n" in spec or ": " in spec):
         return read_text(spec, TEXT, findings)
     if not isinstance(spec, str | os.PathLike):
@@ -226,26 +230,19 @@ class _Composed:
         return merged
 
 
-class _Plain:
-    """Entries from a dict."""
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings, self._values = findings, 0
-
-    def entry(self, value: Any, path: str, depth: int) -> Entry:
-        where = Where(path or "the spec")
-        self._values += 1
-        if self._values > MOST_VALUES:
-            raise _too_large("the spec", f"{MOST_VALUES} values", f"{MOST_VALUES} values")
-        if depth > DEEPEST:
-            raise _too_deep(where)
-        if isinstance(value, Mapping):
-            ways = {key: f"{path}.{key}" if path else str(key) for key in value}
-            content = {key: self.entry(one, ways[key], depth + 1) for key, one in value.items()}
-            return Entry(content, where, {key: Where(way) for key, way in ways.items()})
-        if isinstance(value, list | tuple):
-            return Entry([self.entry(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(value)], where)
-        return Entry(value, where)
+def _entry_of(value: Any, path: str = "", depth: int = 0) -> Entry:
+    """An entry from a dict."""
+    where = Where(path or "the spec")
+    if depth > DEEPEST:
+        raise _too_deep(where)
+    if isinstance(value, Mapping):
+        ways = {key: f"{path}.{key}" if path else str(key) for key in value}
+        content = {key: _entry_of(one, ways[key], depth + 1) for key, one in value.items()}
+        return Entry(content, where, {key: Where(way) for key, way in ways.items()}, (value,))
+    if isinstance(value, list | tuple):
+        listed = [_entry_of(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(value)]
+        return Entry(listed, where, {}, (value,))
+    return Entry(value, where, {}, (value,))
 
 
 def typed(text: str) -> Any:

@@ -61,18 +61,22 @@ def read_pipeline(spec: Spec, functions: Functions | None) -> Read:
         return _read_components(entry, registry, findings)
     top = mapping_of(entry, "the spec", TOP_KEYS, findings)
     name = text_of(top["name"], "the name", findings) if "name" in top else None
-    check_types = top["check_types"].content if "check_types" in top else True
-    if not isinstance(check_types, bool):
-        why, mend = "it is a truth.", "write true or false."
-        findings.add(top["check_types"].where, f"check_types is {top['check_types'].kind}.", why, mend)
-    return Read(name or "pipeline", check_types is not False, lambda: declare_nodes(top, registry, findings))
+    return Read(name or "pipeline", _checks_types(top, findings), lambda: declare_nodes(top, registry, findings))
 
 
 def _read_components(entry: Entry, registry: Registry, findings: Findings) -> Read:
-    top = mapping_of(entry, "the spec", ["pipeline"], findings)
+    top = mapping_of(entry, "the spec", ["check_types", "pipeline"], findings)
     components = read_components(top["pipeline"], findings)
 
     def declare() -> Rows:
         return Rows(components, declare_components(components, registry, findings))
 
-    return Read(components.name, True, declare, components)
+    return Read(components.name, _checks_types(top, findings), declare, components)
+
+
+def _checks_types(top: Mapping[str, Entry], findings: Findings) -> bool:
+    given = top.get("check_types")
+    if given is None or isinstance(given.content, bool):
+        return given is None or bool(given.content)
+    findings.add(given.where, f"check_types is {given.kind}.", "it is a truth.", "write true or false.")
+    return True

@@ -60,7 +60,7 @@ def declare_nodes(top: Mapping[str, Entry], registry: Registry, findings: Findin
     limits = read_limits(top["limits"], findings) if "limits" in top else {}
     reader = _Reader(TaskReader(registry, limits, findings), findings)
     steps = [step for entry in reader.entries(top["nodes"]) if (step := reader.read(entry)) is not None]
-    queues = Queues(findings)
+    queues = Queues(registry, findings)
     queues.read(top)
     filled = [one for step in steps for one in (*(step.fills or ()), step.errors) if one is not None]
     if not findings.torn:
@@ -153,6 +153,8 @@ class _Reader:
         found = self._references(given)
         if form.fills == "one" and len(found) == 1:
             return list(found)
+        if not found and given.content not in ([], None):
+            return None  # which has been found
         much, mend = ("one queue", "name it.") if form.fills == "one" else ("a list of queues", "write [left, right].")
         self._findings.add(given.where, f"`to` is {given.kind}.", f"the operator fills {much}.", mend)
         return None

@@ -32,7 +32,7 @@ def yaml_of(graph: Graph, functions: Functions | None, origin: Origin | None) ->
     """
     components = origin.declared(graph) if origin is not None else None
     if components is not None:
-        return as_yaml(saved_components(components))
+        return as_yaml(saved_components(components, check_types=graph.check_types))
     if functions is None and origin is not None:
         functions = origin.functions
     return as_yaml(saved_graph(graph, Registry(functions)))

@@ -29,7 +29,10 @@ def outline(graph: Graph) -> Outline:
     return (
         graph.name,
         graph.check_types,
-        tuple((queue.name or None, queue.maxsize, _items(queue.fixed_inputs)) for queue in queues.values()),
+        tuple(
+            (queue.name or None, queue.maxsize, _items(queue.fixed_inputs), queue.key and _call(queue.key))
+            for queue in queues.values()
+        ),
         tuple(_node(node, numbers) for node in graph.nodes),
     )
 

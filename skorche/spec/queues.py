@@ -11,9 +11,10 @@ from skorche.graph import AnyQueue
 from skorche.queue import Queue
 from skorche.spec.document import Entry, listed
 from skorche.spec.findings import Findings, Where
+from skorche.spec.registry import Registry
 from skorche.spec.shape import mapping_of
 
-INPUT_KEYS = ("items", "files", "root", "missing_ok", "lines", "encoding", "errors", "maxsize")
+INPUT_KEYS = ("items", "files", "root", "missing_ok", "lines", "encoding", "errors", "maxsize", "key")
 
 Reference = str | int
 """How a spec names a queue: by its name, or, if it has none, by a number."""
@@ -22,8 +23,8 @@ Reference = str | int
 class Queues:
     """The queues of a spec, by name or number."""
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, registry: Registry, findings: Findings) -> None:
+        self._registry, self._findings = registry, findings
         self._inputs: dict[Reference, Where] = {}
         self._bounds: dict[Reference, int | None] = {}
         self._places: dict[Reference, Where] = {}
@@ -57,12 +58,13 @@ class Queues:
 
     def _input(self, reference: Reference, given: Entry) -> AnyQueue:
         name = reference if isinstance(reference, str) else None
-        if isinstance(given.content, list):
+        if _are_items(given):
             return Queue(name, given.plain())
         if given.content is None:
             return Queue(name)
         parts = mapping_of(given, f"the input {reference!r}", INPUT_KEYS, self._findings)
-        return Queue(name, self._items(reference, parts, given), maxsize=self._maxsize(parts))
+        items, key = self._items(reference, parts, given), self._key(parts)
+        return Queue(name, items, maxsize=self._maxsize(parts), key=key)
 
     def _items(self, reference: Reference, parts: Mapping[str, Entry], given: Entry) -> Iterable[Any] | None:
         sources = [key for key in ("items", "files", "lines") if key in parts]
@@ -75,11 +77,18 @@ class Queues:
         if "lines" in parts:
             options = {key: parts[key].plain() for key in ("encoding", "errors") if key in parts}
             return lines(parts["lines"].plain(), **options)
-        if "items" in parts and not isinstance(parts["items"].content, list):
+        if "items" in parts and not _are_items(parts["items"]):
             why, mend = "they are a list.", "write each behind a dash; [x] for a single one."
             self._findings.add(parts["items"].where, f"items are {parts['items'].kind}.", why, mend)
             return None
         return parts["items"].plain() if "items" in parts else None
+
+    def _key(self, parts: Mapping[str, Entry]) -> Any:
+        """The function that gives the key of an item, by its name."""
+        given = parts.get("key")
+        if given is None or given.content is None:
+            return None
+        return self._registry.find(given.plain(), given.where, self._findings, "the key")
 
     def _maxsize(self, parts: Mapping[str, Entry]) -> int | None:
         given = parts.get("maxsize")
@@ -120,3 +129,10 @@ class Queues:
             name = reference if isinstance(reference, str) else None
             self._made[reference] = Queue(name, maxsize=self._bounds.get(reference))
         return self._made[reference]
+
+
+def _are_items(entry: Entry) -> bool:
+    """A list is; in a dict whatever else can be iterated, too."""
+    if isinstance(entry.content, list) or not entry.given:
+        return isinstance(entry.content, list)
+    return isinstance(entry.content, Iterable) and not isinstance(entry.content, dict | str | bytes)

@@ -10,16 +10,15 @@ not need each other run at once.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from builtins import zip as in_step
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from skorche.call import Around, Making, is_async
+from skorche.call import Around, is_async
 from skorche.errors import InternalError, SpecError, declared_at, glance, nearest, shorten
-from skorche.graph import AnyQueue
+from skorche.graph import SCOPE, AnyQueue
 from skorche.ops.map import map
 from skorche.ops.tee import tee
 from skorche.ops.zip import zip
@@ -29,7 +28,8 @@ from skorche.spec.components import Component, ComponentSpec
 from skorche.spec.findings import Findings
 from skorche.spec.references import ROWS, Made, References, resolve
 from skorche.spec.registry import Registry
-from skorche.tasks import Task, task_of
+from skorche.spec.runners import Runner, check_types, find_runner
+from skorche.tasks import Task
 
 LOGGER = logging.getLogger("skorche")
 LONGEST_VALUE = 100
@@ -121,11 +121,14 @@ def declare_components(spec: ComponentSpec, registry: Registry, findings: Findin
     Raises:
         SpecError: a name stands for nothing, or a runner cannot take what it is given; all findings at once.
     """
-    runners = {name: _runner(one, registry, findings) for name, one in spec.components.items()}
+    runners = {name: find_runner(one, registry, findings) for name, one in spec.components.items()}
     if findings.torn:
         findings.settle()
     references = resolve(spec, findings)
     findings.settle()
+    if SCOPE.graph.check_types:
+        check_types(spec, references, runners, findings)
+        findings.settle()
     rows: AnyQueue = Queue("inputs")
     with findings.at(spec.where):
         _Wiring(spec, references, runners).declare(rows)
@@ -140,87 +143,6 @@ def _warn(spec: ComponentSpec, references: References) -> None:
         LOGGER.warning("%s: components %s: %s", spec.where, ", ".join(references.idle), why)
 
 
-class _Runner(NamedTuple):
-    task: Task[Any, Any]
-    parameters: tuple[int | str, ...]
-    """For each input, the position or the name it is given by."""
-
-
-def _runner(one: Component, registry: Registry, findings: Findings) -> _Runner | None:
-    if not one.runner:
-        return None  # which has been found
-    function = registry.find(one.runner, one.runner_at, findings, f"component {one.name!r}: the runner")
-    if function is None:
-        return None
-    task = task_of(function)
-    if task.settings.unpack:
-        why, mend = "a component gets its inputs one by one.", "register it without unpack=True."
-        findings.add(one.runner_at, f"the runner {one.runner!r} of {one.name!r} has unpack=True.", why, mend)
-    return _Runner(task, _parameters(one, task, findings))
-
-
-def _parameters(one: Component, task: Task[Any, Any], findings: Findings) -> tuple[int | str, ...]:
-    """Each input goes to the parameter of its name; if the runner has others, they go in order.
-
-    That one of them has the name of a parameter which another would get is refused: nobody could tell what is meant.
-    """
-    labels = [taken.label for taken in one.inputs]
-    in_order: tuple[int | str, ...] = tuple(range(len(labels)))
-    by_name = len(set(labels)) == len(labels)
-    signature = _signature(task)
-    if signature is None:
-        return tuple(labels) if one.inputs and one.inputs[0].parameter is not None else in_order
-    names = [*signature.parameters]
-    takes_any = any(given.kind is given.VAR_KEYWORD for given in signature.parameters.values())
-    named = [
-        name
-        for name, given in signature.parameters.items()
-        if given.kind in (given.POSITIONAL_OR_KEYWORD, given.KEYWORD_ONLY)
-    ]
-    if by_name and all(label in named or takes_any for label in labels):
-        parameters: tuple[int | str, ...] = tuple(labels)
-    elif one.inputs and one.inputs[0].parameter is not None:
-        parameters = tuple(labels)
-    else:
-        parameters = in_order
-        crossed = [at for at, label in enumerate(labels) if label in names and names.index(label) != at]
-        if crossed and by_name:
-            taken = one.inputs[crossed[0]]
-            why = f"{one.runner!r} takes {', '.join(names)}, and {taken.label!r} would not be given as that."
-            mend = "write the inputs as a mapping, `parameter: input`."
-            findings.add(taken.where, f"{one.name}: it is not clear which input goes where.", why, mend)
-            return parameters
-    _check_call(one, signature, parameters, findings)
-    return parameters
-
-
-def _signature(task: Task[Any, Any]) -> inspect.Signature | None:
-    function: Any = task.function
-    try:
-        if isinstance(function, Making):
-            signature = inspect.signature(function.kind.__call__)
-            return signature.replace(parameters=list(signature.parameters.values())[1:])
-        return inspect.signature(function)
-    except (TypeError, ValueError):  # it does not say
-        return None
-
-
-def _check_call(
-    one: Component, signature: inspect.Signature, parameters: Sequence[int | str], findings: Findings
-) -> None:
-    args = [name for name in parameters if isinstance(name, int)]
-    try:
-        signature.bind(*args, **{name: None for name in parameters if isinstance(name, str)})
-    except TypeError as error:
-        given = ", ".join(taken.label for taken in one.inputs) or "nothing"
-        findings.add(
-            one.where,
-            f"component {one.name!r} gives its runner {one.runner!r} {given}.",
-            f"it takes {signature}: {error}.",
-            "give it the inputs that it takes.",
-        )
-
-
 class _Reader(NamedTuple):
     """Who takes what a component gives: another one, or an output of the pipeline."""
 
@@ -231,7 +153,7 @@ class _Reader(NamedTuple):
 class _Wiring:
     """Queues of a graph of components: who reads what, and a tee where several do."""
 
-    def __init__(self, spec: ComponentSpec, references: References, runners: Mapping[str, _Runner | None]) -> None:
+    def __init__(self, spec: ComponentSpec, references: References, runners: Mapping[str, Runner | None]) -> None:
         self._spec, self._references, self._runners = spec, references, runners
         self._readers: dict[str, list[_Reader]] = {maker: [] for maker in (ROWS, *references.order)}
         for name in references.order:

@@ -20,7 +20,7 @@ from skorche.spec.task_saving import TaskSaver, is_plain, where_of
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "filter": {"fuse": False},
-    "split": {"fuse": False},
+    "split": {"predicate_values": (True, False), "fuse": False},
     "batch": {
         "batch_size": ONE,
         "fill_batch": True,
@@ -79,7 +79,7 @@ class _Saver:
     """One graph on its way into a spec."""
 
     def __init__(self, graph: Graph, registry: Registry, findings: Findings) -> None:
-        self._graph, self._findings = graph, findings
+        self._graph, self._registry, self._findings = graph, registry, findings
         self.tasks = TaskSaver(registry, findings)
         self._references: dict[int, Reference] = {}
         self._named: dict[str, AnyQueue] = {}
@@ -157,7 +157,16 @@ class _Saver:
             source = {"items": self._items(queue, given)}
         if queue.maxsize is not None:
             source["maxsize"] = queue.maxsize
+        if queue.key is not None:
+            source["key"] = self._key(queue)
         return source["items"] if list(source) == ["items"] else source or None
+
+    def _key(self, queue: AnyQueue) -> str | None:
+        name = self._registry.name_for(queue.key)
+        if name is None:
+            why, mend = "a spec names functions, and this one has no name to find it by.", "register it under a name."
+            self._findings.add(where_of(queue.declared), f"{queue.title} has the key {shorten(queue.key)}.", why, mend)
+        return name
 
     def _items(self, queue: AnyQueue, given: Any) -> list[Any] | None:
         where = where_of(queue.declared)
@@ -230,8 +239,8 @@ class _Saver:
         form = FORMS[node.operator]
         for name in form.settings:
             value, default = node.settings[name], DEFAULTS[node.operator].get(name, MISSING)
-            if value is default or (type(value) is type(default) and value == default):
-                continue
+            if value is default or (type(value) is type(default) and repr(value) == repr(default)):
+                continue  # by their repr: 1 == True
             if name in form.functions and value is not None:
                 saved[name] = self.tasks.function(node, value, f"the {name}")
             else:

@@ -26,11 +26,12 @@ from typing import Any
 from skorche.errors import GraphError, SkorcheError, StoreError
 from skorche.events import RunFinished
 from skorche.graph import Graph
+from skorche.observe.account import Account
 from skorche.observe.arguments import arguments_text
-from skorche.observe.outcome import Shape
 from skorche.observe.render import render
 from skorche.observe.report import Report
 from skorche.runtime.log import complain, say
+from skorche.shard import Shard
 from skorche.store import PRIVATE, Store, slug
 from skorche.stored.values import write_value
 
@@ -44,8 +45,8 @@ SHOWN_CHANGES = 10
 class RunFolder:
     """Watches a run and keeps what there is to know of it; see `runtime.coordinator.Observer`."""
 
-    def __init__(self, path: Path, graph: Graph, shape: Shape, make_report: Callable[[RunFinished], Report]) -> None:
-        self.path, self._graph, self._shape, self._make_report = path, graph, shape, make_report
+    def __init__(self, path: Path, graph: Graph, account: Account) -> None:
+        self.path, self._graph, self._shape, self._make_report = path, graph, account.shape, account
         self._begun = False
 
     def start(self, counts: Callable[[], dict[str, int]]) -> None:
@@ -142,28 +143,23 @@ def summary_text(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def begin_folder(
-    store: Store,
-    graph: Graph,
-    shape: Shape,
-    make_report: Callable[[RunFinished], Report],
-    to_yaml: Callable[[], str],
-    *,
-    same_graph: bool,
+    store: Store, graph: Graph, account: Account, to_yaml: Callable[[], str], *, same_graph: bool, shard: Shard | None
 ) -> RunFolder:
     """The folder of a run that is about to begin. `same_graph`: refuse if the last run here was of another graph.
 
     Raises:
         StoreError: the store cannot be written to, or its last run had other names or edges.
     """
+    shape = account.shape
     content = {"name": graph.name, "nodes": [node.name for node in shape.nodes], "edges": shape.edges()}
     known = json.loads(json.dumps(content))
     last = runs_in(store.path)[-1:]
     if same_graph and last:
         _check_same(known, json.loads((last[0] / GRAPH).read_text(encoding="utf-8")), last[0])
-    path = _new_folder(store, graph.name)
+    path = _new_folder(store, graph.name, "" if shard is None else f"_shard_{slug(str(shard))}")
     (path / GRAPH).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     (path / PIPELINE).write_text(_yaml(to_yaml), encoding="utf-8")
-    return RunFolder(path, graph, shape, make_report)
+    return RunFolder(path, graph, account)
 
 
 def _yaml(to_yaml: Callable[[], str]) -> str:
@@ -203,8 +199,8 @@ def _stems(stem: str) -> Iterator[str]:
     yield from (f"{stem}_{number}" for number in count(2))
 
 
-def _new_folder(store: Store, name: str) -> Path:
-    stem = f"{slug(name)}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+def _new_folder(store: Store, name: str, ending: str) -> Path:
+    stem = f"{slug(name)}_{time.strftime('%Y-%m-%d_%H-%M-%S')}{ending}"
     for one in _stems(stem):
         path = store.inside("runs", one)
         try:

@@ -7,7 +7,9 @@ import pytest
 import skorche
 from skorche import GraphError, Pipeline, Queue
 
-KNOWN = "the engines are async, inline, process, thread, a concurrent.futures.Executor, or a function that makes one."
+KNOWN = (
+    "the engines are async, inline, mpi, process, thread, a concurrent.futures.Executor, or a function that makes one."
+)
 
 
 @skorche.task

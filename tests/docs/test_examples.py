@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from engines.mpirun import start_ranks, why_not
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAID = {
@@ -18,6 +19,7 @@ SAID = {
     "first_program.py": "['it is 2', 'it is 4', 'it is 6']",
     "live.py": "1000 results",
     "model_per_worker.py": "process: 1000 texts, the model was loaded by no more than 2 workers",
+    "mpi_job.py": "longest below 20000: (278, 17673)",
     "multi_path.py": "| Evaluate(both) |",
     "plumber.py": "20 strings with their reverse, 40 results of the diamond",
     "web_log.py": "4963 hits, 37 rejected, most on /",
@@ -111,6 +113,20 @@ def test_an_example_runs_and_asserts_its_result(name: str, tmp_path: Path):
     said = run_program(EXAMPLES / name, folder=tmp_path)
 
     assert SAID[name] in said
+
+
+@pytest.mark.timeout(120)
+def test_the_mpi_job_gives_on_three_ranks_what_it_gives_on_threads(tmp_path: Path):
+    if reason := why_not():
+        pytest.skip(reason)
+
+    done = start_ranks(3, "-W", "error", EXAMPLES / "mpi_job.py", folder=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mpi, 2 serving ranks" in done.stdout
+    assert SAID["mpi_job.py"] in done.stdout  # which rank 0 has compared with the run on threads
+    for rank in (1, 2):
+        assert f"rank {rank} has the same: (278, 17673)" in done.stdout
 
 
 @pytest.mark.timeout(120)

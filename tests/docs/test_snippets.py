@@ -1,7 +1,7 @@
 """Each Python block of README.md and docs/*.md runs, as a person would type it: a page is one program, from top to end.
 
 The blocks of a page share their names, in a folder of their own. A block that cannot run says why, in an HTML comment
-right before it: `<!-- not run: it needs a cluster -->`.
+right before it: `<!-- not run: it needs a cluster -->`. A YAML block that begins with `# name.yaml` is that file.
 """
 
 import linecache
@@ -18,6 +18,7 @@ import skorche
 ROOT = Path(__file__).parents[2]
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))] if page.exists()]
 BLOCK = re.compile(r"(?P<before>[^\n]*)\n+(?P<indent>[ ]*)```python\b[^\n]*\n(?P<code>.*?)\n(?P=indent)```", re.DOTALL)
+YAML_FILE = re.compile(r"```yaml\n(?P<content># (?P<name>\w+\.yaml)\n.*?\n)```", re.DOTALL)
 NOT_RUN = re.compile(r"<!--\s*not run:\s*(?P<reason>.*?)\s*-->\s*$")
 
 
@@ -37,6 +38,12 @@ def program_of(text: str) -> str:
         if reason is None:
             lines[line - 1 : line + code.count("\n")] = code.split("\n")
     return "\n".join(lines) + "\n"
+
+
+def write_files(text: str, folder: Path) -> None:
+    """The files that a page shows."""
+    for found in YAML_FILE.finditer(text):
+        (folder / found["name"]).write_text(found["content"])
 
 
 def run_page(page: Path, text: str) -> None:
@@ -72,6 +79,7 @@ def show_source(page: Path, line: int, code: str) -> None:
 def test_the_python_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     skorche.init()
+    write_files(page.read_text(), tmp_path)
 
     run_page(page, page.read_text())
 
@@ -128,3 +136,9 @@ def test_a_block_that_fails_names_the_line_of_its_page(tmp_path):
         run_page(page, text)
 
     assert (str(caught.traceback[-1].path), caught.traceback[-1].lineno + 1) == (str(page), 6)
+
+
+def test_a_yaml_block_with_a_name_is_a_file(tmp_path):
+    write_files("```yaml\n# job.yaml\na: 1\n```\n\n```yaml\nb: 2\n```\n", tmp_path)
+
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("job.yaml", "# job.yaml\na: 1\n")]

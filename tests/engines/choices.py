@@ -66,7 +66,7 @@ FACTORIES: dict[str, Callable[[], Executor]] = {
     "process pool factory": spawned_processes,
     "loky factory": loky_processes,
 }
-NAMES = ("inline", "thread", "process", "async", "async inline", "thread pool", *FACTORIES)
+NAMES = ("inline", "thread", "process", "async", "async inline", "mpi", "thread pool", *FACTORIES)
 BORDERS = frozenset({"process", "process pool factory", "loky factory"})
 
 

@@ -137,7 +137,7 @@ def test_built_in_engines_come_through_the_door_that_strangers_use():
 
 
 def test_an_import_of_skorche_loads_nothing_heavy():
-    heavy = ["cloudpickle", "graphviz", "loky", "multiprocessing", "rich", "yaml"]
+    heavy = ["cloudpickle", "graphviz", "loky", "mpi4py", "multiprocessing", "rich", "yaml"]
     program = f"import skorche, sys; print([name for name in {heavy} if name in sys.modules])"
 
     said = subprocess.run(

@@ -210,6 +210,7 @@ def test_a_report_goes_through_json_unchanged():
         "status": {},
         "causes": {},
         "phases": {},
+        "shard": None,
     }
 
 

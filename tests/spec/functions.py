@@ -114,13 +114,13 @@ class _Drawing:
     def flag(self):
         return self.draw(st.booleans())
 
-    def queue(self, items=None):
+    def queue(self, items=None, key=None):
         """A queue, perhaps with a name and a bound; None stands for one that the operator makes."""
         name = self.draw(st.none() | NAMES)
         name = None if name in self.names else name
         self.names.add(name)
         maxsize = self.draw(st.none() | st.integers(1, 9))
-        return Queue(name, items, maxsize=maxsize)
+        return Queue(name, items, maxsize=maxsize, key=key)
 
     def output(self):
         return self.queue() if self.flag() else None
@@ -128,7 +128,8 @@ class _Drawing:
     def source(self):
         kinds = [st.none(), st.lists(ITEMS, max_size=3), st.just(range(3)), st.just("abc"), st.just((1, 2))]
         kinds += [st.just(skorche.files("*.jpg", root="photos", missing_ok=True)), st.just(skorche.lines("names.txt"))]
-        self.open.append(self.queue(self.draw(self.draw(st.sampled_from(kinds)))))
+        items, key = self.draw(self.draw(st.sampled_from(kinds))), self.draw(st.none() | st.just(double))
+        self.open.append(self.queue(items, key))
 
     def take(self):
         return self.open.pop(self.draw(st.integers(0, len(self.open) - 1)))

@@ -335,3 +335,37 @@ def test_what_was_declared_besides_components_cannot_be_saved_with_them():
 
     with pytest.raises(skorche.SpecError, match="component"):
         pipeline.to_yaml()
+
+
+def count(text: str) -> int:
+    return len(text)
+
+
+def spell(number: str) -> str:
+    return number
+
+
+def test_runners_whose_types_do_not_fit_are_refused():
+    made = spec(["text"], ["x"], a=component("count", ["text"], ["n"]), b=component("spell", ["a.n"], ["x"]))
+
+    with pytest.raises(skorche.SpecError) as caught:
+        skorche.load(made, functions=[count, spell])
+
+    assert caught.value.what.startswith("pipeline.components[1].b.inputs[0]: ")
+    assert "'spell'" in caught.value.what
+    unchecked = skorche.load({"check_types": False, **made}, functions=[count, spell])
+    assert unchecked.to_yaml().startswith("check_types: false\n")
+
+
+@pytest.mark.timeout(60)
+def test_components_run_on_processes_too():
+    made = spec(
+        ["text"],
+        ["n", "second"],
+        a=component("count", ["text"], ["n"]),
+        b=component("halve", ["text"], ["f", "second"]),
+    )
+
+    results = run(made, {"text": "abcd"}, {"text": "ab"}, functions={"count": count, "halve": halves}, engine="process")
+
+    assert results == {"n": [4, 2], "second": ["cd", "b"]}

@@ -1,0 +1,20 @@
+"""`Account`: the report of a run, made once, for all who ask."""
+
+from __future__ import annotations
+
+from skorche.events import RunFinished
+from skorche.observe.outcome import End, Shape
+from skorche.observe.report import Report
+
+
+class Account:
+    """Makes the report of a run when that has ended. `ends` are its output queues, with what came out of them."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape, self.ends = shape, list[End]()
+        self._report: Report | None = None
+
+    def __call__(self, record: RunFinished) -> Report:
+        if self._report is None:
+            self._report = Report.of(record, shape=self.shape, ends=self.ends)
+        return self._report
