@@ -208,6 +208,10 @@ class Fingerprint:
         self.form.put_bytes(b"#", form.digest)
         self._write_named(f"the defaults of {label}", function.__defaults__)
         self._write_named(f"the keyword defaults of {label}", function.__kwdefaults__)
+        for name, value in sorted(vars(function).items()):
+            if name != "__wrapped__":  # which it encloses, or has no need of
+                self.form.put(b"own", name)
+                self._write_named(f"{label}.{name}", value)
         self._write_enclosed(function, source)
         self._write_globals(label, form, source, function.__globals__)
         found = [self._import(label, one, function.__globals__) for one in form.imports]
@@ -290,6 +294,9 @@ class Fingerprint:
             for attribute in one.names:
                 if not hasattr(module, attribute) and hasattr(module, "__path__"):
                     import_module(f"{name}.{attribute}")
+        except ModuleNotFoundError:
+            self.form.put(b"missing", name)  # the function may get on without it; once it is there, that is seen
+            return None
         except BaseException as error:
             raise UnknownCodeError(f"{label} imports {name}, which fails: {error}") from error
         top = module if one.names else sys.modules[name.partition(".")[0]]

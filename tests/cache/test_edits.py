@@ -1,6 +1,10 @@
 """Which edits of a program are seen: all that may change what a task gives, and none that cannot."""
 
+import shutil
+
 import pytest
+
+from .conftest import Program
 
 MAIN = """
 import functools
@@ -169,19 +173,29 @@ FIVE = 5
 """
 
 
-@pytest.fixture
-def edited(program):
-    """Runs the program, edits it and runs it again: whether the task was called again."""
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """The program after its first run, and what that gave."""
+    program = Program(tmp_path_factory.mktemp("first"))
     program.write("main.py", MAIN)
     program.write("package/__init__.py", "")
     program.write("package/helpers.py", HELPERS)
     program.write("package/scale.py", SCALE)
     program.write("package/late.py", LATE)
     program.write("package/later.py", LATER)
+    before, called = program.run(seed="1")
+    assert called == ["work"]
+    return program, before
+
+
+@pytest.fixture
+def edited(first, tmp_path):
+    """Edits the program and runs it again: whether the task was called again."""
+    original, before = first
+    shutil.copytree(original.folder, tmp_path / "program")
+    program = Program(tmp_path / "program")
 
     def edit_and_run(file, old, new):
-        before, called = program.run(seed="1")
-        assert called == ["work"]
         program.edit(file, old, new)
         after, called = program.run(seed="2")
         assert called or after == before

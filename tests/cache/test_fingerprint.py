@@ -5,8 +5,11 @@ import contextlib
 import functools
 import json
 import logging
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy
 import pytest
@@ -163,6 +166,47 @@ def test_parts_tell_what_went_in():
     taken.of(lambda number: numpy.linalg.norm(number) + appends(number))
 
     assert list(taken.parts)[1:] == [f"function {__name__}.appends", f"numpy {numpy.__version__}"]
+
+
+def test_what_a_function_has_for_itself_takes_part():
+    def limited(number):
+        return min(number, limited.limit)
+
+    limited.limit = 1
+    before = fingerprint(limited)
+    limited.limit = 2
+
+    assert fingerprint(limited) != before
+
+
+def imports_what_is_not_there(text):
+    try:
+        import no_such_module as reader  # type: ignore[import-not-found]
+    except ImportError:
+        import json as reader
+    return reader.loads(text)
+
+
+def imports_a_package_that_is_not_loaded(number):
+    import ipykernel
+
+    return ipykernel, number
+
+
+def test_imports_in_a_function_may_fail_and_packages_are_not_imported_for_it():
+    program = (
+        "import sys; from tests.cache import test_fingerprint as these; loaded = 'ipykernel' in sys.modules\n"
+        "these.fingerprint(these.imports_what_is_not_there)\n"
+        "these.fingerprint(these.imports_a_package_that_is_not_loaded)\n"
+        "print(loaded, 'ipykernel' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=50, check=True
+    )
+
+    assert said.stdout == "False False\n"
 
 
 @dataclass
