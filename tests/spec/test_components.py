@@ -389,3 +389,27 @@ def test_components_run_on_processes_too():
     results = run(made, {"text": "abcd"}, {"text": "ab"}, functions={"count": count, "halve": halves}, engine="process")
 
     assert results == {"n": [4, 2], "second": ["cd", "b"]}
+
+
+@skorche.task(cache=True, version=1)
+def first_word(text):
+    return text.split()[0]
+
+
+@skorche.task(cache=True, version=1)
+def last_word(text):
+    return text.split()[-1]
+
+
+def test_results_are_kept_by_what_the_runner_is_and_by_what_it_is_given(tmp_path):
+    def words(runner, taken):
+        made = spec(["text", "more"], ["word"], one=component(runner, {"text": taken}, ["word"]))
+        pipeline = skorche.load(made, functions=[first_word, last_word])
+        pipeline.give(text="a b", more="c d")
+        report = pipeline.run(progress=False, store=tmp_path).shutdown()
+        return pipeline.outputs["word"].flush(), report.nodes["one"].cached
+
+    assert words("first_word", "text") == (["a"], 0)
+    assert words("first_word", "text") == (["a"], 1)
+    assert words("last_word", "text") == (["b"], 0)
+    assert words("first_word", "more") == (["c"], 0)
