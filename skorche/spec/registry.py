@@ -36,12 +36,13 @@ class Registry:
             for name, function in dict(functions).items():
                 self._add(name, function)
         elif isinstance(functions, Iterable) and not isinstance(functions, str):
-            listed: Iterable[Any] = functions
+            listed: list[Any] = list(functions)
             for one in listed:
                 if isinstance(one, ModuleType):
                     self._add_module(one)
                 else:
-                    self._add(one.name if isinstance(one, Task) else _plain_name(one), one)
+                    self._add(_plain_name(one), one)
+            self._add_functions(tasks=[one for one in listed if isinstance(one, Task)])
         elif functions is not None:
             raise SpecError(f"functions={shorten(functions)} holds no functions.", "names are looked up there.", HOW)
 
@@ -63,6 +64,11 @@ class Registry:
                 "a spec could mean either.",
                 "give a mapping, in which each has a name of its own.",
             )
+
+    def _add_functions(self, tasks: Iterable[Task[Any, Any]]) -> None:
+        """Tasks with names of their own go by those of their functions too, which is how a pipeline is written down."""
+        for task in tasks:
+            self._known.setdefault(name_of(inner(task)), task)
 
     def _add_module(self, module: ModuleType) -> None:
         """Its public tasks, functions and errors, as far as they are defined there."""

@@ -91,3 +91,16 @@ def test_without_functions_the_message_says_how_they_are_given():
         skorche.load("inputs: {a: [1]}\nnodes: [{map: double, from: a, to: b}]")
 
     assert caught.value.mend == "give load(functions=...) a mapping, a module, or a list of functions."
+
+
+def test_a_task_with_a_name_of_its_own_goes_by_that_of_its_function_too():
+    def square(number):
+        return number**2
+
+    named = skorche.task(name="the square")(square)
+    with skorche.Pipeline() as pipeline:
+        skorche.map(named, skorche.Queue("numbers", [3]))
+
+    again = skorche.load(pipeline.to_yaml(functions=[named]), functions=[named])
+    assert again.run(progress=False).wait().results == {"the square": [9]}
+    assert Registry([skorche.task(name="square")(abs), named]).names == ["square", "the square", "abs"]
