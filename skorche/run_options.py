@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from skorche.compile.plan import Capture
 from skorche.errors import GraphError, nearest
@@ -14,7 +14,9 @@ from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.shard import ShardChoice
-from skorche.store import Store
+
+if TYPE_CHECKING:
+    from skorche.store import Store  # with pathlib: only who keeps runs needs it
 
 STALL_TIMEOUT = 300.0
 """Seconds without any result before a run says what it waits for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.compile.planner import make_plan
@@ -27,8 +27,9 @@ from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served
 from skorche.shard import Keeps, Shard, keepers
-from skorche.store import Store
-from skorche.stored.run_folder import begin_folder
+
+if TYPE_CHECKING:
+    from skorche.store import Store
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
@@ -41,7 +42,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         GraphError: the graph cannot run, or a setting has no meaning.
         StoreError: the store cannot be used.
     """
-    store = Store.of(settings.store)
+    store = _store(settings)
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
     account = Account(Shape(tuple(graph.nodes), graph.single))
@@ -54,6 +55,8 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
         if store is None:
             return beginning.lead(policy, watching)
+        from skorche.stored.run_folder import begin_folder
+
         folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
         try:
             return beginning.lead(policy, [*watching, folder])
@@ -107,6 +110,14 @@ class _Beginning:
         for queue in sources:
             queue.started = True
         return run
+
+
+def _store(settings: RunSettings) -> Store | None:
+    if settings.store is None:
+        return None
+    from skorche.store import Store  # with much else: only who keeps runs needs it
+
+    return Store.of(settings.store)
 
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:

@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from operator import index
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
-from skorche.canonical import FormlessError, digest
 from skorche.errors import GraphError, shorten
+
+if TYPE_CHECKING:
+    from skorche.canonical import FormlessError
 
 T = TypeVar("T")
 Key = Callable[[T], object]
@@ -61,6 +63,8 @@ class Shard(NamedTuple):
         Raises:
             FormlessError: it has no canonical form, so it may be another value elsewhere.
         """
+        from skorche.canonical import digest  # with hashlib: only who runs shards needs it
+
         return int.from_bytes(digest(value)[:8]) % self.total == self.number - 1
 
     def by_number(self) -> Keeps[object]:
@@ -70,6 +74,7 @@ class Shard(NamedTuple):
 
     def by_key(self, title: str, key: Key[T] | None) -> Keeps[T]:
         """Keeps the items of one source that belong here, or whose keys do."""
+        from skorche.canonical import FormlessError
 
         def keeps(item: T) -> bool:
             try:

@@ -20,7 +20,7 @@ from skorche.cache.classes import class_members, generated, source_of_class
 from skorche.cache.code import CodeForm, Import, form_of
 from skorche.cache.owner import Owner, owner_of, owner_of_import
 from skorche.cache.source import Source, Sources
-from skorche.call import Awaiting, Making, Placing, Unpacking
+from skorche.call import Around, Awaiting, Making, Unpacking
 from skorche.canonical import Form, FormlessError, label_of
 from skorche.errors import shorten
 
@@ -31,7 +31,7 @@ STATELESS = frozenset({("_thread", "lock"), ("_thread", "RLock"), ("_thread", "_
 """Classes whose objects begin empty in each process."""
 DATA = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, Path)
 """What people know by its value."""
-WRAPPERS = (Awaiting, Making, Placing, Unpacking)
+WRAPPERS = (Around, Awaiting, Making, Unpacking)
 _MISSING = object()
 
 

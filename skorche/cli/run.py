@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,9 @@ from skorche.run_options import RunOptions
 
 def run(given: Namespace) -> int:
     """Run a pipeline, print the results, and tell the exit code."""
+    if not given.quiet:
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)
+        logging.getLogger("skorche").setLevel(logging.INFO)
     pipeline = find_pipeline(given.file, given.functions)
     _set_workers(pipeline, given.max_workers)
     rows = Rows.of(given.inputs, given.inputs_file)

@@ -27,11 +27,11 @@ from skorche.graph import Graph, Node
 from skorche.kernel import Kernel, Step
 from skorche.options import Recycling
 from skorche.queue import Queue
-from skorche.store import Store
 
 if TYPE_CHECKING:
     from skorche.cache.results import Shelf
     from skorche.cache.step import Callers
+    from skorche.store import Store
 
 
 def make_plan(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
 from skorche.observe.layout import Layout, Size, lay_out
 from skorche.observe.looks import LOOKS, Look
@@ -144,7 +144,7 @@ class _Drawing:
 
     def _mark(self, own: int, mark: Mark) -> Iterator[str]:
         corner, size = self._corner(own), self.layout.spots[own].size
-        yield f"<g data-node={quoteattr(mark.own)}>"
+        yield f'<g data-node="{escape(mark.own)}">'
         if mark.kind == "point":
             yield f'<circle cx="{corner.x + 3:g}" cy="{corner.y + 3:g}" r="3" fill="{LINE}"/>'
         elif mark.kind != "end":
@@ -160,7 +160,7 @@ class _Drawing:
 
     def _link(self, number: int, link: Link) -> Iterator[str]:
         colour, end = RED if link.errors else LINE, self.coming[number]
-        yield f"<g data-link={quoteattr(f'{link.tail} {link.head}')}>"
+        yield f'<g data-link="{escape(link.tail)} {escape(link.head)}">'
         yield f'<path d="{self._path(number)}" fill="none" stroke="{colour}"/>'
         arrow = f"{end.x:g},{end.y:g} {end.x - ARROW:g},{end.y - 3:g} {end.x - ARROW:g},{end.y + 3:g}"
         yield f'<polygon points="{arrow}" fill="{colour}"/>'

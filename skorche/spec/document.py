@@ -86,9 +86,10 @@ def read_spec(spec: Mapping[Any, Any] | str | os.PathLike[str], findings: Findin
 
 def _text_of(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size <= MOST_BYTES:
-            return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) <= MOST_BYTES:
+            return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(f"{path} cannot be read.", f"it is no UTF-8: {error}.", "save it as UTF-8.") from error
     except OSError as error:
@@ -97,7 +98,7 @@ def _text_of(path: Path) -> str:
         raise SpecError(
             f"{path} cannot be read.", f"{error.strerror}.", f"{close}Give the path of a YAML file."
         ) from error
-    raise _too_large(str(path), f"{size} bytes", f"{MOST_BYTES} bytes")
+    raise _too_large(str(path), f"{len(content)} bytes", f"{MOST_BYTES} bytes")
 
 
 def _too_large(source: str, what: str, most: str) -> SpecError:

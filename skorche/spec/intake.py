@@ -9,6 +9,7 @@ from skorche.errors import nearest, shorten
 from skorche.graph import AnyQueue, Graph
 from skorche.spec.components import ComponentSpec
 from skorche.spec.findings import Findings, Where
+from skorche.spec.running import LOGGER, told
 
 
 class LiveInputs:
@@ -46,7 +47,9 @@ class Rows:
     def give(self, row: Mapping[str, Any]) -> None:
         """Put a row in."""
         check_row(row, self._spec.inputs, self._spec.where)
-        self._queue.put({name: row[name] for name in self._spec.inputs})
+        given = {name: row[name] for name in self._spec.inputs}
+        LOGGER.info("%s: inputs %s", self._spec.name, told(given.items()))
+        self._queue.put(given)
 
 
 def check_row(row: Mapping[str, Any], inputs: Mapping[str, Where], where: Where) -> None:

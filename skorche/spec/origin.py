@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from skorche.errors import SpecError
 from skorche.graph import Graph, Node
 from skorche.spec.components import ComponentSpec, saved_components
 from skorche.spec.intake import Rows
@@ -19,9 +20,20 @@ class Origin(NamedTuple):
     components: ComponentSpec | None
     nodes: tuple[Node, ...]
 
-    def declared(self, graph: Graph) -> ComponentSpec | None:
-        """The component spec, if it tells all that is in the graph."""
-        return self.components if tuple(map(id, graph.nodes)) == tuple(map(id, self.nodes)) else None
+    def check(self, graph: Graph) -> None:
+        """A component spec tells all that is in the graph, or nothing does.
+
+        Raises:
+            SpecError: something was declared besides.
+        """
+        known = set(map(id, self.nodes))
+        more = [node for node in graph.nodes if id(node) not in known]
+        if self.components is not None and more:
+            raise SpecError(
+                f"{more[0].title} was declared besides the components of {self.components.where}.",
+                "components and operators cannot stand in one spec.",
+                "make it a component, or declare all with operators.",
+            )
 
 
 def yaml_of(graph: Graph, functions: Functions | None, origin: Origin | None) -> str:
@@ -30,9 +42,9 @@ def yaml_of(graph: Graph, functions: Functions | None, origin: Origin | None) ->
     Raises:
         SpecError: something in it cannot be said in a spec; all findings.
     """
-    components = origin.declared(graph) if origin is not None else None
-    if components is not None:
-        return as_yaml(saved_components(components, check_types=graph.check_types))
+    if origin is not None and origin.components is not None:
+        origin.check(graph)
+        return as_yaml(saved_components(origin.components, check_types=graph.check_types))
     if functions is None and origin is not None:
         functions = origin.functions
     return as_yaml(saved_graph(graph, Registry(functions)))

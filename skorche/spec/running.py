@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from builtins import zip as in_step
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -73,9 +73,9 @@ class Working(Around):
     def _give(self, made: Any, values: list[Any]) -> Any:
         given = made if len(self._outputs) < 2 else self._by_name(made)
         if LOGGER.isEnabledFor(logging.INFO):
-            taken = _told(in_step([wire.label for wire in self._wires], values, strict=True))
+            taken = told(in_step([wire.label for wire in self._wires], values, strict=True))
             outputs = {self._outputs[0]: given} if len(self._outputs) == 1 else given if self._outputs else {}
-            LOGGER.info("%s: inputs %s: outputs %s", self._title, taken, _told(outputs.items()))
+            LOGGER.info("%s: inputs %s: outputs %s", self._title, taken, told(outputs.items()))
         return given
 
     def _by_name(self, made: Any) -> dict[str, Any]:
@@ -97,7 +97,8 @@ class Working(Around):
         )
 
 
-def _told(values: Any) -> str:
+def told(values: Iterable[tuple[str, Any]]) -> str:
+    """Values by name, for the log; only the beginning of long ones."""
     return ", ".join(f"{name}={glance(value, LONGEST_VALUE)}" for name, value in values) or "none"
 
 

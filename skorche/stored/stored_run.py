@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from typing import Any
 from skorche.errors import SkorcheError
 from skorche.stored.run_folder import GRAPH, LOG, REPORT, REPORT_TEXT, SUMMARY, runs_in
 from skorche.stored.values import Stored, read_value
+
+WORST_LAST = ("cached", "ok", "skipped", "cancelled", "failed")
+QUANTILES = ("p50", "p90", "p99")
 
 
 class StoredRun:
@@ -25,7 +28,9 @@ class StoredRun:
         self.path = path
         self._whole: dict[str, Any] = json.loads((path / REPORT).read_text(encoding="utf-8"))
         report = self._whole["report"]
+        self.ended: int = (path / REPORT).stat().st_mtime_ns
         self.name: str = report["name"]
+        self.shard: str | None = report["shard"]
         self.ok: bool = report["ok"]
         self.status: dict[str, str] = report["status"]
         self.phases: dict[str, int] = report["phases"]
@@ -33,7 +38,7 @@ class StoredRun:
         self.nodes: dict[str, dict[str, Any]] = report["nodes"]
         self.arguments: dict[str, str] = self._whole["arguments"]
         files = {name: Stored(**entry) for name, entry in self._whole["results"].items()}
-        self.results = StoredResults(path, files, trust=trust)
+        self.results: Mapping[str, Any] = StoredResults(path, files, trust=trust)
 
     def to_dict(self) -> dict[str, Any]:
         """The report in plain values, as `Report.to_dict` gave it."""
@@ -49,6 +54,16 @@ class StoredRun:
         """What was logged during the run."""
         return self._text(LOG)
 
+    @property
+    def shard_number(self) -> int:
+        """Which shard it was; 0 for none."""
+        return int(self.shard.partition("/")[0]) if self.shard else 0
+
+    def is_sibling(self, other: StoredRun) -> bool:
+        """Whether both are shards of one job."""
+        mine, its = str(self.shard).partition("/")[2], str(other.shard).partition("/")[2]
+        return self.name == other.name and bool(mine) and mine == its and self.graph == other.graph
+
     @cached_property
     def graph(self) -> dict[str, Any]:
         """The names of the nodes, and the edges, each from which to which."""
@@ -63,6 +78,73 @@ class StoredRun:
 
     def __repr__(self) -> str:
         return f"<StoredRun {self.name}: {'ok' if self.ok else 'NOT ok'}, {self.path}>"
+
+
+class ShardedRun(StoredRun):
+    """The runs of one job's shards, read as one: of each shard the latest.
+
+    `ok` if all shards are there, and all were ok. Counts are sums. A node's status is the worst it had. `results` are
+    lists, those of the first shard first; what runs once gives a value for each shard. `missing` are the shards that
+    have no run here. `parts` are the runs.
+    """
+
+    def __init__(self, runs: Sequence[StoredRun]) -> None:
+        latest = {run.shard: run for run in sorted(runs, key=lambda run: run.ended)}
+        self.parts = sorted(latest.values(), key=lambda run: run.shard_number)
+        first = self.parts[0]
+        total = int(str(first.shard).partition("/")[2])
+        self.missing = [f"{number}/{total}" for number in range(1, total + 1) if f"{number}/{total}" not in latest]
+        self.path, self.name, self.shard, self.ended = first.path, first.name, None, max(one.ended for one in runs)
+        self.ok = not self.missing and all(run.ok for run in self.parts)
+        self.phases, self.arguments, self.graph = first.phases, first.arguments, first.graph
+        self.status = {name: self._worst(name) for name in first.status}
+        self.failures = [failure for run in self.parts for failure in run.failures]
+        self.nodes = {name: _sum([run.nodes[name] for run in self.parts]) for name in first.nodes}
+        self.results = _Joined(self.parts)
+
+    def _worst(self, name: str) -> str:
+        return max((run.status[name] for run in self.parts), key=WORST_LAST.index)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reports as one, in plain values; counts are sums."""
+        whole = _sum([run.to_dict() for run in self.parts])
+        joined = {"ok": self.ok, "status": self.status, "failures": self.failures, "nodes": self.nodes, "shard": None}
+        return whole | joined | {"missing": self.missing}
+
+    def _text(self, name: str) -> str:
+        texts = [f"shard {run.shard}:\n{run._text(name)}" for run in self.parts]
+        return "\n".join([*texts, *([f"shards without a run: {', '.join(self.missing)}\n"] if self.missing else [])])
+
+
+def _sum(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Numbers added up, of all else the first."""
+    first = parts[0]
+    return {
+        name: sum(part[name] for part in parts) if _adds_up(name, value) else value for name, value in first.items()
+    }
+
+
+def _adds_up(name: str, value: object) -> bool:
+    return type(value) in (int, float) and name not in QUANTILES
+
+
+class _Joined(Mapping[str, Any]):
+    """The results of several runs, one after the other."""
+
+    def __init__(self, runs: Sequence[StoredRun]) -> None:
+        self._runs = runs
+
+    def __getitem__(self, name: str) -> Any:
+        found = [run.results[name] for run in self._runs if name in run.results]
+        if not found:
+            raise KeyError(name)
+        return [one for given in found for one in (given if isinstance(given, list) else [given])]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for run in self._runs for name in run.results))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 class StoredResults(Mapping[str, Any]):
@@ -81,11 +163,11 @@ class StoredResults(Mapping[str, Any]):
         return len(self._files)
 
 
-def open_run(path: str | os.PathLike[str], *, trust: bool = False) -> StoredRun:
+def open_run(*paths: str | os.PathLike[str], trust: bool = False) -> StoredRun:
     """A run from its folder in a store; of a store itself the latest run that has ended.
 
-    Results that no open format fits are pickles. They are read if a run of yours wrote them; others, which could run
-    any code, only with `trust=True`.
+    The runs of shards, in one store or in several, are read as one: see `ShardedRun`. Results that no open format fits
+    are pickles. They are read if a run of yours wrote them; others, which could run any code, only with `trust=True`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as store, Pipeline("sums") as pipeline:
@@ -96,11 +178,27 @@ def open_run(path: str | os.PathLike[str], *, trust: bool = False) -> StoredRun:
     ('sums', True, [2, 3])
 
     Raises:
-        SkorcheError: there is no run, or it has not ended.
+        SkorcheError: there is no run, or it has not ended; or several paths are not those of one run's shards.
     """
-    folder = Path(path)
+    runs = [StoredRun(folder, trust=trust) for path in paths for folder in _ended_runs(Path(path))]
+    if not runs:
+        raise SkorcheError("open_run was given no path.", "there is nothing to open.", "give a store.")
+    latest = max(runs, key=lambda run: run.ended)
+    if latest.shard is not None:
+        return ShardedRun([run for run in runs if run.is_sibling(latest)])
+    if len(paths) > 1:
+        raise SkorcheError(
+            f"open_run was given {len(paths)} paths.",
+            f"the latest run there, in {latest.path}, is of no shard, so they are not read as one.",
+            "open them one by one.",
+        )
+    return latest
+
+
+def _ended_runs(folder: Path) -> list[Path]:
+    """The run of a folder, or those of a store that have ended, the oldest first."""
     if (folder / REPORT).is_file():
-        return StoredRun(folder, trust=trust)
+        return [folder]
     if (folder / GRAPH).is_file():
         raise SkorcheError(
             f"the run in {str(folder)!r} has not ended.",
@@ -114,4 +212,4 @@ def open_run(path: str | os.PathLike[str], *, trust: bool = False) -> StoredRun:
             "it is neither the folder of a run nor a store with runs that have ended.",
             "give a store, as in run(store=...), or one of the folders in its folder 'runs'.",
         )
-    return StoredRun(ended[-1], trust=trust)
+    return ended

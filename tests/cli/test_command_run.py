@@ -2,6 +2,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -269,3 +270,68 @@ def test_output_that_nobody_reads_any_more_ends_quietly(skorche_command):
         running.stdout.close()
         assert running.stderr.read() == ""
         assert running.wait(60) == 1
+
+
+# -- the example of components ----------------------------------------------------------------------------------------
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize("form", ["extraction.yaml", "extraction_lists.yaml"])
+def test_components_run_in_order_and_tell_what_they_were_given_and_made(skorche_command, form):
+    done = skorche_command(
+        "run",
+        EXAMPLES / form,
+        "--functions",
+        EXAMPLES / "extraction_functions.py",
+        *("--inputs", "document_id=D0", "page_num=0"),
+    )
+
+    assert (done.returncode, done.stdout) == (
+        0,
+        "extractions: {'source': 'text of D0, page 0', 'total': '12.50'}\n",
+    )
+    told = done.stderr.splitlines()
+    assert [line.split()[0] for line in told[:3]] == ["image_preprocessing", "image_ocr", "extractor"]
+    assert told[0].endswith("inputs document_id='D0', page_num=0: outputs page_id='image of D0, page 0'")
+
+
+GOOD = (EXAMPLES / "extraction.yaml").read_text()
+OCR = GOOD[GOOD.index("    - image_ocr:") : GOOD.index("    - extractor:")]
+
+
+BROKEN = {
+    "renamed input": ("- image_ocr.page_id", "- image_ocr.pageid", 26, "Did you mean 'image_ocr.page_id'?"),
+    "missing component": (OCR, "", 20, "there is no component 'image_ocr'"),
+    "cycle": ("ImagePreprocessor", "ImagePreprocessor\n        dependencies: [extractor]", 10, "image_ocr"),
+    "duplicate": (OCR, OCR + OCR, 23, "the component 'image_ocr' stands here twice"),
+    "bad type": ("runner: OCRModel", "runner: [OCRModel]", 18, "runner"),
+    "wrong indentation": ("        runner: OCRModel", "      runner: OCRModel", 19, ""),
+    "unknown key": ("runner: OCRModel", "runer: OCRModel", 18, "Did you mean 'runner'?"),
+    "output nobody makes": ("    - extractions\n  comp", "    - extraction\n  comp", 8, "nobody makes the output"),
+    "input not given": ("    - page_num\n  out", "    - page_num\n    - zoom\n  out", 7, "'zoom' is not given"),
+    "runner not registered": ("runner: OCRModel", "runner: OCRModl", 18, "Did you mean 'OCRModel'?"),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "told"), BROKEN.values(), ids=BROKEN)
+def test_a_spec_with_a_mistake_gives_one_message_with_its_line_and_runs_nothing(
+    skorche_command, right, wrong, line, told
+):
+    assert right in GOOD
+    broken = GOOD.replace(right, wrong, 1)
+    (skorche_command.folder / "broken.yaml").write_text(broken)
+    done = skorche_command(
+        "run",
+        "broken.yaml",
+        *("--functions", EXAMPLES / "extraction_functions.py"),
+        *("--inputs", "document_id=D0", "page_num=0"),
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("error: ") == 1
+    assert "Traceback" not in done.stderr
+    assert f"error: broken.yaml:{line}: " in done.stderr
+    assert told in done.stderr
+    assert "Mend: " in done.stderr
+    assert "outputs page_id" not in done.stderr

@@ -1,7 +1,9 @@
 """When every item meets the same end the environment is broken, and the run stops and says so. Bad items do not."""
 
 import itertools
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -53,15 +55,29 @@ def test_a_run_all_of_whose_items_kill_their_worker_stops_early(how: str, told: 
     assert out.flush() == []
 
 
-def test_a_hundred_poison_items_among_five_thousand_stop_nothing_and_cost_little() -> None:
+def seconds_of_a_start() -> float:
+    """What an interpreter takes to start and to load what a worker is, one after the other."""
+    began = time.perf_counter()
+    for _ in range(STARTS):
+        subprocess.run([sys.executable, "-c", "import skorche.engines.process.worker"], check=True)
+    return (time.perf_counter() - began) / STARTS
+
+
+STARTS = 10
+
+
+def test_a_hundred_poison_items_among_five_thousand_stop_nothing_and_cost_little_more_than_new_workers() -> None:
     poison = frozenset(Random(3).sample(range(5000), 100))
 
     without, _ = collect(Poison(frozenset()), range(5000), max_workers=2, engine="process")
+    before = seconds_of_a_start()
     report, results = collect(Poison(poison), range(5000), max_workers=2, engine="process")
+    after = seconds_of_a_start()
 
     assert results == [number for number in range(5000) if number not in poison]
     assert {failure.item for failure in report.failures} == poison
-    assert report.elapsed - without.elapsed < 10
+    # benchmarks/poison_items.py has the seconds: here only what can be told on a machine that does other things too
+    assert report.elapsed - without.elapsed < 2 * len(poison) * max(before, after)
 
 
 def test_an_item_that_is_tried_again_and_again_is_to_blame_itself() -> None:

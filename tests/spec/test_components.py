@@ -86,6 +86,7 @@ def test_components_tell_what_they_take_and_give_in_the_order_in_which_they_run(
     run(made, {"a": "x", "a2": 1}, functions=FUNCTIONS)
 
     assert [record.getMessage() for record in caplog.records] == [
+        "test: inputs a='x', a2=1",
         "first (join): inputs a='x', a2=1: outputs b='x+1'",
         "last (shout): inputs b='x+1': outputs c='X+1'",
     ]
@@ -101,6 +102,25 @@ def test_two_branches_and_a_merge_of_outputs_of_the_same_name():
     )
 
     assert run(made, {"text": "a"}, {"text": "b"}, functions=FUNCTIONS) == {"whole": ["A+a+a", "B+b+b"]}
+
+
+def test_branches_that_part_and_meet_twice():
+    text = """
+    pipeline:
+      name: Twice
+      inputs: [text]
+      outputs: [report, second]
+      components:
+        report: {runner: join, inputs: [meet.all, loud.part, text], outputs: [report], dependencies: [log]}
+        log: {runner: shout, inputs: [meet.all], outputs: []}
+        meet: {runner: join, inputs: [loud.part, cut.first], outputs: [all]}
+        loud: {runner: shout, inputs: [text], outputs: [part]}
+        cut: {runner: halves, inputs: [text], outputs: [first, second]}
+    """
+
+    results = run(text, {"text": "ab"}, {"text": "cd"}, functions=FUNCTIONS)
+
+    assert results == {"report": ["AB+a+AB+ab", "CD+c+CD+cd"], "second": ["b", "d"]}
 
 
 def test_independent_components_run_at_once():
@@ -333,7 +353,7 @@ def test_what_was_declared_besides_components_cannot_be_saved_with_them():
     pipeline = skorche.load(made, functions=FUNCTIONS)
     pipeline.map(shout, pipeline.outputs["loud"], queue_out=Queue("louder"))
 
-    with pytest.raises(skorche.SpecError, match="component"):
+    with pytest.raises(skorche.SpecError, match=r"task 'shout' .* was declared besides the components of pipeline"):
         pipeline.to_yaml()
 
 
@@ -369,3 +389,27 @@ def test_components_run_on_processes_too():
     results = run(made, {"text": "abcd"}, {"text": "ab"}, functions={"count": count, "halve": halves}, engine="process")
 
     assert results == {"n": [4, 2], "second": ["cd", "b"]}
+
+
+@skorche.task(cache=True, version=1)
+def first_word(text):
+    return text.split()[0]
+
+
+@skorche.task(cache=True, version=1)
+def last_word(text):
+    return text.split()[-1]
+
+
+def test_results_are_kept_by_what_the_runner_is_and_by_what_it_is_given(tmp_path):
+    def words(runner, taken):
+        made = spec(["text", "more"], ["word"], one=component(runner, {"text": taken}, ["word"]))
+        pipeline = skorche.load(made, functions=[first_word, last_word])
+        pipeline.give(text="a b", more="c d")
+        report = pipeline.run(progress=False, store=tmp_path).shutdown()
+        return pipeline.outputs["word"].flush(), report.nodes["one"].cached
+
+    assert words("first_word", "text") == (["a"], 0)
+    assert words("first_word", "text") == (["a"], 1)
+    assert words("last_word", "text") == (["b"], 0)
+    assert words("first_word", "more") == (["c"], 0)

@@ -6,15 +6,15 @@ through the same adapter, and MPI need not even be installed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Literal
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.executor import ExecutorEngine
-from skorche.engines.mpi.parcel import pack, pack_error, unpack
+from skorche.engines.mpi.parcel import dump_named, pack, unpack
 from skorche.engines.mpi.ranks import WORLD, Ranks, Word
-from skorche.engines.transfer import load_error
+from skorche.engines.transfer import dump_error, load_error
 from skorche.errors import AlreadyRunning, EngineError
 from skorche.runtime.engine import Emit
 from skorche.runtime.served import Ending
@@ -91,7 +91,7 @@ class MpiEngine(ExecutorEngine):
             if word.kind == "run":
                 _comm_executor(ranks).__enter__()  # comes back when rank 0 has shut its executor down
                 word = ranks.hear(self._number)
-            ending = unpack(word.payload) if word.kind == "end" else None
+            ending = unpack(ranks.receive_end(word)) if word.kind == "end" else None
         if ending is not None:
             return ending
         if word.kind == "refused":
@@ -104,19 +104,21 @@ class MpiEngine(ExecutorEngine):
 
     def tell(self, ending: Ending) -> None:
         """On rank 0: tell the others how the run ended."""
-        self._tell_last(lambda: Word("end", pack(ending)))
+        if self._ranks is not None:
+            self._tell_last(self._ranks, lambda ranks: ranks.end(self._number, pack(ending)))
 
     def refuse(self, error: BaseException) -> None:
         """On rank 0: tell the others that the run did not start, unless they know how it ended."""
-        self._tell_last(lambda: Word("refused", pack_error(error)))
+        if self._ranks is not None:
+            word = Word("refused", dump_error(error, dump_named))
+            self._tell_last(self._ranks, lambda ranks: ranks.say(self._number, word))
 
-    def _tell_last(self, make: Any) -> None:
-        ranks = self._ranks
-        if ranks is None or self._said == "end":
+    def _tell_last(self, ranks: Ranks, tell: Callable[[Ranks], None]) -> None:
+        if self._said == "end":
             return
         began, self._said = self._said == "run", "end"
         try:
-            ranks.say(self._number, make())
+            tell(ranks)
         except BaseException as problem:  # noqa: BLE001  (the others wait for it)
             ranks.abort(f"rank 0 could not tell the others how a run ended ({problem!r})")
         if began:

@@ -34,7 +34,7 @@ def pack(ending: Ending) -> bytes:
     return pickle.dumps((tuple(plain), failures, pack_error(record.error), results), PROTOCOL)
 
 
-def unpack(data: bytes) -> Ending:
+def unpack(data: bytes | bytearray) -> Ending:
     """The end of a run again."""
     plain, failures, error, results = loads(data)
     record = RunFinished._make(plain)

@@ -23,6 +23,8 @@ from skorche.runtime.exit import EXIT
 BYE_TAG = 1
 MOST_TAGS = 32766
 """For runs. Every MPI has at least one more, besides 0."""
+PIECE = 1 << 28
+"""Bytes that go at once: many MPIs count no further than 2 GiB."""
 SHORTEST_NAP, LONGEST_NAP = 0.00005, 0.01
 
 
@@ -39,6 +41,7 @@ class Ranks:
     def __init__(self, mpi: Any, pkl5: Any) -> None:
         self._mpi = mpi
         self._numbers = count(1)
+        self._sent: list[Any] = []
         self.serving = self.leading = self._dismissed = False
         world = mpi.COMM_WORLD
         copy, request = world.Idup()  # so that nothing that is said here meets what the script says itself
@@ -68,9 +71,14 @@ class Ranks:
         return next(self._numbers)
 
     def say(self, number: int, word: Word) -> None:
-        """Rank 0 tells all others."""
-        for rank in range(1, self.size):
-            self._talk.send(word, rank, _tag(number))
+        """Rank 0 tells all others. Does not wait: they may be in a run before this one."""
+        self._sent = [one for one in self._sent if not one.test()[0]]
+        self._sent += [self._talk.isend(word, rank, _tag(number)) for rank in range(1, self.size)]
+
+    def end(self, number: int, data: bytes) -> None:
+        """Rank 0 tells all others, who are in this run, how it ended."""
+        self.say(number, Word("end", len(data)))
+        self._pass_on(memoryview(data))
 
     def hear(self, number: int) -> Word:
         """What rank 0 says of this run; or that it has left. Waits."""
@@ -85,6 +93,17 @@ class Ranks:
         word: Word = self._talk.recv(None, 0, _sleep_until(find))
         self._dismissed |= word.kind == "bye"
         return word
+
+    def receive_end(self, word: Word) -> bytearray:
+        """What rank 0 tells of the end, in full."""
+        data = bytearray(word.payload)
+        self._pass_on(memoryview(data))
+        return data
+
+    def _pass_on(self, data: memoryview) -> None:
+        """From rank 0 to all others, who pass it on to each other, so that many ranks take little longer than a few."""
+        for start in range(0, len(data), PIECE):
+            self.comm.Bcast([data[start : start + PIECE], self._mpi.BYTE], 0)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -175,7 +194,7 @@ def _find_ranks(launch: Launch) -> Ranks | None:
         raise EngineError(
             f"a launcher started this program {launch.size} times, but MPI sees {size} of them.",
             "mpirun (or the like) and mpi4py belong to different installations of MPI.",
-            "use the mpirun of the MPI that mpi4py found: `python -m mpi4py --mpi-library` names it.",
+            "use the mpirun of the MPI that `python -m mpi4py --mpi-library` names; with Slurm, try srun --mpi=pmix.",
         )
     if MPI.Query_thread() < MPI.THREAD_SERIALIZED:
         raise EngineError(
