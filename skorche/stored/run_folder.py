@@ -28,8 +28,9 @@ from skorche.events import RunFinished
 from skorche.graph import Graph
 from skorche.observe.account import Account
 from skorche.observe.arguments import arguments_text
-from skorche.observe.render import render
+from skorche.observe.picture import picture_of
 from skorche.observe.report import Report
+from skorche.observe.svg import svg_of
 from skorche.runtime.log import complain, say
 from skorche.shard import Shard
 from skorche.store import PRIVATE, Store, slug
@@ -84,7 +85,8 @@ class RunFolder:
             self._attempt(name, partial(self._write, name, text))
 
     def _draw(self, report: Report) -> None:
-        render(self._graph, "graph", None, str(self.path), "svg", True, report)
+        """Without the program `dot`: no run takes longer for its picture."""
+        self._write("graph.svg", svg_of(picture_of(self._graph, status=report)))
 
     @property
     def arguments(self) -> dict[str, str]:
