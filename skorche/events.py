@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
-from skorche.errors import shorten, text_of
+from skorche.errors import SkorcheError, shorten, text_of
 
 
 class Failure:
@@ -18,7 +18,7 @@ class Failure:
     it, in a run with `capture="item"` on worker processes; "" otherwise.
     """
 
-    __slots__ = ("attempts", "error", "item", "node", "output", "traceback")
+    __slots__ = ("_again", "attempts", "error", "item", "node", "output", "traceback")
 
     node: str
     item: Any  # Any: whatever the user's sources gave; a Failure is not generic because a report mixes them
@@ -26,6 +26,7 @@ class Failure:
     traceback: str
     attempts: int
     output: str
+    _again: Callable[[], Any] | None
 
     def __init__(
         self, node: str, item: Any, error: BaseException, traceback: str = "", attempts: int = 1, output: str = ""
@@ -33,11 +34,46 @@ class Failure:
         names = ("node", "item", "error", "traceback", "attempts", "output")
         for name, value in zip(names, (node, item, error, traceback, attempts, output), strict=True):
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "_again", None)
+
+    def replay(self) -> Any:
+        """Run the item again, alone and in this process, through the same task: gives what that gives, or raises.
+
+        A debugger that is on stops where the task fails. Retries, timeouts and the cache are left out.
+
+        >>> def half(number):
+        ...     return 1 / number
+        >>> with Pipeline() as pipeline:
+        ...     halves = skorche.map(half, Queue(fixed_inputs=[0]))
+        >>> (failure,) = pipeline.run(on_error="collect").wait().failures
+        >>> try:
+        ...     failure.replay()
+        ... except ZeroDivisionError as error:
+        ...     print(error)
+        division by zero
+
+        Raises:
+            BaseException: what the task raises.
+            SkorcheError: the failure has left its program (pickled, say), or comes from what needs other items too.
+        """
+        if self._again is None:
+            raise SkorcheError(
+                f"this failure of {self.node} cannot be replayed.",
+                "it was pickled, or is an item of a queue: it does not know its task.",
+                "take it from report.failures of the run.",
+            )
+        return self._again()
+
+    def replayed_by(self, again: Callable[[], Any]) -> Failure:
+        """The same failure; `again` runs its item."""
+        copy = Failure(*self.__reduce__()[1])
+        object.__setattr__(copy, "_again", again)
+        return copy
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Failure cannot be changed: {name}")
 
-    def __reduce__(self) -> tuple[type[Failure], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[type[Failure], tuple[Any, ...]]:
         return Failure, (self.node, self.item, self.error, self.traceback, self.attempts, self.output)
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from skorche.errors import shorten, text_of
 from skorche.events import Failure, NodeTally, RunFinished
 from skorche.observe.outcome import End, Results, Shape, Status
+from skorche.observe.replay import replayable
 
 SHOWN_FAILURES = 10
 LONGEST_FAILURE = 1000
@@ -56,6 +57,7 @@ class Report:
     @classmethod
     def of(cls, record: RunFinished, *, shape: Shape | None = None, ends: Sequence[End] = ()) -> Report:
         """The report of a finished run of a graph of this shape."""
+        nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
         status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
         return cls(
             record.name,
@@ -68,7 +70,7 @@ class Report:
             record.cancelled,
             record.rerun,
             record.abandoned_threads,
-            record.failures,
+            tuple([replayable(failure, nodes) for failure in record.failures]) if nodes else record.failures,
             record.nodes,
             record.guarantees,
             record.recycled,
