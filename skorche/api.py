@@ -243,6 +243,11 @@ class Pipeline:
         """
         self._intake().give({**row, **values})
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether `inputs` are no queues, but what a row has: so it is with components."""
+        return self._origin is not None and self._origin.rows is not None
+
     def _intake(self) -> LiveInputs | Rows:
         from skorche.spec.intake import LiveInputs
 

@@ -142,10 +142,16 @@ def declared_at(location: Location | None) -> Iterator[None]:
         _READ.reset(token)
 
 
+OTHERWISE = "Otherwise "
+
+
 class SkorcheError(Exception):
     """The root of the tree. `what`, `why` and `mend` are the parts of its text."""
 
     def __init__(self, what: str, why: str = "", mend: str = "") -> None:
+        if mend.startswith(OTHERWISE):  # there is no name that is near, after which it would go on
+            mend = mend.removeprefix(OTHERWISE)
+            mend = mend[:1].upper() + mend[1:]
         self.what, self.why, self.mend = what, why, mend
         super().__init__(what, why, mend)
 

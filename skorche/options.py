@@ -55,11 +55,11 @@ TIMES = "more than 0 seconds, or None"
 
 
 def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and value >= least
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _are_errors(value: object) -> bool:

@@ -99,6 +99,11 @@ class Store:
         return path
 
 
+def private(path: str, flags: int) -> int:
+    """Opens a file that only its owner may read; for the `opener` of `open`."""
+    return os.open(path, flags, 0o600)
+
+
 def slug(name: str) -> str:
     """A name as part of a path: no separators, no leading dots, never empty.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, Generic, Literal, Protocol, TypeVar, cast, overload
 
 from skorche.call import Awaiting, Making, Unpacking, is_async, is_async_generator, makes_callables, name_of
-from skorche.errors import GraphError, Location, shorten
+from skorche.errors import GraphError, Location, nearest, shorten
 from skorche.limits import AnyLimit
 from skorche.options import EngineChoice, OnError, TaskOptions, changed_options
 from skorche.queue import Queue
@@ -92,7 +92,28 @@ class Task(Generic[A_contra, B_co]):
         """
         for name, value in arguments.items():
             refuse_queues(f"{self.name}.bind({name}=...)", value)
+        _check_names(self, arguments)
         return Task(functools.partial(self.function, **arguments), self.name, self._options)
+
+
+def _check_names(task: Task[Any, Any], names: Iterable[str]) -> None:
+    """Raise for arguments that the function has no parameters for, where that can be told."""
+    from inspect import Parameter, signature  # declaring needs it anyway, for dataclasses
+
+    try:
+        parameters = signature(task.function).parameters.values()
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return
+    if any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
+        return
+    known = [one.name for one in parameters if one.kind is not Parameter.POSITIONAL_ONLY]
+    for name in names:
+        if name not in known:
+            raise GraphError(
+                f"task {task.name!r} ({task.declared}) was given the argument {name!r}.",
+                f"its parameters are {', '.join(known) or 'none'}.",
+                f"{nearest(name, known)}Otherwise leave it out.",
+            )
 
 
 def refuse_queues(who: str, value: object) -> None:

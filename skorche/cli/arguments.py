@@ -99,6 +99,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="use nothing that was cached")
     parser.add_argument("--shard", metavar="K/N", help="do only this part of the items: 2/8 is the second of eight")
     parser.add_argument("--json", action="store_true", help="results as JSON lines")
+    parser.add_argument("--stream", action="store_true", help="results as they come, not in input order at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress and no report on stderr")
 
 
@@ -115,7 +116,9 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--ascii", action="store_true", help="print the graph as text")
     form.add_argument("--mermaid", action="store_true", help="print the graph for Mermaid")
-    form.add_argument("-o", "--output", metavar="PATH", help="the picture to write: .svg, .png, .pdf or .dot")
+    form.add_argument(
+        "-o", "--output", metavar="PATH", help="the picture to write: .svg, .png, .pdf or .dot; NAME.svg if left out"
+    )
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

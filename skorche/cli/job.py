@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from skorche.api import Pipeline
-from skorche.errors import GraphError, SkorcheError, nearest, text_of
+from skorche.errors import HERE, GraphError, SkorcheError, nearest, text_of
 
 YAML = (".yaml", ".yml", ".json")
 
@@ -21,40 +21,80 @@ class JobError(GraphError):
     """The command names no pipeline."""
 
 
+class UserCodeError(SkorcheError):
+    """A module cannot be imported; its text is what Python has to say."""
+
+
 def find_pipeline(named: str, functions: list[str]) -> Pipeline:
     """The pipeline of `job.yaml`, `job.py`, `job.py:name`, `module` or `module:name`.
 
     Raises:
         GraphError: there is none, or the spec is refused.
-        ImportError: the module cannot be found.
+        UserCodeError: a module cannot be imported.
     """
     if named.endswith(YAML):
         return _load(named, functions)
     place, _, name = named.rpartition(":") if ":" in named else (named, "", "")
     module = find_module(place)
-    return _named(module, place, name) if name else _only(module, place)
+    found = _named(module, place, name) if name else _only(module, place)
+    if found.last_run is not None:
+        print(f"{place} has run its pipeline when it was imported: keep that under `if __name__`", file=sys.stderr)
+    return found
 
 
 def find_module(named: str) -> ModuleType:
     """A module by its name, or from its file, whose folder is then where it finds others, as for a script.
 
     Raises:
-        JobError: there is no such file.
-        ImportError: there is no such module.
+        JobError: there is no such file or module.
+        UserCodeError: importing it fails.
     """
-    if not named.endswith(".py"):
-        sys.path.insert(0, os.getcwd())
+    path = Path(named)
+    if named.endswith(".py"):
+        return _load_file(path)
+    if path.is_file():
+        raise JobError(
+            f"{named!r} is no pipeline.", "its name ends neither with .py nor with .yaml.", "give a file that does."
+        )
+    sys.path.insert(0, os.getcwd())
+    if not all(part.isidentifier() for part in named.split(".")):
+        raise JobError(f"{named!r} is no name of a module.", "", "give a file, or a module such as my_package.jobs.")
+    try:
         return importlib.import_module(named)
-    path = Path(named).resolve()
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{named}.".startswith(f"{error.name}."):
+            raise UserCodeError(_place_of(error)) from error
+        close = nearest(f"{named}.py", os.listdir())
+        raise JobError(
+            f"there is no module {named!r}.", "", f"{close}Give a file that exists, or the name of a module."
+        ) from None
+    except Exception as error:
+        raise UserCodeError(_place_of(error)) from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    """The module of a file, loaded."""
     if not path.is_file():
-        raise JobError(f"there is no file {named!r}.", "", "give a file that exists, or the name of a module.")
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+        raise JobError(f"there is no file {str(path)!r}.", "", "give a file that exists, or the name of a module.")
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserCodeError(_place_of(error)) from error
     return module
+
+
+def _place_of(error: Exception) -> str:
+    """The error, as Python would print it, from the user's own code on."""
+    from traceback import TracebackException
+
+    told = TracebackException.from_exception(error)
+    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(("<frozen ", HERE))]
+    return "".join(told.format(chain=False)).rstrip()
 
 
 def _load(named: str, functions: list[str]) -> Pipeline:

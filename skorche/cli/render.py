@@ -10,6 +10,7 @@ from skorche.cli.job import find_pipeline
 from skorche.cli.main import OK
 from skorche.errors import GraphError
 from skorche.observe.render import FORMATS
+from skorche.store import slug
 
 
 def render(given: Namespace) -> int:
@@ -21,7 +22,7 @@ def render(given: Namespace) -> int:
     if given.mermaid:
         print(pipeline.to_mermaid())
         return OK
-    target = Path(given.output or f"{pipeline.name}.svg")
+    target = Path(given.output or f"{slug(pipeline.name)}.svg")
     form: Any = target.suffix.removeprefix(".") or "svg"
     if form not in FORMATS:
         known = ", ".join(f".{one}" for one in FORMATS)

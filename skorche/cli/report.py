@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import os
+import sys
 from argparse import Namespace
+from typing import Any
 
+from skorche.cli.job import told
 from skorche.cli.main import FAILED_ITEMS, OK
+from skorche.cli.plain import json_line
 from skorche.errors import shorten
-from skorche.stored.stored_run import open_run
+from skorche.stored.stored_run import StoredRun, open_run
 
 LONGEST_RESULT = 200
 
 
 def report(given: Namespace) -> int:
     """Tell of a run that was kept: its table, its failures, its results."""
+    sys.path.insert(0, os.getcwd())  # where results may find the classes of the job that made them
     run = open_run(*given.run)
+    results = {name: _read(run, name) for name in run.results}
     if given.json:
-        results = dict(run.results)
-        print(json.dumps(run.to_dict() | {"arguments": run.arguments, "results": results}, default=repr, indent=1))
+        whole = run.to_dict() | {"arguments": run.arguments, "results": results}
+        print(json_line(whole))
         return OK if run.ok else FAILED_ITEMS
     print(run)
-    print(f"\n{run.summary}", end="")
-    for name, value in run.results.items():
-        print(f"\n{name}: {shorten(value, LONGEST_RESULT)}", end="")
-    print(f"\nfrom {run.path}")
+    print(f"\n{run.summary}")
+    queues = {node: queue for queue, node in run.results.nodes.items()}
+    for name, value in results.items():
+        print(f"{queues.get(name, name)}: {value if isinstance(value, Unreadable) else shorten(value, LONGEST_RESULT)}")
+    print(f"from {run.path}")
     return OK if run.ok else FAILED_ITEMS
+
+
+class Unreadable(str):
+    """Why a result cannot be read."""
+
+    __slots__ = ()
+
+
+def _read(run: StoredRun, name: str) -> Any:
+    try:
+        return run.results[name]
+    except Exception as error:  # noqa: BLE001  (a class that is not found, say: the rest is told all the same)
+        return Unreadable(f"it cannot be read: {told(error)}")

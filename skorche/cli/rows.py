@@ -61,6 +61,12 @@ class Rows(NamedTuple):
                 f"it waits for {', '.join(names)}.",
                 f"give --inputs {given}, or --inputs-file with a row for each item.",
             )
+        if len(wanted) > 1 and any(queue.name is None for queue in wanted):
+            raise GraphError(
+                f"pipeline {pipeline.name!r} waits for {len(wanted)} inputs, and not all of them have a name.",
+                "rows give them their values by name.",
+                "name them: skorche.Queue(name='...').",
+            )
         if self.given and not wanted:
             raise GraphError(
                 f"pipeline {pipeline.name!r} takes no inputs.",
@@ -70,26 +76,40 @@ class Rows(NamedTuple):
         if self.path not in (None, "-") and not Path(str(self.path)).is_file():
             raise GraphError(f"there is no file {self.path!r}.", "--inputs-file names it.", "give a file that exists.")
 
-    def give(self, pipeline: Pipeline) -> Iterator[None]:
-        """Put the rows in, one a step: the first before the run begins, so that it can be refused in time."""
+    def give(self, pipeline: Pipeline) -> Iterator[GraphError | None]:
+        """Put the rows in, one a step, the first before the run begins. Gives what is wrong with a bad one."""
         if self.first is not None:
             _give_by_name(pipeline, self.first)
-            yield
+            yield None
         if self.path is not None:
             with _open(self.path) as file:
-                for row in _read(file, self.path):
-                    _give(pipeline, row)
-                    yield
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield _give_line(pipeline, line, f"{self.path}:{number}")
+
+
+def _give_line(pipeline: Pipeline, line: str, where: str) -> GraphError | None:
+    """Put in the row that a line holds; what is wrong with it, if it is bad."""
+    try:
+        _give(pipeline, json.loads(line))
+    except GraphError as error:
+        return GraphError(f"{where}: {error.what}", error.why, error.mend)
+    except ValueError as error:
+        return GraphError(
+            f"{where}: {shorten(line.strip(), 60)} is no JSON: {error}.",
+            "each line is a row: a JSON value, such as an object with a value for each input.",
+            "mend the line, or leave it out.",
+        )
+    return None
 
 
 def _give(pipeline: Pipeline, row: Any) -> None:
-    """Put a row in: a value for each input by name; where there is but one queue, a row may be the item itself."""
+    """Put a row in: a value for each input by name. What is no object is itself the item of the only input."""
     wanted = open_inputs(pipeline)
-    if len(wanted) == 1 and pipeline.inputs in ((), (wanted[0].name,)):
-        queue = wanted[0]
-        queue.put(row[queue.name] if isinstance(row, Mapping) and set(row) == {queue.name} else row)
-    elif isinstance(row, Mapping):
+    if isinstance(row, Mapping):
         _give_by_name(pipeline, row)
+    elif len(wanted) == 1 and not pipeline.takes_rows:
+        wanted[0].put(row)
     else:
         raise GraphError(
             f"{shorten(row, 60)} was given as a row.",
@@ -111,19 +131,5 @@ def _open(path: str) -> Iterator[IO[str]]:
     if path == "-":
         yield sys.stdin
         return
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
         yield file
-
-
-def _read(lines: Iterable[str], path: str) -> Iterator[Any]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise GraphError(
-                f"{path}:{number}: {shorten(line.strip(), 60)} is no JSON: {error}.",
-                "each line is a row: a JSON value, such as an object with a value for each input.",
-                "mend the line, or leave it out.",
-            ) from None

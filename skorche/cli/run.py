@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 from skorche.api import Pipeline
-from skorche.cli.arguments import assignment
 from skorche.cli.job import find_pipeline, told
+from skorche.cli.lines import Lines
 from skorche.cli.main import ERROR, FAILED_ITEMS, OK
 from skorche.cli.rows import Rows
 from skorche.errors import GraphError, QueueClosed, nearest
-from skorche.observe.outcome import end_name
 from skorche.observe.report import Report
 from skorche.run_options import RunOptions
 
@@ -31,32 +28,60 @@ def run(given: Namespace) -> int:
     _set_workers(pipeline, given.max_workers)
     rows = Rows.of(given.inputs, given.inputs_file)
     rows.check(pipeline)
-    options = _options(given)
-    results = Lines(pipeline, as_json=given.json)
+    job = _Job(pipeline, rows, Lines(pipeline, as_json=given.json, as_they_come=given.stream), given)
     try:
-        report = _run(pipeline, rows, options)
-    except GraphError:
-        raise  # it was refused
-    except Exception as error:  # noqa: BLE001  (whatever a task raised: it is told, and the exit code says so)
+        report = job.run(_options(given))
+    except Exception as error:
+        if pipeline.last_run is None or isinstance(error, BrokenPipeError):
+            raise  # it was refused, or nobody wants to know
         print(f"error: {told(error)}", file=sys.stderr)
-        results.write_of(pipeline, quiet=given.quiet)
+        job.tell()
         return ERROR
     except BaseException:  # Ctrl-C, say
-        results.write_of(pipeline, quiet=given.quiet)
+        job.tell()
         raise
-    results.write_of(pipeline, quiet=given.quiet)
-    return OK if report.ok else FAILED_ITEMS
+    job.tell()
+    if job.bad_rows and given.on_error != "collect":
+        return ERROR
+    return OK if report.ok and not job.bad_rows else FAILED_ITEMS
 
 
-def _run(pipeline: Pipeline, rows: Rows, options: RunOptions) -> Report:
-    given = rows.give(pipeline)
-    next(given, None)  # before anything runs: it may be refused
-    with pipeline.run(**options) as run:
-        with suppress(QueueClosed):  # the run has stopped meanwhile, and tells why
-            for _ in given:
-                pass
-        run.close()
-        return run.wait()
+class _Job:
+    """A run of the command line."""
+
+    def __init__(self, pipeline: Pipeline, rows: Rows, lines: Lines, given: Namespace) -> None:
+        self._pipeline, self._rows, self._lines = pipeline, rows, lines
+        self._quiet, self._goes_on = given.quiet, given.on_error == "collect"
+        self.bad_rows = 0
+
+    def run(self, options: RunOptions) -> Report:
+        """Give it its rows, and wait."""
+        outcomes = self._rows.give(self._pipeline)
+        if (refused := next(outcomes, None)) is not None:
+            raise refused  # before anything runs
+        with self._pipeline.run(**options) as run, self._lines.following(run):
+            with suppress(QueueClosed):  # the run has stopped meanwhile, and tells why
+                self._give(outcomes)
+            run.close()
+            return run.wait()
+
+    def _give(self, outcomes: Iterator[GraphError | None]) -> None:
+        """The rest of the rows. A bad one is told; what was given before it is done all the same."""
+        for bad in outcomes:
+            if bad is not None:
+                self.bad_rows += 1
+                print(f"error: {told(bad)}", file=sys.stderr)
+                if not self._goes_on:
+                    return
+
+    def tell(self) -> None:
+        """Print what the run gave, also if it did not come to its end, and its report."""
+        run = self._pipeline.last_run
+        if run is None or run.report is None:
+            return
+        self._lines.write(run.report)
+        if not self._quiet:
+            print(run.report, file=sys.stderr)
 
 
 def _options(given: Namespace) -> RunOptions:
@@ -83,11 +108,11 @@ def _number(text: str) -> float:
 def _set_workers(pipeline: Pipeline, given: Iterable[str]) -> None:
     """Change the tasks of nodes, as `task=8` says."""
     for text in given:
-        try:
-            name, value = assignment(text, "--max-workers")
-            workers = int(value)
-        except ValueError as error:
-            raise GraphError(f"--max-workers was given {text!r}.", str(error), "write TASK=N.") from None
+        name, _, value = text.rpartition("=")
+        if not name or not value.isdecimal() or not int(value):
+            why = "it is the name of a task, and how many items it works on at a time."
+            raise GraphError(f"--max-workers was given {text!r}.", why, "write TASK=N, with 1 or more for N.")
+        workers = int(value)
         graph = pipeline.graph
         nodes = [node for node in graph.nodes if node.task is not None and name in (node.name, node.task.name)]
         if not nodes:
@@ -100,37 +125,3 @@ def _set_workers(pipeline: Pipeline, given: Iterable[str]) -> None:
         for node in nodes:
             assert node.task is not None
             graph.replace(node, node._replace(task=node.task.options(max_workers=workers)))
-
-
-class Lines:
-    """The results of a run on stdout: a line for each, with the name of its end, or of its queue if that has one."""
-
-    def __init__(self, pipeline: Pipeline, *, as_json: bool) -> None:
-        self._as_json = as_json
-        producers = pipeline.graph.producers
-        ends = [(queue, producers[id(queue)]) for queue in pipeline.graph.ends() if id(queue) in producers]
-        self._names = {end_name(node, queue): queue.name or end_name(node, queue) for queue, node in ends}
-
-    def write_of(self, pipeline: Pipeline, *, quiet: bool) -> None:
-        """Print what the last run gave, also if it did not come to its end, and unless `quiet` its report."""
-        report = pipeline.last_run.report if pipeline.last_run is not None else None
-        if report is None:
-            return
-        self._write(report)
-        sys.stdout.flush()
-        if not quiet:
-            print(report, file=sys.stderr)
-
-    def _write(self, report: Report) -> None:
-        """A list gives a line for each of its items."""
-        for name, value in chain.from_iterable(
-            self._each(self._names.get(end, end), given) for end, given in report.results.items()
-        ):
-            if self._as_json:
-                print(json.dumps({"name": name, "value": value}, default=repr, ensure_ascii=False))
-            else:
-                print(f"{name}: {value}")
-
-    def _each(self, name: str, given: Any) -> Iterator[tuple[str, Any]]:
-        for value in given if isinstance(given, list) else [given]:
-            yield name, value

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 from skorche.api import Pipeline
@@ -143,13 +144,10 @@ class _Copies:
 
     def _copy(self, queue: Queue[Any]) -> Queue[Any]:
         items = queue.inbox.take(None) if queue.fixed_inputs is None else queue.fixed_inputs
-        try:
-            size = len(items)  # type: ignore[arg-type]  # where it has a length
-        except TypeError:
-            self.whole = None
-        else:
-            self.whole = None if self.whole is None else self.whole + size
-        return Queue(queue.name, list(islice(items, self._count)))
+        taken = list(islice(items, self._count))
+        size = len(taken) if len(taken) < self._count else length_hint(items, -1)
+        self.whole = None if self.whole is None or size < 0 else self.whole + size
+        return Queue(queue.name, taken)
 
 
 def _spied(node: Node, copies: _Copies, goods: dict[str, Goods], graph: Graph) -> Node:
@@ -157,7 +155,7 @@ def _spied(node: Node, copies: _Copies, goods: dict[str, Goods], graph: Graph) -
     outputs = tuple(copies.of(queue, is_source=False) for queue in node.outputs)
     errors = None if node.errors is None else copies.of(node.errors, is_source=False)
     node = node._replace(inputs=inputs, outputs=outputs, errors=errors, types=None)
-    if node.work is None:
+    if node.work is None or node.folds:  # what a fold gives for an item is nothing
         return node
     seen = [goods.setdefault(_edge(node, place), Goods()) for place in range(max(1, len(outputs)))]
     return node._replace(work=partial(_spy, node.work, seen))

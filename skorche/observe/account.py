@@ -8,13 +8,17 @@ from skorche.observe.report import Report
 
 
 class Account:
-    """Makes the report of a run when that has ended. `ends` are its output queues, with what came out of them."""
+    """Makes the report of a run when that has ended. `ends` are its output queues, with what came out of them.
+
+    `folder` is where the run is kept, if it is.
+    """
 
     def __init__(self, shape: Shape) -> None:
         self.shape, self.ends = shape, list[End]()
+        self.folder = ""
         self._report: Report | None = None
 
     def __call__(self, record: RunFinished) -> Report:
         if self._report is None:
-            self._report = Report.of(record, shape=self.shape, ends=self.ends)
+            self._report = Report.of(record, shape=self.shape, ends=self.ends, folder=self.folder)
         return self._report

@@ -93,13 +93,15 @@ class Shape(NamedTuple):
 class Results(Mapping[str, Any]):
     """Results by the name of the end's node: a list in input order, or the value itself of what runs once.
 
-    What failed or was skipped, and so gave nothing, is not there. Nor is what was read from its queue.
+    They are found by the name of their queue too. What failed or was skipped, and so gave nothing, is not there. Nor is
+    what was read from its queue.
     """
 
     def __init__(self, shape: Shape | None, ends: Sequence[End], statuses: Mapping[str, Status]) -> None:
         self._shape, self._ends, self._statuses = shape, ends, statuses
         self._known: dict[str, Any] | None = None
         self._read: list[str] = []
+        self._nodes: dict[str, str] = {}
 
     def _all(self) -> dict[str, Any]:
         """They are put in order when somebody first asks."""
@@ -115,6 +117,7 @@ class Results(Mapping[str, Any]):
             if node is None:
                 continue  # nothing was done to its items
             name, given = end_name(node, queue), outbox.results()
+            self._nodes[queue.name or name] = name
             if given is None:
                 self._read.append(name)
             elif shape.is_single(queue, producers):
@@ -122,8 +125,16 @@ class Results(Mapping[str, Any]):
             elif given or self._statuses[node.name] in ("ok", "cached"):
                 yield name, given
 
+    @property
+    def nodes(self) -> Mapping[str, str]:
+        """Under which name the results of a named queue stand."""
+        self._all()
+        return self._nodes
+
     def __getitem__(self, name: str) -> Any:
         known = self._all()
+        if name not in known:
+            name = self._nodes.get(name, name)
         if name in known:
             return known[name]
         if name in self._read:

@@ -31,6 +31,7 @@ class Report:
     By node name too: `status` ("ok", "cached": all its results were found in the store, "failed": an item failed there,
     "skipped": nothing came since a node before it failed, which `causes` names, or "cancelled") and `phases` (how many
     tasks stand before it, on the longest way).
+    `folder` is where the run is kept, or "".
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     """
 
@@ -51,11 +52,14 @@ class Report:
     status: Mapping[str, Status] = field(default_factory=dict)
     causes: Mapping[str, str] = field(default_factory=dict)
     phases: Mapping[str, int] = field(default_factory=dict)
+    folder: str = ""
     results: Results = field(default_factory=lambda: Results(None, (), {}), repr=False, compare=False)
     shard: str | None = None
 
     @classmethod
-    def of(cls, record: RunFinished, *, shape: Shape | None = None, ends: Sequence[End] = ()) -> Report:
+    def of(
+        cls, record: RunFinished, *, shape: Shape | None = None, ends: Sequence[End] = (), folder: str = ""
+    ) -> Report:
         """The report of a finished run of a graph of this shape."""
         nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
         status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
@@ -77,6 +81,7 @@ class Report:
             status,
             causes,
             shape.phases() if shape is not None else {},
+            folder,
             Results(shape, ends, status),
             record.shard,
         )
@@ -106,7 +111,8 @@ class Report:
     def __str__(self) -> str:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
         remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
-        return "\n".join([self.headline, self._table(), *remarks]).rstrip()
+        kept = [f"kept in {self.folder}"] if self.folder else []
+        return "\n".join([self.headline, self._table(), *remarks, *kept]).rstrip()
 
     @property
     def headline(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skorche.errors import SpecError, nearest, shorten
+from skorche.errors import SpecError, nearest, shorten, text_of
 from skorche.spec.findings import Findings, Where
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ class _Composed:
             return None
         try:
             return self._loader.construct_object(node)
-        except ValueError as error:  # such as 2026-13-45
-            self._findings.add(where, f"{shorten(node.value)} has no value.", f"{error}.", "put it in quotes.")
+        except Exception as error:  # noqa: BLE001  (such as 2026-13-45; PyYAML raises many things for `!!int ''`)
+            self._findings.add(where, f"{shorten(node.value)} has no value.", f"{text_of(error)}.", "put it in quotes.")
             return None
 
     def _refuse(self, node: Node, where: Where) -> None:

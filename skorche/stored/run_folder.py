@@ -33,7 +33,7 @@ from skorche.observe.report import Report
 from skorche.observe.svg import svg_of
 from skorche.runtime.log import complain, say
 from skorche.shard import Shard
-from skorche.store import PRIVATE, Store, slug
+from skorche.store import PRIVATE, Store, private, slug
 from skorche.stored.values import write_value
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -75,18 +75,19 @@ class RunFolder:
     def _write_all(self, report: Report) -> None:
         files = self._write_results(report)
         self._attempt("graph.svg", partial(self._draw, report))
-        whole = {"report": report.to_dict(), "arguments": self.arguments, "results": files}
+        named = dict(report.results.nodes)
+        whole = {"report": report.to_dict(), "arguments": self.arguments, "results": files, "outputs": named}
         texts = {
             SUMMARY: summary_text(self._rows(report, files)),
             REPORT_TEXT: f"{report}\n",
             REPORT: json.dumps(whole, indent=1, default=str) + "\n",
         }
         for name, text in texts.items():
-            self._attempt(name, partial(self._write, name, text))
+            self._attempt(name, partial(self.write, name, text))
 
     def _draw(self, report: Report) -> None:
         """Without the program `dot`: no run takes longer for its picture."""
-        self._write("graph.svg", svg_of(picture_of(self._graph, status=report)))
+        self.write("graph.svg", svg_of(picture_of(self._graph, status=report)))
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -104,7 +105,7 @@ class RunFolder:
     def _write_results(self, report: Report) -> dict[str, dict[str, Any]]:
         """The files of the results, by the names these go by."""
         folder = self.path / RESULTS
-        folder.mkdir()
+        folder.mkdir(mode=PRIVATE)
         files: dict[str, dict[str, Any]] = {}
         stems: set[str] = set()
         for name, value in report.results.items():
@@ -118,13 +119,15 @@ class RunFolder:
                 files[name] = stored._replace(file=f"{RESULTS}/{stored.file}")._asdict()
         return files
 
-    def _write(self, name: str, text: str) -> None:
-        (self.path / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the folder."""
+        with open(self.path / name, "w", encoding="utf-8", errors="backslashreplace", opener=private) as file:
+            file.write(text)
 
     def _attempt(self, what: str, write: Callable[[], Any]) -> None:
         try:
             write()
-        except (OSError, SkorcheError):
+        except Exception:  # noqa: BLE001  (a repr of the user's, say: the rest is written all the same)
             complain(f"{what} could not be written")
 
 
@@ -159,9 +162,11 @@ def begin_folder(
     if same_graph and last:
         _check_same(known, json.loads((last[0] / GRAPH).read_text(encoding="utf-8")), last[0])
     path = _new_folder(store, graph.name, "" if shard is None else f"_shard_{slug(str(shard))}")
-    (path / GRAPH).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    (path / PIPELINE).write_text(_yaml(to_yaml), encoding="utf-8")
-    return RunFolder(path, graph, account)
+    folder = RunFolder(path, graph, account)
+    folder.write(GRAPH, json.dumps(known, indent=1) + "\n")
+    folder.write(PIPELINE, _yaml(to_yaml))
+    account.folder = str(path)
+    return folder
 
 
 def _yaml(to_yaml: Callable[[], str]) -> str:
@@ -225,7 +230,9 @@ class _Log(logging.Handler):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter(LOG_FORMAT))
-        self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
+        self._file = open(  # noqa: SIM115  (close() does)
+            path, "a", encoding="utf-8", errors="backslashreplace", opener=private
+        )
 
     def note(self, text: str) -> None:
         """Write a line of our own, which goes nowhere else."""

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skorche.errors import SkorcheError
-from skorche.stored.run_folder import GRAPH, LOG, REPORT, REPORT_TEXT, SUMMARY, runs_in
+from skorche.errors import SkorcheError, StoreError, text_of
+from skorche.events import NodeTally
+from skorche.stored.run_folder import GRAPH, LOG, PIPELINE, REPORT, REPORT_TEXT, SUMMARY, runs_in
 from skorche.stored.values import Stored, read_value
 
 WORST_LAST = ("cached", "ok", "skipped", "cancelled", "failed")
@@ -26,19 +27,27 @@ class StoredRun:
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
         self.path = path
-        self._whole: dict[str, Any] = json.loads((path / REPORT).read_text(encoding="utf-8"))
-        report = self._whole["report"]
-        self.ended: int = (path / REPORT).stat().st_mtime_ns
+        try:
+            self._whole: dict[str, Any] = json.loads((path / REPORT).read_text(encoding="utf-8"))
+            self._take(self._whole["report"], trust=trust)
+        except (ValueError, LookupError, TypeError) as error:
+            raise StoreError(
+                f"{path / REPORT} is damaged: {text_of(error)}", "it is not what a run has written.", "see report.txt."
+            ) from error
+
+    def _take(self, report: dict[str, Any], *, trust: bool) -> None:
+        """What the report said."""
+        self.ended: int = (self.path / REPORT).stat().st_mtime_ns
         self.name: str = report["name"]
         self.shard: str | None = report["shard"]
         self.ok: bool = report["ok"]
         self.status: dict[str, str] = report["status"]
         self.phases: dict[str, int] = report["phases"]
         self.failures: list[dict[str, Any]] = report["failures"]
-        self.nodes: dict[str, dict[str, Any]] = report["nodes"]
+        self.nodes = {name: NodeTally(**tally) for name, tally in report["nodes"].items()}
         self.arguments: dict[str, str] = self._whole["arguments"]
         files = {name: Stored(**entry) for name, entry in self._whole["results"].items()}
-        self.results: Mapping[str, Any] = StoredResults(path, files, trust=trust)
+        self.results: StoredResults = StoredResults(self.path, files, self._whole["outputs"], trust=trust)
 
     def to_dict(self) -> dict[str, Any]:
         """The report in plain values, as `Report.to_dict` gave it."""
@@ -62,7 +71,7 @@ class StoredRun:
     def is_sibling(self, other: StoredRun) -> bool:
         """Whether both are shards of one job."""
         mine, its = str(self.shard).partition("/")[2], str(other.shard).partition("/")[2]
-        return self.name == other.name and bool(mine) and mine == its and self.graph == other.graph
+        return self.name == other.name and bool(mine) and mine == its and self._text(PIPELINE) == other._text(PIPELINE)
 
     @cached_property
     def graph(self) -> dict[str, Any]:
@@ -99,7 +108,8 @@ class ShardedRun(StoredRun):
         self.phases, self.arguments, self.graph = first.phases, first.arguments, first.graph
         self.status = {name: self._worst(name) for name in first.status}
         self.failures = [failure for run in self.parts for failure in run.failures]
-        self.nodes = {name: _sum([run.nodes[name] for run in self.parts]) for name in first.nodes}
+        tallies = {name: _sum([run.nodes[name]._asdict() for run in self.parts]) for name in first.nodes}
+        self.nodes = {name: NodeTally(**tally) for name, tally in tallies.items()}
         self.results = _Joined(self.parts)
 
     def _worst(self, name: str) -> str:
@@ -108,12 +118,18 @@ class ShardedRun(StoredRun):
     def to_dict(self) -> dict[str, Any]:
         """The reports as one, in plain values; counts are sums."""
         whole = _sum([run.to_dict() for run in self.parts])
-        joined = {"ok": self.ok, "status": self.status, "failures": self.failures, "nodes": self.nodes, "shard": None}
+        nodes = {name: tally._asdict() for name, tally in self.nodes.items()}
+        joined = {"ok": self.ok, "status": self.status, "failures": self.failures, "nodes": nodes, "shard": None}
         return whole | joined | {"missing": self.missing}
 
     def _text(self, name: str) -> str:
-        texts = [f"shard {run.shard}:\n{run._text(name)}" for run in self.parts]
-        return "\n".join([*texts, *([f"shards without a run: {', '.join(self.missing)}\n"] if self.missing else [])])
+        return "\n".join(f"shard {run.shard}:\n{run._text(name)}" for run in self.parts)
+
+    def __str__(self) -> str:
+        missing = [f"shards without a run: {', '.join(self.missing)}"] if self.missing else []
+        whole = self.to_dict()
+        counts = ", ".join(f"{whole[name]} {name}" for name in ("admitted", "delivered", "filtered", "failed"))
+        return "\n".join([f"{self.name}: {'ok' if self.ok else 'NOT ok'}; {counts}", "", super().__str__(), *missing])
 
 
 def _sum(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -128,11 +144,36 @@ def _adds_up(name: str, value: object) -> bool:
     return type(value) in (int, float) and name not in QUANTILES
 
 
-class _Joined(Mapping[str, Any]):
+class StoredResults(Mapping[str, Any]):
+    """Results by name, read from their files when they are asked for; `nodes` as in `Results`."""
+
+    def __init__(self, folder: Path, files: Mapping[str, Stored], nodes: Mapping[str, str], *, trust: bool) -> None:
+        self._folder, self._files, self._trust = folder, files, trust
+        self.nodes = nodes
+
+    def __getitem__(self, name: str) -> Any:
+        known = name if name in self._files else self.nodes.get(name, name)
+        return read_value(self._folder, self._files[known], trust=self._trust)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files or self.nodes.get(str(name)) in self._files
+
+    def __repr__(self) -> str:
+        return f"<results of {', '.join(self) or 'nothing'}>"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+class _Joined(StoredResults):
     """The results of several runs, one after the other."""
 
     def __init__(self, runs: Sequence[StoredRun]) -> None:
         self._runs = runs
+        self.nodes = {name: node for run in runs for name, node in run.results.nodes.items()}
 
     def __getitem__(self, name: str) -> Any:
         found = [run.results[name] for run in self._runs if name in run.results]
@@ -143,24 +184,11 @@ class _Joined(Mapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for run in self._runs for name in run.results))
 
+    def __contains__(self, name: object) -> bool:
+        return any(name in run.results for run in self._runs)
+
     def __len__(self) -> int:
         return len(list(iter(self)))
-
-
-class StoredResults(Mapping[str, Any]):
-    """Results by name, read from their files when they are asked for."""
-
-    def __init__(self, folder: Path, files: Mapping[str, Stored], *, trust: bool) -> None:
-        self._folder, self._files, self._trust = folder, files, trust
-
-    def __getitem__(self, name: str) -> Any:
-        return read_value(self._folder, self._files[name], trust=self._trust)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
 
 
 def open_run(*paths: str | os.PathLike[str], trust: bool = False) -> StoredRun:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from skorche.cache.codec import SIGNED, as_json, decode, encode
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
 from skorche.errors import StoreError, shorten, text_of
+from skorche.store import PRIVATE, private
 
 ENDINGS = {"json": ".json", "bytes": ".bin", "npy": ".npy", "pickle": ".pickle"}
 NUMBERED = ("bytes", "npy")
@@ -38,14 +39,14 @@ def write_value(folder: Path, stem: str, value: Any) -> Stored:
     if type(value) is list and value:
         lines = _as_lines(value)
         if lines is not None:
-            (folder / f"{stem}.{LINES}").write_bytes(b"\n".join([*lines, b""]))
+            _write(folder / f"{stem}.{LINES}", b"\n".join([*lines, b""]))
             return Stored(f"{stem}.{LINES}", LINES)
         kind = _kind_of(value)
         if kind in NUMBERED:
             return _write_numbered(folder / stem, kind, value)
     kind, data = _encoded(value)
     file_name = f"{stem}{ENDINGS[kind]}"
-    (folder / file_name).write_bytes(data)
+    _write(folder / file_name, data)
     return Stored(file_name, kind, seal=_seal(file_name, data) if kind in SIGNED else "")
 
 
@@ -85,11 +86,16 @@ def _encoded(value: Any) -> tuple[str, bytes]:
 
 
 def _write_numbered(folder: Path, kind: str, values: list[Any]) -> Stored:
-    folder.mkdir()
+    folder.mkdir(mode=PRIVATE)
     digits = len(str(len(values) - 1))
     for number, value in enumerate(values):
-        (folder / f"{number:0{digits}}{ENDINGS[kind]}").write_bytes(encode(value)[1])
+        _write(folder / f"{number:0{digits}}{ENDINGS[kind]}", encode(value)[1])
     return Stored(folder.name, kind, many=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(path, "wb", opener=private) as file:
+        file.write(data)
 
 
 def _seal(name: str, data: bytes) -> str:
@@ -112,6 +118,8 @@ def read_value(folder: Path, stored: Stored, *, trust: bool) -> Any:
         OSError: the file is not there, or cannot be read.
     """
     path = folder / stored.file
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise StoreError(f"{path} does not lie in the folder of its run.", "its report says so.", "do not trust it.")
     if stored.many:
         return [decode(stored.format, one.read_bytes()) for one in sorted(path.iterdir())]
     if stored.format == LINES:

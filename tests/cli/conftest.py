@@ -50,6 +50,7 @@ def folder(tmp_path):
     (tmp_path / "job.py").write_text(JOB)
     (tmp_path / "functions.py").write_text(FUNCTIONS)
     (tmp_path / "counting.yaml").write_text(SPEC)
+    (tmp_path / "rows.txt").write_text("")
     return tmp_path
 
 

@@ -75,14 +75,19 @@ def test_too_many_failures_stop_the_run(skorche_command):
         (["run", "job.py", "--nope"], "unrecognized arguments: --nope"),
         (["jump"], "invalid choice: 'jump'"),
         (["run", "nope.py"], "error: there is no file 'nope.py'."),
+        (["run", "no_such_module"], "error: there is no module 'no_such_module'."),
+        (["run", "jobb"], "Did you mean 'job.py'?"),
+        (["run", "counting.yaml", "--functions", "functionz"], "Did you mean 'functions.py'?"),
+        (["run", ":x"], "is no name of a module"),
+        (["run", "rows.txt"], "its name ends neither with .py nor with .yaml"),
         (["run", "nope.yaml"], "error: there is no file 'nope.yaml'."),
         (["run", "job.py:pipelin"], "Did you mean 'pipeline'?"),
         (["run", "job.py:square"], "error: 'square' of job.py is no pipeline."),
         (["run", "functions.py"], "error: functions.py declares no pipeline."),
         (["run", "job.py", "--inputs", "x=1"], "error: pipeline 'squares' takes no inputs."),
         (["run", "job.py", "--max-workers", "sqare=2"], "Did you mean 'square'?"),
-        (["run", "job.py", "--max-workers", "square"], "write NAME=VALUE"),
-        (["run", "job.py", "--max-workers", "square=0"], "max_workers=0"),
+        (["run", "job.py", "--max-workers", "square"], "write TASK=N"),
+        (["run", "job.py", "--max-workers", "square=0"], "with 1 or more for N"),
         (["run", "job.py", "--engine", "treads"], "Did you mean 'thread'?"),
         (["run", "job.py", "--max-failures", "many"], "--max-failures was given 'many'."),
         (["run", "counting.yaml", "--functions", "functions"], "it waits for text."),
@@ -102,10 +107,35 @@ def test_what_cannot_be_is_refused_with_exit_code_2_and_no_traceback(skorche_com
     assert done.stdout == ""
 
 
-def test_a_module_that_is_not_there_is_an_error(skorche_command):
-    done = skorche_command("run", "no_such_module")
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import no_such_thing\n", "No module named 'no_such_thing'"),
+        ("x = = 1\n", "SyntaxError: invalid syntax"),
+        ("raise ValueError('not today')\n", "ValueError: not today"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_an_error_with_its_line(skorche_command, code, told):
+    (skorche_command.folder / "broken.py").write_text(f"first = 1\n{code}")
+    done = skorche_command("run", "broken.py")
 
-    assert (done.returncode, done.stderr) == (1, "error: ModuleNotFoundError: No module named 'no_such_module'\n")
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert 'broken.py", line 2' in done.stderr
+    assert "skorche" not in done.stderr.replace(str(skorche_command.folder), "")
+
+
+def test_a_pipeline_that_ran_when_its_file_was_imported_is_told(skorche_command):
+    (skorche_command.folder / "eager.py").write_text(
+        "import skorche\n"
+        "with skorche.Pipeline() as pipeline:\n"
+        "    skorche.map(abs, skorche.Queue(fixed_inputs=[-1]))\n"
+        "pipeline.run(progress=False).wait()\n"
+    )
+    done = skorche_command("run", "eager.py", "--quiet")
+
+    assert done.stdout == "abs: 1\n"
+    assert "eager.py has run its pipeline when it was imported" in done.stderr
 
 
 SLEEPER = """
@@ -173,8 +203,82 @@ def test_a_row_that_is_no_json_is_named_with_its_line(skorche_command):
     (skorche_command.folder / "rows.jsonl").write_text('{"text": "one"}\n{"text: \n')
     done = skorche_command("run", "counting.yaml", "--functions", "functions", "--inputs-file", "rows.jsonl")
 
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (1, "size: 1\n")
     assert "error: rows.jsonl:2:" in done.stderr
+
+
+ROWS = '{"text": "one"}\n{"txt": "two"}\n{"text": "three more words"}\n'
+
+
+def test_a_bad_row_ends_the_input_and_what_came_before_is_done(skorche_command):
+    done = skorche_command(
+        "run", "counting.yaml", "--functions", "functions", "--inputs-file", "-", "--quiet", stdin=ROWS + "[1\n"
+    )
+
+    assert (done.returncode, done.stdout) == (1, "size: 1\n")
+
+
+def test_a_bad_row_among_others_is_left_out_where_failures_are_collected(skorche_command):
+    (skorche_command.folder / "pairs.yaml").write_text(
+        "inputs: {left: , right: }\nnodes:\n- {apply: add, from: [left, right], to: sum}\n"
+    )
+    rows = '{"left": 1, "right": 2}\n{"left": 1, "rihgt": 2}\n{"left": 3, "right": 4}\n'
+    done = skorche_command(
+        "run", "pairs.yaml", "--functions", "functions", "--inputs-file", "-", "--on-error", "collect", stdin=rows
+    )
+
+    assert (done.returncode, done.stdout) == (3, "sum: 3\nsum: 7\n"), done.stderr
+    assert "error: -:2: " in done.stderr
+    assert "Did you mean 'right'?" in done.stderr
+
+
+def test_a_first_row_that_is_bad_is_refused(skorche_command):
+    rows = '{"left": 1}\n'
+    (skorche_command.folder / "pairs.yaml").write_text(
+        "inputs: {left: , right: }\nnodes:\n- {apply: add, from: [left, right], to: sum}\n"
+    )
+    done = skorche_command("run", "pairs.yaml", "--functions", "functions", "--inputs-file", "-", stdin=rows)
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+# -- as they come -----------------------------------------------------------------------------------------------------
+
+SLOW = """
+import pathlib, time
+import skorche
+
+def wait(name):
+    while not pathlib.Path(name).exists():
+        time.sleep(0.01)
+    return name
+
+with skorche.Pipeline() as pipeline:
+    skorche.map(skorche.task(max_workers=2)(wait), skorche.Queue(fixed_inputs=["second", "first"]))
+"""
+
+
+def test_results_are_printed_as_they_come_if_that_is_asked_for(skorche_command):
+    (skorche_command.folder / "slow.py").write_text(SLOW)
+    running = skorche_command.begin("run", "slow.py", "--stream", "--quiet")
+    with running:
+        for name in ("first", "second"):
+            (skorche_command.folder / name).touch()
+            assert running.stdout.readline() == f"wait: {name}\n"
+        assert running.wait(60) == 0
+
+
+def test_a_run_whose_results_nobody_reads_any_more_is_cancelled(skorche_command):
+    (skorche_command.folder / "endless.py").write_text(
+        "import itertools, skorche\n"
+        "with skorche.Pipeline() as pipeline:\n"
+        "    skorche.map(str, skorche.Queue(fixed_inputs=itertools.count()))\n"
+    )
+    running = skorche_command.begin("run", "endless.py", "--stream", "--quiet")
+    with running:
+        assert running.stdout.readline() == "str: 0\n"
+        running.stdout.close()
+        assert running.wait(60) == 1
 
 
 # -- where pipelines are found ----------------------------------------------------------------------------------------
@@ -243,7 +347,7 @@ def test_a_run_is_kept_and_told_again(skorche_command):
 
     assert told.returncode == 3
     assert "refuse_nine  <square>" in told.stdout
-    assert "refuse_nine: [0, 1, 4, 16, 25]" in told.stdout
+    assert "checked: [0, 1, 4, 16, 25]" in told.stdout
     assert "failure 0: refuse_nine failed for 9" in told.stdout
     run = skorche.open_run(skorche_command.folder / "store")
     assert json.loads(skorche_command("report", run.path, "--json").stdout)["results"] == dict(run.results)
@@ -292,8 +396,9 @@ def test_components_run_in_order_and_tell_what_they_were_given_and_made(skorche_
         "extractions: {'source': 'text of D0, page 0', 'total': '12.50'}\n",
     )
     told = done.stderr.splitlines()
-    assert [line.split()[0] for line in told[:3]] == ["image_preprocessing", "image_ocr", "extractor"]
-    assert told[0].endswith("inputs document_id='D0', page_num=0: outputs page_id='image of D0, page 0'")
+    assert [line.split()[0] for line in told[1:4]] == ["image_preprocessing", "image_ocr", "extractor"]
+    assert told[0] == "Extraction: inputs document_id='D0', page_num=0"
+    assert told[1].endswith("inputs document_id='D0', page_num=0: outputs page_id='image of D0, page 0'")
 
 
 GOOD = (EXAMPLES / "extraction.yaml").read_text()

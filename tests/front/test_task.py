@@ -265,3 +265,18 @@ def test_an_option_of_another_kind_is_refused_when_it_is_given(option):
     (name,) = option
     with pytest.raises(skorche.GraphError, match=f"a task was given {name}="):
         skorche.task(**option)(abs)
+
+
+def test_an_argument_that_the_function_does_not_have_is_refused_when_it_is_bound():
+    def parse(text, column="a"):
+        return text, column
+
+    with pytest.raises(skorche.GraphError, match="was given the argument 'colum'") as caught:
+        skorche.task(parse).bind(colum="price")
+    assert caught.value.mend == "Did you mean 'column'? Otherwise leave it out."
+
+    def anything(text, **options):
+        return text, options
+
+    assert skorche.task(anything).bind(colum=1)("a") == ("a", {"colum": 1})
+    assert skorche.task(int).bind(base=2)("11") == 3

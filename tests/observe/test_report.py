@@ -211,6 +211,7 @@ def test_a_report_goes_through_json_unchanged():
         "causes": {},
         "phases": {},
         "shard": None,
+        "folder": "",
     }
 
 

@@ -229,7 +229,7 @@ WRONG = {
         "arguments",
     ),
     "an engine that is no name": ("max_workers: 4", "engine: 4", 8, "the engine is 4.", "give a text."),
-    "an exception that is none": ("max_workers: 4", "retry_on: OSEror", 8, "the exception 'OSEror'", "register it"),
+    "an exception that is none": ("max_workers: 4", "retry_on: OSEror", 8, "the exception 'OSEror'", "Register it"),
     "nodes that are none": (RIGHT, "nodes: 3", 1, "nodes is 3.", "write each behind a dash"),
 }
 

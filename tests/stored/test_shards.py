@@ -35,7 +35,7 @@ def test_shards_in_one_store_are_one_run(tmp_path):
         *reports[2].results["square"],
         *reports[0].results["square"],
     ]
-    assert whole.nodes["square"]["received"] == 12
+    assert whole.nodes["square"].received == 12
     assert (whole.to_dict()["admitted"], whole.to_dict()["delivered"]) == (12, 12)
     assert [part.shard for part in whole.parts] == ["1/3", "2/3", "3/3"]
 
