@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from skorche.events import RunFinished
@@ -21,11 +21,13 @@ class Progress:
         self._ended = Event()
         self._thread: Thread | None = None
 
-    def start(self, counts: Callable[[], dict[str, int]]) -> None:
-        """Begin to write lines about `counts`, until stopped."""
+    def start(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
+        """Begin to write lines about `counts`, until stopped; a run that only waits for inputs says for which."""
         self._began = time.monotonic()
         name = f"skorche progress {self._name}"
-        self._thread = Thread(target=self._write, args=(counts,), name=name, daemon=True)  # a stuck run holds no exit
+        self._thread = Thread(
+            target=self._write, args=(counts, awaited), name=name, daemon=True
+        )  # a stuck run holds no exit
         self._thread.start()
 
     def stop(self, record: RunFinished) -> None:
@@ -34,13 +36,25 @@ class Progress:
         if self._thread is not None:
             self._thread.join()
 
-    def _write(self, counts: Callable[[], dict[str, int]]) -> None:
+    def _write(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
         while not self._ended.wait(self._seconds):
             try:
-                sys.stderr.write(progress_line(self._name, counts(), time.monotonic() - self._began) + "\n")
+                line = progress_line(self._name, counts(), time.monotonic() - self._began)
+                sys.stderr.write(f"{line}{waiting_for(awaited())}\n")
                 sys.stderr.flush()
             except (OSError, ValueError):  # stderr is closed or gone: nobody can see progress any more
                 return
+
+
+def waiting_for(inputs: Sequence[str]) -> str:
+    """What a line says of inputs that the run waits for.
+
+    >>> waiting_for(["urls"]), waiting_for([])
+    ('; waits for input urls, which is open: close() it, or call shutdown()', '')
+    """
+    several = len(inputs) > 1
+    told = f"input{'s' * several} {', '.join(inputs)}, which {'are' if several else 'is'} open: close()"
+    return f"; waits for {told} {'them' if several else 'it'}, or call shutdown()" if inputs else ""
 
 
 def progress_line(name: str, counts: dict[str, int], seconds: float) -> str:

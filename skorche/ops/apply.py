@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from skorche.call import Placing
@@ -47,6 +47,7 @@ def apply(
     real = task_of(task)
     later = [after] if isinstance(after, Queue) else list(after or ())
     _check_arguments(real, (*args, *kwargs.values()), later)
+    _check_fit(real, args, kwargs)
     given = [one for one in (*args, *kwargs.values()) if isinstance(one, Queue)]
     queues = list({id(one): one for one in (*given, *later)}.values())
     place = {id(queue): position for position, queue in enumerate(queues)}
@@ -92,6 +93,24 @@ def _check_arguments(task: Task[Any, Any], arguments: Sequence[object], after: S
                 f"{type(one).__name__} objects are no queues, so there is nothing to wait for.",
                 "give a list of queues that other operators fill.",
             )
+
+
+def _check_fit(task: Task[Any, Any], args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    """The arguments must be those of the function, where that can be told."""
+    from inspect import signature  # declaring needs it anyway, for dataclasses
+
+    try:
+        parameters = signature(task.function)
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return
+    try:
+        parameters.bind(*args, **kwargs)
+    except TypeError as error:
+        raise GraphError(
+            f"apply was given arguments that do not fit {task.name} ({task.declared}): {error}.",
+            f"it is called as {task.name}{parameters}.",
+            "give it one argument for each parameter that has no default.",
+        ) from None
 
 
 def _constants(given: Any) -> Any:

@@ -29,7 +29,7 @@ from skorche.port import Outbox
 from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pause, Pull, Stop, Submit, Taken, Warn
 from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine, SharedEngine
-from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker
+from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
 from skorche.runtime.ledger import End
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
@@ -61,8 +61,8 @@ class Snapshot(NamedTuple):
 class Observer(Protocol):
     """Watches a run from a thread of its own. It cannot slow the run, nor fail it."""
 
-    def start(self, counts: Callable[[], dict[str, int]]) -> None:
-        """The run begins; `counts` gives what has become of the source items so far."""
+    def start(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
+        """The run begins; `counts` gives what has become of the source items so far, and `awaited` the open inputs."""
         ...
 
     def stop(self, record: RunFinished) -> None:
@@ -125,7 +125,7 @@ class Coordinator:
             for engine in opened:
                 engine.close("kill")
             raise
-        self._notify(lambda observer: observer.start(self.counts))
+        self._notify(lambda observer: observer.start(self.counts, self.awaited))
         self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
         self._thread.start()
 
@@ -154,6 +154,14 @@ class Coordinator:
         """Source items admitted, and their ends, so far. A look without a lock, so a little behind."""
         ledger = self.scheduler.books.ledger
         return {"admitted": ledger.admitted} | {end.name.lower(): count for end, count in ledger.ended.items()}
+
+    def awaited(self) -> list[str]:
+        """The open inputs, by name, if there is nothing to do but to wait for them. A look without a lock."""
+        counts = self.counts()
+        if 2 * counts["admitted"] != sum(counts.values()):
+            return []
+        live = [number for number, one in enumerate(self._inputs) if isinstance(one, LiveInput)]
+        return [self._plan.sources[number].name for number in live if number not in self._finished_inputs]
 
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""

@@ -50,7 +50,7 @@ class RunFolder:
         self.path, self._graph, self._shape, self._make_report = path, graph, account.shape, account
         self._begun = False
 
-    def start(self, counts: Callable[[], dict[str, int]]) -> None:
+    def start(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
         """The run begins."""
         self._begun = True
         self._log = _Log(self.path / LOG)

@@ -5,6 +5,8 @@ import logging
 import sys
 import threading
 
+from engines.waiting import wait_until
+
 import skorche
 from skorche.events import RunFinished
 from skorche.observe.progress import Progress
@@ -30,11 +32,16 @@ def test_a_line_comes_every_few_seconds_until_the_run_ends(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     progress = Progress("job", seconds=0.01)
 
-    progress.start(lambda: COUNTS)
+    progress.start(lambda: COUNTS, lambda: ["urls"])
     assert stream.told.wait(10)
     progress.stop(ENDED)
 
     assert stream.getvalue().startswith("job: 0 s, 40 admitted, 30 delivered, 2 failed, ")
+    assert (
+        stream.getvalue()
+        .splitlines()[0]
+        .endswith("; waits for input urls, which is open: close() it, or call shutdown()")
+    )
     assert [thread for thread in threading.enumerate() if thread.name.startswith("skorche")] == []
 
 
@@ -44,7 +51,7 @@ def test_a_closed_stderr_ends_the_lines_and_not_the_run(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     progress = Progress("job", seconds=0.001)
 
-    progress.start(lambda: COUNTS)
+    progress.start(lambda: COUNTS, list)
     progress._thread.join(10)
 
     assert not progress._thread.is_alive()
@@ -85,3 +92,15 @@ def test_progress_can_be_turned_off(monkeypatch):
     pipeline.run(progress=False).wait()
 
     assert started == []
+
+
+def test_a_run_that_has_nothing_to_do_but_to_wait_for_an_input_names_it():
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, skorche.Queue(name="numbers"))
+    run = pipeline.run(progress=False)
+    coordinator = run._coordinator
+
+    wait_until(lambda: coordinator.awaited() == ["numbers"])
+    run.close()
+    run.wait(10)
+    assert coordinator.awaited() == []

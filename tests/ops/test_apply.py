@@ -206,3 +206,15 @@ def test_queues_hidden_in_constants_are_refused(constant):
 def test_bind_refuses_a_queue():
     with pytest.raises(GraphError, match=r"pow.bind\(mod=...\)"):
         skorche.task(pow).bind(mod=Queue())
+
+
+def test_arguments_that_do_not_fit_the_function_are_refused_when_they_are_bound():
+    def add(left, right, scale=1):
+        return scale * (left + right)
+
+    numbers = Queue(fixed_inputs=[1])
+    with pytest.raises(GraphError) as caught:
+        skorche.apply(add, numbers, scal=2)
+    assert "missing a required argument: 'right'" in caught.value.what
+    assert caught.value.why == "it is called as add(left, right, scale=1)."
+    assert skorche._global_pipeline.graph.nodes == []

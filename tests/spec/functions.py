@@ -55,6 +55,15 @@ def add(left, right=0, *others, scale=1):
     return (left + right) * scale
 
 
+def anything(*args, **named):
+    return [args, named]
+
+
+@skorche.task(retries=2)
+def gathered(*args, by=1, **named):
+    return [args, by, named]
+
+
 def is_even(number):
     return number % 2 == 0
 
@@ -230,7 +239,7 @@ class _Drawing:
 
     def add_apply(self):
         """Of queues that other applies read too, of constants, and of both."""
-        task = self.task([add, decorated, decorated.bind(by=3)])
+        task = self.task([anything, gathered, gathered.bind(by=3)])
         args = [self._argument() for _ in range(self.draw(st.integers(0, 3)))]
         after = [self._argument(constants=False) for _ in range(self.draw(st.integers(0, 1)))]
         named = {"scale": self._argument()} if self.flag() else {}
