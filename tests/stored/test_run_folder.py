@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import pickle
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +159,66 @@ def test_warnings_reach_stderr_where_a_program_has_set_up_no_logging(tmp_path):
 
     assert done.stderr == "careful with 7\n"
     assert "careful with 7" in skorche.open_run(tmp_path / "store").log
+
+
+def test_a_run_opened_again_can_be_drawn(tmp_path):
+    pipeline = diamond(beta=broken)
+    report = run(pipeline, tmp_path)
+
+    assert pipeline.summary(status=skorche.open_run(tmp_path)) == pipeline.summary(status=report)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_what_is_kept_is_for_its_owner_only(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        run(stream(Point, [1]), tmp_path / "store")
+        run(stream(square, [1]), tmp_path / "store")
+    finally:
+        os.umask(before)
+
+    kept = list((tmp_path / "store" / "runs").rglob("*"))
+    assert {stat.S_IMODE(one.stat().st_mode) for one in kept} == {0o700, 0o600}
+
+
+def test_a_report_that_names_files_elsewhere_is_not_followed(tmp_path):
+    run(stream(lambda x: b"mine", [1]), tmp_path / "store")
+    (tmp_path / "secret.bin").write_bytes(b"secret")
+    (folder,) = folders(tmp_path / "store")
+    report = folder / "report.json"
+    report.write_text(
+        report.read_text().replace('"results/end"', '"../../../secret.bin"').replace('"many": true', '"many": false')
+    )
+
+    with pytest.raises(skorche.StoreError, match="does not lie in the folder of its run"):
+        skorche.open_run(folder).results["end"]
+
+
+def test_a_report_that_is_damaged_is_told(tmp_path):
+    run(diamond(), tmp_path)
+    (folder,) = folders(tmp_path)
+    (folder / "report.json").write_text("{")
+
+    with pytest.raises(skorche.StoreError, match="is damaged"):
+        skorche.open_run(folder)
+
+
+def test_what_cannot_be_written_as_text_is_written_as_its_escape(tmp_path):
+    run(stream(square, ["half a character: \ud800"], name="odd \ud800"), tmp_path)
+
+    assert "\\ud800" in skorche.open_run(tmp_path).failures[0]["item"]
+
+
+def test_results_are_found_by_the_name_of_their_queue_too(tmp_path):
+    with skorche.Pipeline() as pipeline:
+        skorche.map(square, skorche.Queue(fixed_inputs=[3]), queue_out=skorche.Queue("squares"))
+        skorche.tee(skorche.Queue(fixed_inputs=["a"]), n=2, queue_out=[skorche.Queue("left"), skorche.Queue("square")])
+    report = run(pipeline, tmp_path)
+
+    for results in (report.results, skorche.open_run(tmp_path).results):
+        assert dict(results) == {"square": [9], "Tee[0]": ["a"], "Tee[1]": ["a"]}
+        assert (results["squares"], results["left"]) == ([9], ["a"])
+        assert results["square"] == [9]  # the name of a node comes first
 
 
 # -- results ----------------------------------------------------------------------------------------------------------
