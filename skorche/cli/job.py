@@ -15,6 +15,14 @@ from skorche.api import Pipeline
 from skorche.errors import HERE, GraphError, SkorcheError, nearest, text_of
 
 YAML = (".yaml", ".yml", ".json")
+SPELLINGS = {
+    "run(on_error='collect')": "--on-error collect",
+    "run(store='store/')": "--store store/",
+    "give run(store=...)": "give --store",
+    "give load(functions=...) a mapping, a module, or a list of functions": "name its module with --functions",
+    "run() was given": "the run was given",
+}
+"""What messages call things in a program, and what they are called here."""
 
 
 class JobError(GraphError):
@@ -160,4 +168,7 @@ def _only(module: ModuleType, place: str) -> Pipeline:
 def told(error: BaseException) -> str:
     """An error for people: its text, with the notes that tell where it was raised."""
     notes = [str(note) for note in getattr(error, "__notes__", [])]
-    return "\n".join([str(error) if isinstance(error, SkorcheError) else text_of(error), *notes])
+    text = "\n".join([str(error) if isinstance(error, SkorcheError) else text_of(error), *notes])
+    for in_python, here in SPELLINGS.items():
+        text = text.replace(in_python, here)
+    return text
