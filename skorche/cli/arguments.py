@@ -25,6 +25,9 @@ exit codes: 0 ok, 1 error, 2 usage or a refused pipeline, 3 finished with failed
     "render": """examples:
   skorche render photos.py -o photos.svg
   skorche render job.yaml --functions my_tasks --ascii""",
+    "replay": """examples:
+  skorche replay store/ 0
+  skorche replay store/runs/photos_2026-11-21_10-30-00 3 --pdb""",
     "report": """examples:
   skorche report store/
   skorche report store/runs/photos_2026-11-21_10-30-00 --json""",
@@ -51,11 +54,13 @@ def make_parser(version: str) -> argparse.ArgumentParser:
         metavar="SHELL",
         help="print what makes bash, zsh or tcsh complete this command, and exit",
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="run | check | render | report", required=False)
+    verbs = parser.add_subparsers(dest="verb", metavar="run | check | render | report | replay", required=False)
     _add_run(_parser(verbs.add_parser, "run", "run", help="run a pipeline", description="Run a pipeline."))
     told = "Say what a run would do, and what keeps it from doing it, without running."
     _add_check(_parser(verbs.add_parser, "check", "check", help="say what a run would do", description=told))
     _add_render(_parser(verbs.add_parser, "render", "render", help="draw a pipeline", description="Draw a pipeline."))
+    told = "Run an item that failed again, alone, in this process."
+    _add_replay(_parser(verbs.add_parser, "replay", "replay", help="run an item that failed again", description=told))
     told = "Tell of a run that was kept in a store."
     _add_report(_parser(verbs.add_parser, "report", "report", help="tell of a run that was kept", description=told))
     return parser
@@ -124,6 +129,14 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", nargs="+", help="the folder of a run, or a store, for its latest run")
     parser.add_argument("--json", action="store_true", help="all that is known, as JSON")
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the folder of a run, or a store, for its latest run")
+    parser.add_argument("number", metavar="N", type=int, help="which failure, as the report counts them, from 0")
+    parser.add_argument("--file", help="the pipeline, if `skorche run` did not run it, or it has moved")
+    parser.add_argument("--functions", metavar="MODULE", action="append", default=[], help="as for run")
+    parser.add_argument("--pdb", action="store_true", help="stop in the debugger where it fails")
 
 
 class Assignment(NamedTuple):

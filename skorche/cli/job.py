@@ -71,13 +71,13 @@ def find_module(named: str) -> ModuleType:
         return importlib.import_module(named)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{named}.".startswith(f"{error.name}."):
-            raise UserCodeError(_place_of(error)) from error
+            raise UserCodeError(frames_of_user(error)) from error
         close = nearest(f"{named}.py", os.listdir())
         raise JobError(
             f"there is no module {named!r}.", "", f"{close}Give a file that exists, or the name of a module."
         ) from None
     except Exception as error:
-        raise UserCodeError(_place_of(error)) from error
+        raise UserCodeError(frames_of_user(error)) from error
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -92,12 +92,12 @@ def _load_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise UserCodeError(_place_of(error)) from error
+        raise UserCodeError(frames_of_user(error)) from error
     return module
 
 
-def _place_of(error: Exception) -> str:
-    """The error, as Python would print it, from the user's own code on."""
+def frames_of_user(error: Exception) -> str:
+    """The error, as Python would print it, with the frames of the user's own code."""
     from traceback import TracebackException
 
     told = TracebackException.from_exception(error)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from skorche.api import Pipeline
@@ -17,6 +20,8 @@ from skorche.cli.rows import Rows
 from skorche.errors import GraphError, QueueClosed, nearest
 from skorche.observe.report import Report
 from skorche.run_options import RunOptions
+from skorche.store import private
+from skorche.stored.run_folder import JOB
 
 
 def run(given: Namespace) -> int:
@@ -52,6 +57,7 @@ class _Job:
     def __init__(self, pipeline: Pipeline, rows: Rows, lines: Lines, given: Namespace) -> None:
         self._pipeline, self._rows, self._lines = pipeline, rows, lines
         self._quiet, self._goes_on = given.quiet, given.on_error == "collect"
+        self._file, self._functions = given.file, given.functions
         self.bad_rows = 0
 
     def run(self, options: RunOptions) -> Report:
@@ -74,14 +80,28 @@ class _Job:
                 if not self._goes_on:
                     return
 
+    def _keep(self, report: Report) -> None:
+        """Note in the folder of the run how it was run: to replay it."""
+        if report.folder:
+            place, _, name = self._file.rpartition(":") if ":" in self._file else (self._file, "", "")
+            job = {"file": _absolute(place), "name": name, "functions": [_absolute(one) for one in self._functions]}
+            with open(Path(report.folder, JOB), "w", encoding="utf-8", opener=private) as file:
+                json.dump(job | {"folder": os.getcwd()}, file, indent=1)
+
     def tell(self) -> None:
         """Print what the run gave, also if it did not come to its end, and its report."""
         run = self._pipeline.last_run
         if run is None or run.report is None:
             return
+        self._keep(run.report)
         self._lines.write(run.report)
         if not self._quiet:
             print(run.report, file=sys.stderr)
+
+
+def _absolute(named: str) -> str:
+    """A file by its whole path; a module as it is."""
+    return os.path.abspath(named) if Path(named).is_file() else named
 
 
 def _options(given: Namespace) -> RunOptions:

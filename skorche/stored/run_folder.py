@@ -5,6 +5,8 @@ runs/<name>_<time>/
     graph.json      the names of its nodes, and what leads to what
     log.txt         what was logged meanwhile
     results/        what the ends gave, in open formats where possible
+    failures/       the items that failed, in the same formats
+    job.json        what the command line was given, if that has run it
     summary.txt     a line for each task: name, arguments, phase, status, result
     graph.svg       the picture, coloured by what became of each node
     report.txt      the report, as it prints
@@ -40,7 +42,10 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HEADINGS = ("name", "arguments", "phase", "status", "result")
 GRAPH, REPORT, LOG, SUMMARY, RESULTS = "graph.json", "report.json", "log.txt", "summary.txt", "results"
 REPORT_TEXT, PIPELINE = "report.txt", "pipeline.yaml"
+FAILURES, JOB = "failures", "job.json"
 SHOWN_CHANGES = 10
+MOST_FAILURES = 1000
+"""Items that failed and are kept: to be replayed."""
 
 
 class RunFolder:
@@ -76,7 +81,8 @@ class RunFolder:
         files = self._write_results(report)
         self._attempt("graph.svg", partial(self._draw, report))
         named = dict(report.results.nodes)
-        whole = {"report": report.to_dict(), "arguments": self.arguments, "results": files, "outputs": named}
+        whole: dict[str, Any] = {"report": report.to_dict(), "arguments": self.arguments, "results": files}
+        whole |= {"outputs": named, "items": self._write_items(report)}
         texts = {
             SUMMARY: summary_text(self._rows(report, files)),
             REPORT_TEXT: f"{report}\n",
@@ -118,6 +124,21 @@ class RunFolder:
             else:
                 files[name] = stored._replace(file=f"{RESULTS}/{stored.file}")._asdict()
         return files
+
+    def _write_items(self, report: Report) -> list[dict[str, Any] | None]:
+        """The files of the items that failed, in the order of the failures; None for one that cannot be written."""
+        folder = self.path / FAILURES
+        if report.failures:
+            folder.mkdir(mode=PRIVATE)
+        items: list[dict[str, Any] | None] = []
+        for number, failure in enumerate(report.failures[:MOST_FAILURES]):
+            try:
+                stored = write_value(folder, str(number), failure.item)
+            except (SkorcheError, OSError):
+                items.append(None)
+            else:
+                items.append(stored._replace(file=f"{FAILURES}/{stored.file}")._asdict())
+        return items
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the folder."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from skorche.errors import SkorcheError, StoreError, text_of
 from skorche.events import NodeTally
-from skorche.stored.run_folder import GRAPH, LOG, PIPELINE, REPORT, REPORT_TEXT, SUMMARY, runs_in
+from skorche.stored.run_folder import GRAPH, JOB, LOG, PIPELINE, REPORT, REPORT_TEXT, SUMMARY, runs_in
 from skorche.stored.values import Stored, read_value
 
 WORST_LAST = ("cached", "ok", "skipped", "cancelled", "failed")
@@ -26,7 +26,7 @@ class StoredRun:
     """
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
-        self.path = path
+        self.path, self._trust = path, trust
         try:
             self._whole: dict[str, Any] = json.loads((path / REPORT).read_text(encoding="utf-8"))
             self._take(self._whole["report"], trust=trust)
@@ -52,6 +52,30 @@ class StoredRun:
     def to_dict(self) -> dict[str, Any]:
         """The report in plain values, as `Report.to_dict` gave it."""
         return dict(self._whole["report"])
+
+    def item(self, number: int) -> Any:
+        """The item of a failure, by its place in `failures`.
+
+        Raises:
+            SkorcheError: there is no such failure, or its item could not be kept.
+        """
+        items = self._whole["items"]
+        entry = items[number] if 0 <= number < len(items) else None
+        if entry is None:
+            kept = "it could not be pickled" if number < len(items) else f"items of the first {len(items)} are kept"
+            raise SkorcheError(
+                f"the item of failure {number} of {self.name} is not there.",
+                f"there are {len(self.failures)} failures, counted from 0; {kept}.",
+                "see report.txt for what is known of them.",
+            )
+        return read_value(self.path, Stored(**entry), trust=self._trust)
+
+    @property
+    def job(self) -> dict[str, Any] | None:
+        """What the command line was given, if that has run it."""
+        path = self.path / JOB
+        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return found
 
     @property
     def summary(self) -> str:
@@ -114,6 +138,14 @@ class ShardedRun(StoredRun):
 
     def _worst(self, name: str) -> str:
         return max((run.status[name] for run in self.parts), key=WORST_LAST.index)
+
+    def item(self, number: int) -> Any:
+        """The item of a failure, by its place in `failures`."""
+        for run in self.parts[:-1]:
+            if number < len(run.failures):
+                return run.item(number)
+            number -= len(run.failures)
+        return self.parts[-1].item(number)
 
     def to_dict(self) -> dict[str, Any]:
         """The reports as one, in plain values; counts are sums."""

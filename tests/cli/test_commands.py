@@ -151,7 +151,7 @@ def test_report_of_what_is_no_run_is_an_error(skorche_command):
 # -- help -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["", "run", "check", "render", "report"])
+@pytest.mark.parametrize("verb", ["", "run", "check", "render", "report", "replay"])
 def test_help_has_examples(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*verb.split(), "--help"])
