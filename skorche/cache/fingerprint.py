@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial, partialmethod
+from functools import cached_property, partialmethod
 from importlib import import_module
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -20,7 +20,7 @@ from skorche.cache.classes import class_members, generated, source_of_class
 from skorche.cache.code import CodeForm, Import, form_of
 from skorche.cache.owner import Owner, owner_of, owner_of_import
 from skorche.cache.source import Source, Sources
-from skorche.call import Around, Awaiting, Making, Unpacking
+from skorche.cache.wrappers import CALLS, called_code, identity_of, taken_apart
 from skorche.canonical import Form, FormlessError, label_of
 from skorche.errors import shorten
 
@@ -31,7 +31,6 @@ STATELESS = frozenset({("_thread", "lock"), ("_thread", "RLock"), ("_thread", "_
 """Classes whose objects begin empty in each process."""
 DATA = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, Path)
 """What people know by its value."""
-WRAPPERS = (Around, Awaiting, Making, Unpacking)
 _MISSING = object()
 
 
@@ -89,6 +88,7 @@ class Fingerprint:
         self.parts: dict[str, None] = {}
         self._met: dict[int, tuple[int, object]] = {}
         self._modules: set[tuple[int, frozenset[str]]] = set()
+        self._versioned: set[int] = set()
 
     def of(self, value: object) -> bytes:
         """The fingerprint of a value that is, or holds, code.
@@ -131,8 +131,8 @@ class Fingerprint:
         kind = type(value)
         if (kind.__module__, kind.__name__) in STATELESS:
             form.put(b"k", label_of(kind))
-        elif isinstance(value, (*WRAPPERS, partial)):
-            inner, fixed = _taken_apart(value)
+        elif isinstance(value, CALLS):
+            inner, fixed = taken_apart(value)
             form.put(b"w", kind.__name__)
             form.write(inner)
             self._write_fixed(inner, fixed)
@@ -140,23 +140,32 @@ class Fingerprint:
             form.write(value.__wrapped__)
         elif kind.__module__ == "skorche.tasks":
             form.put(b"task", str(value.settings.unpack))
-            self.write_task(value.function, value.settings.version)
+            self.write_task(value.function, value.settings.version, value.name)
         else:
             return False
         return True
 
-    def write_task(self, function: Any, version: object = None) -> None:
-        """Write a task's function and what is fixed of its arguments; a version stands for the code."""
+    def write_task(self, function: Any, version: object = None, name: str = "") -> None:
+        """Write a task's function and what is fixed of its arguments; a version stands for the code, and only for that.
+
+        What else makes a function another one is written all the same: what it encloses, its defaults, and the state
+        of its object. The task's `name` tells functions apart that have none.
+        """
         if version is None:
             self.form.write(function)
             return
-        while isinstance(function, (*WRAPPERS, partial)):
-            function, fixed = _taken_apart(function)
-            self._write_fixed(function, fixed)
-        named = function if hasattr(function, "__name__") else type(function)
-        self.form.put(b"version", label_of(named))
+        identity = identity_of(function, name)
+        if not identity:
+            raise UnknownCodeError(
+                "version= stands for the code of a function that can be told from others by its name, and "
+                f"{label_of(called_code(function)[-1])} cannot"
+            )
+        self.form.put(b"version", *identity)
         self.form.write(version)
-        self.parts[f"{label_of(named)}, version {version!r}"] = None
+        self.parts[f"{identity[0]}, version {version!r}"] = None
+        outside, self._versioned = self._versioned, {id(one) for one in called_code(function)}
+        self._write_named(identity[0], function)
+        self._versioned = outside
 
     def _write_fixed(self, function: Any, fixed: dict[str, Any]) -> None:
         """Arguments that are the same for all items."""
@@ -191,6 +200,9 @@ class Fingerprint:
     def _write_function(self, function: FunctionType, *, in_class: bool = False) -> None:
         if not self._is_new(b"F", function):
             return
+        if id(function) in self._versioned:
+            self._write_state(function, None)
+            return
         owner = self._code.owner_of(function)
         if owner.kind != "user":
             self._write_foreign(function, owner)
@@ -206,6 +218,17 @@ class Fingerprint:
         self.parts[f"function {label}"] = None
         self.form.put(b"code", source.text if source else "")
         self.form.put_bytes(b"#", form.digest)
+        self._write_state(function, source)
+        self._write_globals(label, form, source, function.__globals__)
+        found = [self._import(label, one, function.__globals__) for one in form.imports]
+        for module, names in filter(
+            None, found
+        ):  # after all of them: each may have put its module into that of another
+            self._write_module(module, form.attributes | names)
+
+    def _write_state(self, function: FunctionType, source: Source | None) -> None:
+        """What makes functions of the same code different ones."""
+        label = label_of(function)
         self._write_named(f"the defaults of {label}", function.__defaults__)
         self._write_named(f"the keyword defaults of {label}", function.__kwdefaults__)
         for name, value in sorted(vars(function).items()):
@@ -213,12 +236,6 @@ class Fingerprint:
                 self.form.put(b"own", name)
                 self._write_named(f"{label}.{name}", value)
         self._write_enclosed(function, source)
-        self._write_globals(label, form, source, function.__globals__)
-        found = [self._import(label, one, function.__globals__) for one in form.imports]
-        for module, names in filter(
-            None, found
-        ):  # after all of them: each may have put its module into that of another
-            self._write_module(module, form.attributes | names)
 
     def _write_enclosed(self, function: FunctionType, source: Source | None) -> None:
         """What a function has enclosed. One that wraps another has enclosed that."""
@@ -306,10 +323,10 @@ class Fingerprint:
 
     def _write_class(self, kind: type) -> None:
         owner = self._code.owner_of(kind)
-        if owner.kind != "user":
+        if owner.kind != "user" and id(kind) not in self._versioned:
             self._write_foreign(kind, owner)
             return
-        if not self._is_new(b"C", kind):
+        if not self._is_new(b"C", kind) or id(kind) in self._versioned:
             return
         self.parts[f"class {label_of(kind)}"] = None
         self.form.write([type(kind), *kind.__bases__])
@@ -335,15 +352,6 @@ class Fingerprint:
                 self._write_named(f"{label_of(kind)}.{name}", one)
             elif not generated(kind, one):
                 self._write_function(one, in_class=True)
-
-
-def _taken_apart(call: Any) -> tuple[Any, dict[str, Any]]:
-    """What a wrapper calls, and what is fixed of its arguments."""
-    if isinstance(call, partial):
-        return call.func, {"arguments": call.args, **call.keywords} if call.args else call.keywords
-    held = {name.strip("_"): one for name, one in vars(call).items() if name not in ("_own", "__name__")}
-    inner = held.pop("kind", None) or held.pop("function")
-    return inner, held
 
 
 def _functions_in(member: Any) -> list[Any]:
