@@ -10,12 +10,14 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from skorche.cache.classes import class_members, functions_in, generated, source_of_class
 from skorche.cache.code import CodeForm, Import, form_of
+from skorche.cache.contents import FolderError, write_file
 from skorche.cache.imports import imported, name_of_import
 from skorche.cache.lookups import (
     GETTERS,
@@ -123,6 +125,9 @@ class Fingerprint:
             form.write((value.__self__, value.__func__))
         elif isinstance(value, BuiltinFunctionType):
             self._write_builtin(value)
+        elif isinstance(value, Path):
+            with suppress(FolderError):  # of which the name is written
+                write_file(form, value, [])
         elif isinstance(value, ModuleType):
             self._write_module(value, Look(value.__name__, None))
         else:
