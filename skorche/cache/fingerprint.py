@@ -88,7 +88,7 @@ class Fingerprint:
 
     def __init__(self, code: Code) -> None:
         self._code = code
-        self.form = Form(None, self._write)
+        self.form = Form(None, self._write, ordered=True)
         self.parts: dict[str, None] = {}
         self._met: dict[int, tuple[int, object]] = {}
         self._modules: set[tuple[int, object]] = set()
@@ -179,7 +179,7 @@ class Fingerprint:
 
     def _write_fixed(self, function: Any, fixed: dict[str, Any]) -> None:
         """Arguments that are the same for all items."""
-        for name, value in sorted(fixed.items()):
+        for name, value in fixed.items():
             self.form.put(b"fixed", name)
             self._write_named(f"{name} of {label_of(function)}", value)
 

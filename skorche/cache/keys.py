@@ -130,7 +130,7 @@ def _mend(task: Task[Any, Any]) -> str:
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "fuse"}
+    return {name: value for name, value in sorted(settings.items()) if name != "fuse"}
 
 
 def _python() -> str:

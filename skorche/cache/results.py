@@ -84,7 +84,7 @@ class Results:
             return None
         files: Files = []
         try:
-            return Sought(Form(self._base.copy(), partial(self._write, files)).of(item), files)
+            return Sought(Form(self._base.copy(), partial(self._write, files), ordered=True).of(item), files)
         except FolderError:
             self._tell("an item is, or holds, the path of a folder, so what it makes of it is not cached")
         except FormlessError as error:

@@ -582,6 +582,33 @@ def test_methods_of_the_class_of_an_item_take_part(tmp_path):
     assert run(size, [make(2)]) == ([2], 1)
 
 
+# -- dicts -------------------------------------------------------------------------------------------------------------
+
+FORTH, BACK = {"a": 1, "b": 2}, {"b": 2, "a": 1}
+
+
+@skorche.task(cache=True)
+def names_of(row):
+    return ",".join(row)
+
+
+def test_the_order_of_a_dict_among_items_counts():
+    for found in (0, 2):
+        assert run(names_of, [FORTH, BACK]) == (["a,b", "b,a"], found)
+
+
+def test_the_order_of_a_dict_that_a_task_holds_counts():
+    @skorche.task(cache=True)
+    def line(number, columns, **more):
+        return ",".join([*columns, *more])
+
+    for columns, expected in ((FORTH, "a,b"), (BACK, "b,a")):
+        assert run(line.bind(columns=columns), [1]) == ([expected], 0)
+        assert run(line.bind(columns=columns), [1]) == ([expected], 1)
+    assert run(line.bind(columns=[], **FORTH), [1]) == (["a,b"], 0)
+    assert run(line.bind(columns=[], **BACK), [1]) == (["b,a"], 0)
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
