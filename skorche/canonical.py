@@ -1,7 +1,8 @@
 """A canonical form of values, as bytes: equal values have one, in every process, whatever `PYTHONHASHSEED` says.
 
 Each value is written with its type and its length, so no two can be taken for each other: 1, 1.0, True and "1" all
-differ. Dicts and sets are written in an order of their own, not in the order they were filled. Objects are written as
+differ. Sets are written in an order of their own, not in the order they were filled, and so are dicts, unless the form
+is `ordered`: a function that goes through a dict may give something else for another order. Objects are written as
 what they would be rebuilt from (`__reduce_ex__`), but never as pickled bytes, which may differ from run to run.
 """
 
@@ -12,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from enum import Enum
 from hashlib import blake2b
+from itertools import chain
 from pathlib import PurePath
 from struct import Struct
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -60,9 +62,16 @@ def label_of(code: object) -> str:
 
 
 class Form:
-    """Writes values into a hash. `write_code` writes what stands for code, and says whether a value was that."""
+    """Writes values into a hash. `write_code` writes what stands for code, and says whether a value was that.
 
-    def __init__(self, hasher: Any = None, write_code: Callable[[Form, Any], bool] | None = None) -> None:
+    >>> Form(ordered=True).of({"a": 1, "b": 2}) == Form(ordered=True).of({"b": 2, "a": 1})
+    False
+    """
+
+    def __init__(
+        self, hasher: Any = None, write_code: Callable[[Form, Any], bool] | None = None, *, ordered: bool = False
+    ) -> None:
+        self.ordered = ordered
         self._hasher = blake2b(digest_size=SIZE) if hasher is None else hasher
         self._write_code = _write_name if write_code is None else write_code
         self._parts: list[bytes] = []
@@ -137,7 +146,7 @@ class Form:
 
     def apart(self, value: object, writer: Callable[[Form, Any], None] | None = None) -> bytes:
         """The hash of a value that stands in what is being written, by itself."""
-        inner = Form(None, self._write_code)
+        inner = Form(None, self._write_code, ordered=self.ordered)
         inner._open, inner._known = self._open, self._known
         (Form.write if writer is None else writer)(inner, value)
         return inner.done()
@@ -155,6 +164,9 @@ def _write_str(form: Form, text: str) -> None:
 
 
 def _write_dict(form: Form, values: Any) -> None:
+    if form.ordered:
+        form.write_all(b"d", chain.from_iterable(values.items()), len(values))
+        return
     if all(type(key) is str for key in values):
         form.write_all(b"d", (part for key in sorted(values) for part in (key, values[key])), len(values))
         return

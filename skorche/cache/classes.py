@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import cached_property, partialmethod
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
@@ -50,6 +51,19 @@ def generated(kind: type, function: FunctionType) -> bool:
     function = getattr(function, "__wrapped__", function)
     is_made = function.__code__.co_filename.startswith("<") or function.__globals__.get("__name__") == "collections"
     return is_made and any(hasattr(kind, name) for name in made_of)
+
+
+def functions_in(member: Any) -> list[Any]:
+    """What of a member of a class runs, or the member itself."""
+    if isinstance(member, staticmethod | classmethod):
+        return functions_in(member.__func__)
+    if isinstance(member, property):
+        return [one for one in (member.fget, member.fset, member.fdel) if one is not None]
+    if isinstance(member, cached_property):
+        return [member.func]
+    if isinstance(member, partialmethod):
+        return [member.func, list(member.args), member.keywords]
+    return [member]
 
 
 def _is_special(name: str) -> bool:

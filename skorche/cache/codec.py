@@ -8,8 +8,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-FILES = "pickle of files"
-"""A pickle with paths of files in it, which were there when it was written."""
+FILES = "pickle and files"
+"""The pickle of the pickle of a value with paths of files in it, and of what those held when it was written."""
 SIGNED = frozenset({"pickle", FILES})
 """Formats whose reading runs code: they are read only with a signature of our own."""
 _LARGEST = 10**4000
@@ -17,8 +17,8 @@ _LARGEST = 10**4000
 _write_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
-def encode(value: Any) -> tuple[str, bytes]:
-    """The name of a format, and the value in it.
+def encode(value: Any, pickled: Callable[[Any], bytes] | None = None) -> tuple[str, bytes]:
+    """The name of a format, and the value in it; `pickled` pickles what has no other.
 
     >>> encode({"a": [1, None]}), encode(b"raw"), encode((1,))[0]
     (('json', b'{"a":[1,null]}'), ('bytes', b'raw'), 'pickle')
@@ -33,7 +33,7 @@ def encode(value: Any) -> tuple[str, bytes]:
     text = as_json(value)
     if text is not None:
         return "json", text
-    return "pickle", pickle.dumps(value, protocol=5)
+    return "pickle", pickle.dumps(value, protocol=5) if pickled is None else pickled(value)
 
 
 def as_json(value: Any) -> bytes | None:

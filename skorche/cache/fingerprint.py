@@ -10,37 +10,40 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial, partialmethod
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from skorche.cache.classes import class_members, generated, source_of_class
+from skorche.cache.classes import class_members, functions_in, generated, source_of_class
 from skorche.cache.code import CodeForm, Import, form_of
+from skorche.cache.contents import FolderError, write_file
+from skorche.cache.imports import imported, name_of_import
+from skorche.cache.lookups import (
+    GETTERS,
+    MACHINERY,
+    WAYS,
+    Look,
+    UnknownCodeError,
+    lookup_of,
+    misuse,
+    misuse_of_import,
+    misuse_of_module,
+    refuse,
+)
 from skorche.cache.owner import Owner, owner_of, owner_of_import
 from skorche.cache.source import Source, Sources
-from skorche.call import Around, Awaiting, Making, Unpacking
+from skorche.cache.wrappers import CALLS, called_code, identity_of, taken_apart
 from skorche.canonical import Form, FormlessError, label_of
 from skorche.errors import shorten
 
-DYNAMIC = frozenset({"eval", "exec", "compile", "globals", "__import__"})
 PLAIN = frozenset({"builtins", "collections", "queue", "_queue"})
 """Modules of classes whose methods are known to do nothing but change their object."""
 STATELESS = frozenset({("_thread", "lock"), ("_thread", "RLock"), ("_thread", "_local")})
 """Classes whose objects begin empty in each process."""
 DATA = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, Path)
 """What people know by its value."""
-WRAPPERS = (Around, Awaiting, Making, Unpacking)
 _MISSING = object()
-
-
-class UnknownCodeError(FormlessError):
-    """Code that cannot be fingerprinted; `what` says which, and why."""
-
-    def __init__(self, what: str) -> None:
-        TypeError.__init__(self, what)
-        self.kind = self.what = what
 
 
 class Code:
@@ -85,10 +88,11 @@ class Fingerprint:
 
     def __init__(self, code: Code) -> None:
         self._code = code
-        self.form = Form(None, self._write)
+        self.form = Form(None, self._write, ordered=True)
         self.parts: dict[str, None] = {}
         self._met: dict[int, tuple[int, object]] = {}
-        self._modules: set[tuple[int, frozenset[str]]] = set()
+        self._modules: set[tuple[int, object]] = set()
+        self._versioned: set[int] = set()
 
     def of(self, value: object) -> bytes:
         """The fingerprint of a value that is, or holds, code.
@@ -121,8 +125,11 @@ class Fingerprint:
             form.write((value.__self__, value.__func__))
         elif isinstance(value, BuiltinFunctionType):
             self._write_builtin(value)
+        elif isinstance(value, Path):
+            with suppress(FolderError):  # of which the name is written
+                write_file(form, value, [])
         elif isinstance(value, ModuleType):
-            self._write_module(value, frozenset(vars(value)))
+            self._write_module(value, Look(value.__name__, None))
         else:
             return self._write_wrapper(form, value)
         return True
@@ -131,8 +138,11 @@ class Fingerprint:
         kind = type(value)
         if (kind.__module__, kind.__name__) in STATELESS:
             form.put(b"k", label_of(kind))
-        elif isinstance(value, (*WRAPPERS, partial)):
-            inner, fixed = _taken_apart(value)
+        elif isinstance(value, GETTERS):
+            form.put(b"w", kind.__name__)
+            form.write(value.__reduce__()[1])
+        elif isinstance(value, CALLS):
+            inner, fixed = taken_apart(value)
             form.put(b"w", kind.__name__)
             form.write(inner)
             self._write_fixed(inner, fixed)
@@ -140,27 +150,36 @@ class Fingerprint:
             form.write(value.__wrapped__)
         elif kind.__module__ == "skorche.tasks":
             form.put(b"task", str(value.settings.unpack))
-            self.write_task(value.function, value.settings.version)
+            self.write_task(value.function, value.settings.version, value.name)
         else:
             return False
         return True
 
-    def write_task(self, function: Any, version: object = None) -> None:
-        """Write a task's function and what is fixed of its arguments; a version stands for the code."""
+    def write_task(self, function: Any, version: object = None, name: str = "") -> None:
+        """Write a task's function and what is fixed of its arguments; a version stands for the code, and only for that.
+
+        What else makes a function another one is written all the same: what it encloses, its defaults, and the state
+        of its object. The task's `name` tells functions apart that have none.
+        """
         if version is None:
             self.form.write(function)
             return
-        while isinstance(function, (*WRAPPERS, partial)):
-            function, fixed = _taken_apart(function)
-            self._write_fixed(function, fixed)
-        named = function if hasattr(function, "__name__") else type(function)
-        self.form.put(b"version", label_of(named))
+        identity = identity_of(function, name)
+        if not identity:
+            raise UnknownCodeError(
+                "version= stands for the code of a function that can be told from others by its name, and "
+                f"{label_of(called_code(function)[-1])} cannot"
+            )
+        self.form.put(b"version", *identity)
         self.form.write(version)
-        self.parts[f"{label_of(named)}, version {version!r}"] = None
+        self.parts[f"{identity[0]}, version {version!r}"] = None
+        outside, self._versioned = self._versioned, {id(one) for one in called_code(function)}
+        self._write_named(identity[0], function)
+        self._versioned = outside
 
     def _write_fixed(self, function: Any, fixed: dict[str, Any]) -> None:
         """Arguments that are the same for all items."""
-        for name, value in sorted(fixed.items()):
+        for name, value in fixed.items():
             self.form.put(b"fixed", name)
             self._write_named(f"{name} of {label_of(function)}", value)
 
@@ -177,6 +196,8 @@ class Fingerprint:
         """What is not the user's: by its name, and its version."""
         if owner.kind == "user":
             raise UnknownCodeError(f"{label_of(value)} is compiled code, and belongs to no installed distribution")
+        if lookup := lookup_of(value):
+            raise UnknownCodeError(f"it cannot be told what is called: {lookup} is handed on as a value")
         self._write_version(label_of(value), owner)
 
     def _write_version(self, name: str, owner: Owner) -> None:
@@ -191,6 +212,9 @@ class Fingerprint:
     def _write_function(self, function: FunctionType, *, in_class: bool = False) -> None:
         if not self._is_new(b"F", function):
             return
+        if id(function) in self._versioned:
+            self._write_state(function, None)
+            return
         owner = self._code.owner_of(function)
         if owner.kind != "user":
             self._write_foreign(function, owner)
@@ -201,11 +225,22 @@ class Fingerprint:
         source = self._code.sources.of_function(code.co_filename, code.co_name, code.co_firstlineno)
         if source is None and not (in_class and code.co_filename.startswith("<")):
             raise UnknownCodeError(f"the source of {label} cannot be found")
-        if source is not None and source.dynamic:
-            raise UnknownCodeError(f"it cannot be told what {label} calls: {source.dynamic}")
+        ways = sorted(form.attributes & WAYS)
+        if ways:
+            raise UnknownCodeError(f"it cannot be told what {label} calls: it asks for {ways[0]}")
         self.parts[f"function {label}"] = None
         self.form.put(b"code", source.text if source else "")
         self.form.put_bytes(b"#", form.digest)
+        self._write_state(function, source)
+        look = Look(label, form.attributes, source)
+        self._write_globals(look, form.names, function.__globals__)
+        found = [self._import(look, one, function.__globals__) for one in form.imports]
+        for module, taken in filter(None, found):  # after all: each may have put its module into that of another
+            self._write_module(module, taken)
+
+    def _write_state(self, function: FunctionType, source: Source | None) -> None:
+        """What makes functions of the same code different ones."""
+        label = label_of(function)
         self._write_named(f"the defaults of {label}", function.__defaults__)
         self._write_named(f"the keyword defaults of {label}", function.__kwdefaults__)
         for name, value in sorted(vars(function).items()):
@@ -213,12 +248,6 @@ class Fingerprint:
                 self.form.put(b"own", name)
                 self._write_named(f"{label}.{name}", value)
         self._write_enclosed(function, source)
-        self._write_globals(label, form, source, function.__globals__)
-        found = [self._import(label, one, function.__globals__) for one in form.imports]
-        for module, names in filter(
-            None, found
-        ):  # after all of them: each may have put its module into that of another
-            self._write_module(module, form.attributes | names)
 
     def _write_enclosed(self, function: FunctionType, source: Source | None) -> None:
         """What a function has enclosed. One that wraps another has enclosed that."""
@@ -231,22 +260,25 @@ class Fingerprint:
             if not _is_log(name, value, source):
                 self._write_named(f"{name}, which {label_of(function)} encloses", value)
 
-    def _write_globals(self, label: str, form: CodeForm, source: Source | None, known: Mapping[str, Any]) -> None:
-        for name in sorted(form.names):
-            value = known.get(name, _MISSING)
-            if value is _MISSING:
-                if name in DYNAMIC:
-                    raise UnknownCodeError(f"it cannot be told what {label} calls: it uses {name}()")
-                self.form.put(b"builtin" if hasattr(builtins, name) else b"missing", name)
-            elif isinstance(value, ModuleType):
+    def _write_globals(self, look: Look, names: tuple[str, ...], known: Mapping[str, Any]) -> None:
+        for name in sorted(names):
+            value = known.get(name, getattr(builtins, name, _MISSING))
+            if isinstance(value, ModuleType):
                 self.form.put(b"global", name)
-                self._write_module(value, form.attributes)
-            elif not _is_log(name, value, source):
+                self._write_module(value, look._replace(attributes=None) if look.takes_whole(name) else look)
+            elif lookup := lookup_of(value) or (name in WAYS and name):
+                refuse(look.label, misuse(lookup, name, look.source))
+                self.form.put(b"builtin", lookup)
+            elif name not in known:
+                self.form.put(b"missing" if value is _MISSING else b"builtin", name)
+            elif not _is_log(name, value, look.source):
                 self.form.put(b"global", name)
-                self._write_named(f"the global {name} of {label}", value)
+                self._write_named(f"the global {name} of {look.label}", value)
 
     def _write_named(self, what: str, value: object) -> None:
         """Write a value that has a name for people."""
+        if value is sys.modules:
+            raise UnknownCodeError(f"{what} is sys.modules, which holds all modules there are")
         try:
             self.form.write(value)
         except UnknownCodeError:
@@ -258,58 +290,56 @@ class Fingerprint:
 
     # -- modules ------------------------------------------------------------------------------------------------------
 
-    def _write_module(self, module: ModuleType, attributes: frozenset[str]) -> None:
-        """A module: its version, or, if it is the user's, what of it can be meant by these attributes."""
-        name = module.__name__
+    def _write_module(self, module: ModuleType, look: Look) -> None:
+        """A module: its version, or, if it is the user's, what of it can be meant, or all."""
+        name, held = module.__name__, vars(module)
         owner = owner_of(name, self._code.own)
         if owner.kind != "user":
+            refuse(look.label, misuse_of_module(module, look.attributes or frozenset(), look.source))
             self._write_version(name, owner)
             return
         self.form.put(b"U", name)
-        if (id(module), attributes) in self._modules:
+        if "__dict__" in (look.attributes or ()):
+            look = look._replace(attributes=None)
+        if (id(module), look.scope) in self._modules:
             return
-        self._modules.add((id(module), attributes))
-        for attribute in sorted(attributes & vars(module).keys()):
-            value = vars(module)[attribute]
-            if attribute.startswith("__"):
-                continue
+        self._modules.add((id(module), look.scope))
+        for attribute in sorted(held.keys() - MACHINERY if look.attributes is None else look.attributes & held.keys()):
+            value = held[attribute]
             self.form.put(b"of", attribute)
             if isinstance(value, ModuleType):
-                self._write_module(value, attributes)
+                self._write_module(value, look._replace(attributes=None) if look.takes_whole(attribute) else look)
             else:
                 self._write_named(f"{name}.{attribute}", value)
 
-    def _import(self, label: str, one: Import, known: Mapping[str, Any]) -> tuple[ModuleType, frozenset[str]] | None:
+    def _import(self, look: Look, one: Import, known: Mapping[str, Any]) -> tuple[ModuleType, Look] | None:
         """An import in a function, and what it takes. What is the user's has to be imported, to be looked at."""
-        name = one.module
-        if one.level:
-            package = known.get("__package__") or str(known.get("__name__", "")).rpartition(".")[0]
-            name = ".".join([*package.split(".")[: len(package.split(".")) - one.level + 1], *filter(None, [name])])
+        name = name_of_import(one, known)
+        taken = (look.attributes or frozenset()) | {*one.names, *name.split(".")}
         owner = owner_of_import(name, self._code.own)
         if owner.kind != "user":
+            refuse(look.label, misuse_of_import(name, taken, look.source))
             self._write_version(name, owner)
             return None
         try:
-            module = import_module(name)
-            for attribute in one.names:
-                if not hasattr(module, attribute) and hasattr(module, "__path__"):
-                    import_module(f"{name}.{attribute}")
-        except ModuleNotFoundError:
+            module = imported(name, one.names)
+        except BaseException as error:
+            raise UnknownCodeError(f"{look.label} imports {name}, which fails: {error}") from error
+        if module is None:
             self.form.put(b"missing", name)  # the function may get on without it; once it is there, that is seen
             return None
-        except BaseException as error:
-            raise UnknownCodeError(f"{label} imports {name}, which fails: {error}") from error
-        top = module if one.names else sys.modules[name.partition(".")[0]]
-        return top, frozenset(one.names) | frozenset(name.split("."))
+        top = name.partition(".")[0]
+        is_whole = not one.names and look.takes_whole(top)
+        return module if one.names else sys.modules[top], look._replace(attributes=None if is_whole else taken)
 
     # -- classes ------------------------------------------------------------------------------------------------------
 
     def _write_class(self, kind: type) -> None:
         owner = self._code.owner_of(kind)
-        if owner.kind != "user":
+        if owner.kind != "user" and id(kind) not in self._versioned:
             self._write_foreign(kind, owner)
             return
-        if not self._is_new(b"C", kind):
+        if not self._is_new(b"C", kind) or id(kind) in self._versioned:
             return
         self.parts[f"class {label_of(kind)}"] = None
         self.form.write([type(kind), *kind.__bases__])
@@ -325,38 +355,16 @@ class Fingerprint:
         """What the body of a class names may have gone into it, and be seen nowhere else."""
         for name in sorted(source.names):
             value = known.get(name, _MISSING)
-            if value is not _MISSING and value is not kind and not isinstance(value, ModuleType):
+            if value is not _MISSING and value is not kind and not (isinstance(value, ModuleType) or lookup_of(value)):
                 self.form.put(b"global", name)
                 self._write_named(f"{name}, which {label_of(kind)} names", value)
 
     def _write_member(self, kind: type, name: str, member: Any) -> None:
-        for one in _functions_in(member):
+        for one in functions_in(member):
             if not isinstance(one, FunctionType):
                 self._write_named(f"{label_of(kind)}.{name}", one)
             elif not generated(kind, one):
                 self._write_function(one, in_class=True)
-
-
-def _taken_apart(call: Any) -> tuple[Any, dict[str, Any]]:
-    """What a wrapper calls, and what is fixed of its arguments."""
-    if isinstance(call, partial):
-        return call.func, {"arguments": call.args, **call.keywords} if call.args else call.keywords
-    held = {name.strip("_"): one for name, one in vars(call).items() if name not in ("_own", "__name__")}
-    inner = held.pop("kind", None) or held.pop("function")
-    return inner, held
-
-
-def _functions_in(member: Any) -> list[Any]:
-    """What of a member of a class runs, or the member itself."""
-    if isinstance(member, staticmethod | classmethod):
-        return _functions_in(member.__func__)
-    if isinstance(member, property):
-        return [one for one in (member.fget, member.fset, member.fdel) if one is not None]
-    if isinstance(member, cached_property):
-        return [member.func]
-    if isinstance(member, partialmethod):
-        return [member.func, list(member.args), member.keywords]
-    return [member]
 
 
 def _is_log(name: str, value: object, source: Source | None) -> bool:

@@ -19,7 +19,7 @@ from skorche.errors import GraphError
 from skorche.graph import Graph, Node
 from skorche.tasks import Task
 
-FORM = "skorche-key/1"
+FORM = "skorche-key/2"
 
 
 class NodeKey(NamedTuple):
@@ -56,7 +56,7 @@ class Keys:
             raise GraphError(
                 f"{node.title} has cache=True, and what its results depend on cannot be told.",
                 f"{found.problem}.",
-                'give it version="1", and another one whenever its code changes; or leave cache=True out.',
+                _mend(node.task),
             )
         return found
 
@@ -105,7 +105,7 @@ class Keys:
         if node.task is not None:
             options = node.task.settings
             whole.form.write(options.unpack)
-            whole.write_task(node.task.function, options.version)
+            whole.write_task(node.task.function, options.version, node.task.name)
         return whole.of(links)
 
     def _codes_of(self, node: Node) -> Code:
@@ -120,8 +120,17 @@ class Keys:
         return self._codes.setdefault(own, Code(own))
 
 
+def _mend(task: Task[Any, Any]) -> str:
+    if task.settings.version is None:
+        return 'give it version="1", and another one whenever its code changes; or leave cache=True out.'
+    return (
+        'give it a name of its own (name="..."), and what it needs as arguments that are plain values; '
+        "or leave cache=True out."
+    )
+
+
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "fuse"}
+    return {name: value for name, value in sorted(settings.items()) if name != "fuse"}
 
 
 def _python() -> str:

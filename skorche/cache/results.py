@@ -6,6 +6,7 @@ What cannot be found is made, what cannot be kept is delivered all the same, and
 from __future__ import annotations
 
 import os
+import pickle
 import secrets
 import sqlite3
 from contextlib import suppress
@@ -16,7 +17,15 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from skorche.cache.codec import FILES, SIGNED, decode, encode
-from skorche.cache.contents import Files, are_there, are_unchanged, write_file
+from skorche.cache.contents import (
+    Files,
+    FolderError,
+    are_as_kept,
+    are_unchanged,
+    contents_of,
+    pickle_and_paths,
+    write_file,
+)
 from skorche.cache.fingerprint import Code
 from skorche.cache.index import Entry, Index
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
@@ -75,7 +84,9 @@ class Results:
             return None
         files: Files = []
         try:
-            return Sought(Form(self._base.copy(), partial(self._write, files)).of(item), files)
+            return Sought(Form(self._base.copy(), partial(self._write, files), ordered=True).of(item), files)
+        except FolderError:
+            self._tell("an item is, or holds, the path of a folder, so what it makes of it is not cached")
         except FormlessError as error:
             self._tell("%s objects have no canonical form, so what it makes of them is not cached", error.kind)
         except Exception as error:  # noqa: BLE001  (whatever the item's class does when asked for its state)
@@ -85,7 +96,8 @@ class Results:
     def _write(self, files: Files, form: Form, value: Any) -> bool:
         """What an item holds of code and of files is written as what that is, not only as its name."""
         if isinstance(value, Path):
-            return write_file(form, value, files)
+            write_file(form, value, files)
+            return True
         return self._code.write(form, value)
 
     def find(self, sought: Sought) -> Any:
@@ -102,8 +114,11 @@ class Results:
             if not is_sealed(entry.seal, key, entry.codec, data, self._get_secret() if signed else None):
                 return NOTHING
             value = decode(entry.codec, data)
-            if entry.codec == FILES and are_there(value) is not True:
-                return NOTHING
+            if entry.codec == FILES:
+                pickled, contents = value
+                if not are_as_kept(contents):
+                    return NOTHING
+                value = pickle.loads(pickled)
         except Exception:  # noqa: BLE001  (an entry that cannot be read, for whatever reason, is made again)
             return NOTHING
         self.hits += 1
@@ -115,11 +130,11 @@ class Results:
         if self._index is None or not are_unchanged(sought.files):
             return
         try:
-            codec, data = encode(value)
-            if codec == "pickle" and are_there(value):
-                codec = FILES
+            codec, data = _encoded(value)
             seal = seal_of(key, codec, data, self._get_secret() if codec in SIGNED else None)
             file = self._write_file(data) if len(data) > LARGE else None
+        except FolderError:
+            self._tell("a result is, or holds, the path of a folder, so it is not cached")
         except NoSecretError as error:
             self._tell("results that need pickle are not cached: %s", str(error))
         except OSError as error:
@@ -204,6 +219,20 @@ class Results:
         from logging import getLogger  # 10 ms to import: only what goes wrong needs it
 
         getLogger("skorche").warning("%s: %s", self._shelf.node, text % parts)
+
+
+def _encoded(value: Any) -> tuple[str, bytes]:
+    """The name of a format and the value in it, with what is in the files that it names."""
+    paths: list[Path] = []
+
+    def pickled(value: Any) -> bytes:
+        data, found = pickle_and_paths(value)
+        paths.extend(found)
+        return data
+
+    codec, data = encode(value, pickled)
+    contents = contents_of(paths)
+    return (FILES, pickle.dumps((data, contents), protocol=5)) if contents else (codec, data)
 
 
 _TOLD: set[bytes] = set()

@@ -9,7 +9,7 @@ import ast
 import copy
 import linecache
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 WRITERS = frozenset(
@@ -18,13 +18,24 @@ WRITERS = frozenset(
 """Methods of Python's collections, and queues, that change them and give nothing back."""
 
 
+class Use(NamedTuple):
+    """A place where a name stands. Of what is called there: which arguments are names themselves, as texts."""
+
+    line: int
+    constants: tuple[bool, ...] | None
+
+
 class Source(NamedTuple):
-    """What is read off the source of one function or class."""
+    """What is read off the source of one function or class.
+
+    `bare` are names of which more than an attribute is taken: `f(module)`, but not `module.f()`.
+    """
 
     text: str
     written_only: frozenset[str]
     names: frozenset[str]
-    dynamic: str
+    uses: Mapping[str, tuple[Use, ...]]
+    bare: frozenset[str]
 
 
 class Sources:
@@ -90,7 +101,8 @@ def _summary(nodes: list[ast.AST] | tuple[()]) -> Source | None:
         "\n".join(ast.dump(_bare(node)) for node in nodes),
         frozenset(name for name in names if all(_is_written_only(name, node) for node in nodes)),
         names,
-        next((found for node in nodes for found in _dynamic(node)), ""),
+        _uses(nodes),
+        frozenset().union(*(_bare_names(node) for node in nodes)),
     )
 
 
@@ -147,10 +159,37 @@ def _written(statement: ast.AST) -> ast.AST | None:
     return None
 
 
-def _dynamic(node: ast.AST) -> Iterator[str]:
-    """Calls that look up by a name made while running: what they find cannot be read off the code."""
+def _uses(nodes: Iterable[ast.AST]) -> dict[str, tuple[Use, ...]]:
+    """Where each name, or attribute, stands."""
+    found: dict[str, list[Use]] = defaultdict(list)
+    for node in nodes:
+        calls = {id(one.func): one for one in ast.walk(node) if isinstance(one, ast.Call)}
+        for one in ast.walk(node):
+            if isinstance(one, ast.Name | ast.Attribute):
+                name = one.id if isinstance(one, ast.Name) else one.attr
+                call = calls.get(id(one))
+                found[name].append(Use(one.lineno, None if call is None else _constants(call)))
+    return {name: tuple(uses) for name, uses in found.items()}
+
+
+def _constants(call: ast.Call) -> tuple[bool, ...] | None:
+    """Which arguments are names that stand there as texts; None if it cannot be told which ones there are."""
+    if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
+        return None
+    values = [one.value if isinstance(one, ast.Constant) else None for one in call.args]
+    return tuple(isinstance(one, str) and one.isidentifier() for one in values)
+
+
+def _bare_names(node: ast.AST) -> set[str]:
+    """Names and attributes of which more than an attribute is taken, and what is imported under such names."""
+    asked = {id(one.value) for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+    bare = {
+        one.id if isinstance(one, ast.Name) else one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Name | ast.Attribute) and id(one) not in asked
+    }
     for one in ast.walk(node):
-        if not isinstance(one, ast.Call) or not isinstance(one.func, ast.Name):
-            continue
-        if one.func.id == "getattr" and len(one.args) > 1 and not isinstance(one.args[1], ast.Constant):
-            yield f"it calls getattr with a name that is made while it runs (line {one.lineno})"
+        for alias in one.names if isinstance(one, ast.Import | ast.ImportFrom) else ():
+            if (alias.asname or alias.name.partition(".")[0]) in bare:
+                bare.update(alias.name.split("."))
+    return bare

@@ -38,12 +38,12 @@ class Program:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
         self.write(name, text.replace(old, new))
 
-    def run(self, *arguments: str, seed: str = "0") -> tuple[str, list[str]]:
-        """Run main.py in a process of its own: what it printed, and which tasks were called."""
+    def run(self, *arguments: str, seed: str = "0", script: str = "main.py") -> tuple[str, list[str]]:
+        """Run a script in a process of its own: what it printed, and which tasks were called."""
         log = self.folder / "effects"
         log.write_text("")
         done = subprocess.run(
-            [sys.executable, "main.py", *arguments],
+            [sys.executable, script, *arguments],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,

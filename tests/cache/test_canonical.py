@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skorche.canonical import FormlessError, digest
+from skorche.canonical import Form, FormlessError, digest
 
 Point = namedtuple("Point", "x y")
 Other = namedtuple("Other", "x y")
@@ -167,6 +167,37 @@ def test_values_that_differ_have_different_forms_also_where_they_compare_equal()
 )
 def test_equal_values_have_one_form_in_whatever_order_they_were_filled(one, other):
     assert digest(one) == digest(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({1: 2, "1": 3}, {"1": 3, 1: 2}),
+        (Counter("ab"), Counter("ba")),
+        (defaultdict(int, a=1, b=2), defaultdict(int, b=2, a=1)),
+        (MappingProxyType({"a": 1, "b": 2}), MappingProxyType({"b": 2, "a": 1})),
+        ([Plain({"a": 1, "b": 2})], [Plain({"b": 2, "a": 1})]),
+    ],
+)
+def test_where_order_counts_dicts_that_were_filled_in_another_one_differ(one, other):
+    forms = [Form(ordered=True).of(value) for value in (one, one, other)]
+
+    assert forms[0] == forms[1] != forms[2]
+    assert digest(one) == digest(other)
+
+
+def test_the_order_of_sets_never_counts():
+    assert Form(ordered=True).of({"a", "b", 1}) == Form(ordered=True).of({1, "b", "a"})
+
+
+def test_parts_that_are_written_once_have_their_order_too():
+    def nested(value):
+        for _ in range(20):
+            value = [value]
+        return Form(ordered=True).of(value)
+
+    assert nested({"a": 1, "b": 2}) != nested({"b": 2, "a": 1})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import numpy
 import pytest
 
 import skorche
-from skorche.cache.fingerprint import Code, UnknownCodeError
+from skorche.cache.fingerprint import Code
+from skorche.cache.lookups import UnknownCodeError
 
 log = logging.getLogger(__name__)
 lock = threading.Lock()

@@ -1,6 +1,7 @@
 """What is kept, found again, counted and told; and that nothing which goes wrong in a store fails an item."""
 
 import asyncio
+import dataclasses
 import datetime
 import logging
 import sqlite3
@@ -19,19 +20,19 @@ from skorche.cache.codec import decode, encode
 from skorche.cache.index import Index
 from skorche.cache.seal import secret_file
 
-LOG = Path("effects")
-"""In the folder of the test."""
+LOG = "effects"
+"""In the folder of the test. A text, since what is in the file of a `Path` counts."""
 
 
 def note(text):
-    with LOG.open("a") as log:
+    with Path(LOG).open("a") as log:
         print(text, file=log)
 
 
 def noted():
     """What was noted since the last look."""
-    lines = LOG.read_text().split() if LOG.exists() else []
-    LOG.unlink(missing_ok=True)
+    lines = Path(LOG).read_text().split() if Path(LOG).exists() else []
+    Path(LOG).unlink(missing_ok=True)
     return lines
 
 
@@ -180,7 +181,7 @@ def test_equal_items_of_other_types_are_other_items():
 @skorche.task(cache=True, retries=1, backoff=0)
 def fails_first(number):
     note(number)
-    if LOG.read_text().count(f"{number}\n") == 1:
+    if Path(LOG).read_text().count(f"{number}\n") == 1:
         raise ValueError
     return number
 
@@ -581,6 +582,33 @@ def test_methods_of_the_class_of_an_item_take_part(tmp_path):
     assert run(size, [make(2)]) == ([2], 1)
 
 
+# -- dicts -------------------------------------------------------------------------------------------------------------
+
+FORTH, BACK = {"a": 1, "b": 2}, {"b": 2, "a": 1}
+
+
+@skorche.task(cache=True)
+def names_of(row):
+    return ",".join(row)
+
+
+def test_the_order_of_a_dict_among_items_counts():
+    for found in (0, 2):
+        assert run(names_of, [FORTH, BACK]) == (["a,b", "b,a"], found)
+
+
+def test_the_order_of_a_dict_that_a_task_holds_counts():
+    @skorche.task(cache=True)
+    def line(number, columns, **more):
+        return ",".join([*columns, *more])
+
+    for columns, expected in ((FORTH, "a,b"), (BACK, "b,a")):
+        assert run(line.bind(columns=columns), [1]) == ([expected], 0)
+        assert run(line.bind(columns=columns), [1]) == ([expected], 1)
+    assert run(line.bind(columns=[], **FORTH), [1]) == (["a,b"], 0)
+    assert run(line.bind(columns=[], **BACK), [1]) == (["b,a"], 0)
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
@@ -658,10 +686,106 @@ def test_a_result_that_names_a_file_to_be_made_later_is_found_again():
         assert run(target, [1]) == ([Path("later 1")], found)
 
 
-def test_a_path_to_nothing_and_a_folder_are_items_like_others(tmp_path):
+def test_a_path_to_nothing_is_an_item_like_others(tmp_path):
     @skorche.task(cache=True)
     def name(path):
         return path.name
 
-    for found in (0, 2):
-        assert run(name, [tmp_path, tmp_path / "nothing"]) == ([tmp_path.name, "nothing"], found)
+    for found in (0, 1):
+        assert run(name, [tmp_path / "nothing"]) == (["nothing"], found)
+
+
+@skorche.task(cache=True)
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_made_of_a_folder_is_not_kept_and_told_once(tmp_path, caplog):
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+
+    for name in "ab":
+        (inputs / name).touch()
+        assert run(names_in, [inputs, inputs])[1] == 0
+
+    assert run(names_in, [inputs]) == ([["a", "b"]], 0)
+    assert {one.getMessage() for one in caplog.records} == {
+        "names_in: an item is, or holds, the path of a folder, so what it makes of it is not cached"
+    }
+    assert len(caplog.records) == 3, "once for each run"
+
+
+def test_a_result_that_is_the_path_of_a_folder_is_not_kept(tmp_path, caplog):
+    @skorche.task(cache=True)
+    def folder_of(number):
+        return [tmp_path]
+
+    for _ in range(2):
+        assert run(folder_of, [1]) == ([[tmp_path]], 0)
+    assert "a result is, or holds, the path of a folder" in caplog.text
+
+
+@dataclasses.dataclass
+class Written:
+    path: Path
+
+
+@pytest.mark.parametrize("holds", [Path, Written, lambda path: {path: [path]}], ids=["itself", "object", "dict"])
+def test_a_result_that_is_the_path_of_a_file_which_has_changed_is_made_again(tmp_path, holds):
+    @skorche.task(cache=True)
+    def write(number, by):
+        file = Path("output.txt").absolute()
+        file.write_text(str(number * by))
+        return holds(file)
+
+    for by, found in [(1, 0), (1, 1), (2, 0), (1, 0), (1, 1)]:
+        assert run(write.bind(by=by), [7])[1] == found
+        assert (tmp_path / "output.txt").read_text() == str(7 * by)
+
+
+CONFIG = Path("config.txt")
+
+
+def of_a_global(number):
+    return CONFIG.read_text()
+
+
+def of_an_argument(number, path):
+    return path.read_text()
+
+
+def of_a_default(number, path=CONFIG):
+    return path.read_text()
+
+
+def of_a_closure(path):
+    def read(number):
+        return path.read_text()
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: skorche.task(cache=True)(of_a_global),
+        lambda: skorche.task(cache=True)(of_an_argument).bind(path=CONFIG),
+        lambda: skorche.task(cache=True)(of_an_argument).bind(path=CONFIG).options(version="1"),
+        lambda: skorche.task(cache=True)(of_a_default),
+        lambda: skorche.task(cache=True)(of_a_closure(CONFIG)),
+    ],
+    ids=["global", "argument", "argument and version", "default", "closure"],
+)
+def test_a_path_that_a_task_holds_stands_for_what_is_in_its_file(make):
+    for text in ("one", "two"):
+        CONFIG.write_text(text)
+        assert run(make(), [1]) == ([text], 0)
+        assert run(make(), [1]) == ([text], 1)
+
+
+def test_a_folder_that_a_task_holds_counts_by_its_name(tmp_path):
+    task = skorche.task(cache=True)(lambda number, folder: folder.name)
+
+    for found in (0, 1):
+        assert run(task.bind(folder=tmp_path), [1]) == ([tmp_path.name], found)
+        (tmp_path / "new").touch()
