@@ -14,6 +14,7 @@ SIGNED = frozenset({"pickle", FILES})
 """Formats whose reading runs code: they are read only with a signature of our own."""
 _LARGEST = 10**4000
 """Python writes and reads no much larger numbers without being told to."""
+_read_json = json.JSONDecoder().decode  # json.loads looks first for how bytes are encoded
 _write_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -104,7 +105,7 @@ def _from_npy(data: bytes) -> Any:
 
 _READERS: dict[str, Callable[[bytes], Any]] = {
     "bytes": bytes,
-    "json": json.loads,
+    "json": lambda data: _read_json(data.decode()),
     "npy": _from_npy,
     "pickle": pickle.loads,
     FILES: pickle.loads,
