@@ -9,7 +9,7 @@ import os
 import pickle
 import secrets
 import sqlite3
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -152,6 +152,10 @@ class Results:
     def is_waiting(self) -> bool:
         """Whether there is something to write."""
         return bool(self._waiting)
+
+    def together(self) -> AbstractContextManager[None]:
+        """A block in which results are looked for in one go."""
+        return nullcontext() if self._index is None else self._index.together()
 
     def flush(self) -> None:
         """Write what waits."""

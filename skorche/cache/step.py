@@ -67,10 +67,13 @@ class _Opened:
 
     def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
         before = self._counter.hits
-        made = self._work.run(items, paths, record)
-        record.cached = self._counter.hits - before
-        if self._results is not None:
+        if self._results is None:
+            made = self._work.run(items, paths, record)
+        else:
+            with self._results.together():
+                made = self._work.run(items, paths, record)
             self._results.flush()
+        record.cached = self._counter.hits - before
         return made
 
 
