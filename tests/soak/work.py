@@ -21,7 +21,7 @@ PACES = (0.0, 0.0002, 0.001, 0.004)
 @cache
 def _say_who_works(marks: str) -> None:
     """This process has started, and works."""
-    open(f"{marks}/pid-{os.getpid()}", "x").close()
+    open(f"{marks}/pid-{os.getpid()}", "a").close()
 
 
 class Work(NamedTuple):
