@@ -32,7 +32,7 @@ class OCRModel:
 
 
 @skorche.task
-async def ExtractionModel(page_id: str) -> dict[str, str]:  # noqa: N802
+async def ExtractionModel(page_id: str) -> dict[str, str]:  # noqa: N802  (what the specs call it)
     """What the text says; a model that some service keeps, which is waited for."""
     return {"source": page_id, "total": "12.50"}
 

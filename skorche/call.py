@@ -178,7 +178,7 @@ class PerWorkerCall:
         Raises:
             WorkerStartError: it cannot be made, whatever the item.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of call has its own
 
     def __call__(self, item: Any) -> Any:
         """Nobody calls it as it is."""

@@ -46,6 +46,9 @@ class Lines:
             thread.start()
         try:
             yield
+        except BaseException:
+            run.cancel()  # else the queues that are followed would not end
+            raise
         finally:
             for thread in threads:
                 thread.join()

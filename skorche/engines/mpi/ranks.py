@@ -152,7 +152,7 @@ def _sleep_until(look: Callable[[], Any]) -> Any:
     """What `look` finds, once it finds something."""
     nap = SHORTEST_NAP
     while not (found := look()):
-        time.sleep(nap)
+        time.sleep(nap)  # MPI can only be asked; its own waiting would keep a processor busy
         nap = min(2 * nap, LONGEST_NAP)
     return found
 
