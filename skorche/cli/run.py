@@ -34,10 +34,11 @@ def run(given: Namespace) -> int:
     rows = Rows.of(given.inputs, given.inputs_file)
     rows.check(pipeline)
     job = _Job(pipeline, rows, Lines(pipeline, as_json=given.json, as_they_come=given.stream), given)
+    before = pipeline.last_run  # one that importing the file has run, say
     try:
         report = job.run(_options(given))
     except Exception as error:
-        if pipeline.last_run is None or isinstance(error, BrokenPipeError):
+        if pipeline.last_run is before or isinstance(error, BrokenPipeError):
             raise  # it was refused, or nobody wants to know
         print(f"error: {told(error)}", file=sys.stderr)
         job.tell()

@@ -136,6 +136,8 @@ def test_a_pipeline_that_ran_when_its_file_was_imported_is_told(skorche_command)
 
     assert done.stdout == "abs: 1\n"
     assert "eager.py has run its pipeline when it was imported" in done.stderr
+    refused = skorche_command("run", "eager.py", "--engine", "treads")
+    assert (refused.returncode, refused.stdout) == (2, "")
 
 
 SLEEPER = """
