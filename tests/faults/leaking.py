@@ -91,9 +91,8 @@ def leave_a_file_in_place_of_another() -> None:
 
 
 def leave_shared_memory() -> None:
-    """A segment that is closed and not removed."""
-    segment = shared_memory.SharedMemory(create=True, size=100, name=f"skorche-leak-{os.getpid()}")
-    segment.close()
+    """A segment that is not removed. It stays mapped, so that a look elsewhere sees that it is ours."""
+    KEPT.append(shared_memory.SharedMemory(create=True, size=100, name=f"skorche-leak-{os.getpid()}"))
 
 
 def leave_a_temporary_file() -> None:
