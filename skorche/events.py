@@ -1,10 +1,10 @@
-"""Frozen records of what happened. They cross storeys, so they hold data only."""
+"""Frozen records of what happened, which cross storeys and so hold data only; and the `View` that observers get."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from skorche.errors import SkorcheError, shorten, text_of
 
@@ -93,6 +93,14 @@ class NodeTally(NamedTuple):
     `closed` tells how many lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key had
     need of the place), "early" (`fill_batch=False`) or "end" (of the input). `paused`: it was told by `run.pause()` to
     start nothing. `cached` are items whose result was found in the run's store, so that the task was not called.
+
+    Nodes that run together are a stage: `stage` is the name of its first node ("" for an operator with memory), and
+    `engine` where it runs. The first node tells what is true of the stage: `workers` it has now; `bytes_in` and
+    `bytes_out`, pickled, over process borders; `worker_bytes`, resident, of the largest worker process seen. And by
+    looks taken some twenty times a second (`watched_seconds` in all, none in a run that is over before the first), in
+    worker-seconds: `worker_seconds` there were, of which `starved_seconds` idle with no item waiting, `blocked_seconds`
+    idle with items waiting and no room for results. In seconds: `queued_seconds` with an item in front of it, and
+    `full_seconds` with no room there for another; `mean_waiting` items stood there.
     """
 
     received: int = 0
@@ -112,10 +120,43 @@ class NodeTally(NamedTuple):
     closed: Mapping[str, int] = MappingProxyType({})
     paused: bool = False
     cached: int = 0
+    stage: str = ""
+    engine: str = ""
+    workers: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    worker_bytes: int = 0
+    watched_seconds: float = 0.0
+    worker_seconds: float = 0.0
+    starved_seconds: float = 0.0
+    blocked_seconds: float = 0.0
+    queued_seconds: float = 0.0
+    full_seconds: float = 0.0
+    mean_waiting: float = 0.0
+
+
+class Surroundings(NamedTuple):
+    """What a run had around it: by looks, in seconds, like the waits of a `NodeTally`; sizes in bytes, resident.
+
+    `source_seconds` something could have started and the sources had given nothing; `sink_seconds` an output was full
+    that nobody read; `memory_seconds` sources were held because memory was short. `cpu_seconds` this process has used,
+    and `python_seconds` of them in tasks on its threads. `resident_bytes` of this process and its workers, at the most.
+    """
+
+    cores: int = 0
+    watched_seconds: float = 0.0
+    source_seconds: float = 0.0
+    sink_seconds: float = 0.0
+    memory_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    resident_bytes: int = 0
+
+
+NOTHING_SEEN = Surroundings()
 
 
 class RunFinished(NamedTuple):
-    """All that is known of a run at its end: what a report is made from."""
+    """All that is known of a run at its end, or so far: what a report is made from."""
 
     name: str
     elapsed: float
@@ -133,3 +174,25 @@ class RunFinished(NamedTuple):
     error: BaseException | None = None
     recycled: int = 0
     shard: str | None = None
+    surroundings: Surroundings = NOTHING_SEEN
+    running: bool = False
+
+
+class View(Protocol):
+    """What an observer may ask of a run while it goes on, from a thread of its own."""
+
+    def counts(self) -> dict[str, int]:
+        """Source items admitted, and their ends, so far. Costs the run nothing; may be a little behind."""
+        ...
+
+    def awaited(self) -> Sequence[str]:
+        """The open inputs, by name, if there is nothing to do but to wait for them. Costs nothing either."""
+        ...
+
+    def total(self) -> int | None:
+        """How many source items there will be, if all the sources have a length; None if that is not known."""
+        ...
+
+    def snapshot(self) -> RunFinished:
+        """All that is known so far. Costs the run a turn, some 50 us."""
+        ...

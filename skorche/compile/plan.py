@@ -63,6 +63,11 @@ class StagePlan(NamedTuple):
     limits: tuple[AnyLimit, ...] = ()
 
     @property
+    def engine_name(self) -> str:
+        """Where it runs, in a word."""
+        return _engine_name(self.engine)
+
+    @property
     def one_by_one(self) -> bool:
         """Whether each chunk is one item, of which no worker has another in line."""
         return self.timeout is not None or bool(self.limits)
@@ -191,7 +196,7 @@ class Plan(NamedTuple):
         lines = [f"{self.name}: {len(self.stages)} stages"]
         for stage in self.stages:
             names = " + ".join(self.nodes[node].name for node in stage.nodes)
-            how = f"{_engine_name(stage.engine)}, {stage.workers} worker{'s' * (stage.workers > 1)}"
+            how = f"{stage.engine_name}, {stage.workers} worker{'s' * (stage.workers > 1)}"
             extras = [word for word, on in (("ordered", stage.ordered), ("runs once", not stage.idempotent)) if on]
             if stage.timeout is not None:
                 extras.append(f"timeout {stage.timeout:g} s")

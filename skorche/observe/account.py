@@ -8,8 +8,9 @@ from skorche.observe.report import Report
 
 
 class Account:
-    """Makes the report of a run when that has ended. `ends` are its output queues, with what came out of them.
+    """Makes the report of a run: one when that has ended, and others of what is known before.
 
+    `ends` are its output queues, with what came out of them.
     `folder` is where the run is kept, if it is.
     """
 
@@ -19,6 +20,9 @@ class Account:
         self._report: Report | None = None
 
     def __call__(self, record: RunFinished) -> Report:
-        if self._report is None:
-            self._report = Report.of(record, shape=self.shape, ends=self.ends, folder=self.folder)
-        return self._report
+        if self._report is not None:
+            return self._report
+        report = Report.of(record, shape=self.shape, ends=self.ends, folder=self.folder)
+        if not record.running:
+            self._report = report
+        return report

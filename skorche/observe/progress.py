@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Event, Thread
 
-from skorche.events import RunFinished
+from skorche.events import RunFinished, View
 
 SECONDS = 5.0
 """Between two lines, and before the first: a short run says nothing."""
@@ -21,13 +21,11 @@ class Progress:
         self._ended = Event()
         self._thread: Thread | None = None
 
-    def start(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
-        """Begin to write lines about `counts`, until stopped; a run that only waits for inputs says for which."""
+    def start(self, view: View) -> None:
+        """Begin to write lines, until stopped; a run that only waits for inputs says for which."""
         self._began = time.monotonic()
         name = f"skorche progress {self._name}"
-        self._thread = Thread(
-            target=self._write, args=(counts, awaited), name=name, daemon=True
-        )  # a stuck run holds no exit
+        self._thread = Thread(target=self._write, args=(view,), name=name, daemon=True)  # a stuck run holds no exit
         self._thread.start()
 
     def stop(self, record: RunFinished) -> None:
@@ -36,11 +34,11 @@ class Progress:
         if self._thread is not None:
             self._thread.join()
 
-    def _write(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
+    def _write(self, view: View) -> None:
         while not self._ended.wait(self._seconds):
             try:
-                line = progress_line(self._name, counts(), time.monotonic() - self._began)
-                sys.stderr.write(f"{line}{waiting_for(awaited())}\n")
+                line = progress_line(self._name, view.counts(), time.monotonic() - self._began)
+                sys.stderr.write(f"{line}{waiting_for(view.awaited())}\n")
                 sys.stderr.flush()
             except (OSError, ValueError):  # stderr is closed or gone: nobody can see progress any more
                 return

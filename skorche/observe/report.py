@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from skorche.errors import shorten, text_of
-from skorche.events import Failure, NodeTally, RunFinished
+from skorche.events import NOTHING_SEEN, Failure, NodeTally, RunFinished, Surroundings
 from skorche.observe.outcome import End, Results, Shape, Status
 from skorche.observe.replay import replayable
 
@@ -33,6 +33,7 @@ class Report:
     tasks stand before it, on the longest way).
     `folder` is where the run is kept, or "".
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
+    `surroundings` tell of the sources, the readers and the machine. `running`: the run goes on, this is what is known.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Report:
     folder: str = ""
     results: Results = field(default_factory=lambda: Results(None, (), {}), repr=False, compare=False)
     shard: str | None = None
+    surroundings: Surroundings = NOTHING_SEEN
+    running: bool = False
 
     @classmethod
     def of(
@@ -84,6 +87,8 @@ class Report:
             folder,
             Results(shape, ends, status),
             record.shard,
+            record.surroundings,
+            record.running,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +111,7 @@ class Report:
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "results"}
         nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
         plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
+        plain["surroundings"] = self.surroundings._asdict()
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
@@ -127,7 +133,8 @@ class Report:
         if self.recycled:
             parts.append(f"{self.recycled} workers recycled")
         name = self.name if self.shard is None else f"{self.name}, shard {self.shard}"
-        return f"{name}: {'ok' if self.ok else 'NOT ok'} in {self.elapsed:.2f} s; {', '.join(parts)}"
+        how = "running for" if self.running else "ok in" if self.ok else "NOT ok in"
+        return f"{name}: {how} {self.elapsed:.2f} s; {', '.join(parts)}"
 
     def _table(self) -> str:
         """The nodes as a table, plain text, as wide as it needs to be."""

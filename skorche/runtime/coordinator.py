@@ -24,14 +24,16 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, SkorcheError
-from skorche.events import NodeTally, RunFinished
+from skorche.events import RunFinished, View
 from skorche.port import Outbox
 from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pause, Pull, Stop, Submit, Taken, Warn
 from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine, SharedEngine
+from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
-from skorche.runtime.ledger import End
 from skorche.runtime.log import say
+from skorche.runtime.lookout import Lookout
+from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.served import Ending, results_of
@@ -53,16 +55,16 @@ class Ready(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """Somebody wants to see the counts."""
+    """Somebody wants to see what is known."""
 
-    answer: SimpleQueue[dict[str, NodeTally]]
+    answer: SimpleQueue[RunFinished]
 
 
 class Observer(Protocol):
     """Watches a run from a thread of its own. It cannot slow the run, nor fail it."""
 
-    def start(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
-        """The run begins; `counts` gives what has become of the source items so far, and `awaited` the open inputs."""
+    def start(self, view: View) -> None:
+        """The run begins; what is known of it can be asked of `view` until it has ended."""
         ...
 
     def stop(self, record: RunFinished) -> None:
@@ -102,6 +104,9 @@ class Coordinator:
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = list(observers)
+        numbered = [(engine, [stage.number for stage in stages]) for engine, stages in engines]
+        self._gauges = Gauges(self.scheduler.parts, numbered)
+        self._lookout = Lookout(self._gauges, plan.name)
         self._shared = [engine for engine, _ in engines if isinstance(engine, SharedEngine)]
 
     def _reporter(self, end: int) -> Callable[[int], None]:
@@ -125,7 +130,8 @@ class Coordinator:
             for engine in opened:
                 engine.close("kill")
             raise
-        self._notify(lambda observer: observer.start(self.counts, self.awaited))
+        self._lookout.start()
+        self._notify(lambda observer: observer.start(self))
         self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
         self._thread.start()
 
@@ -163,6 +169,12 @@ class Coordinator:
         live = [number for number, one in enumerate(self._inputs) if isinstance(one, LiveInput)]
         return [self._plan.sources[number].name for number in live if number not in self._finished_inputs]
 
+    def total(self) -> int | None:
+        """How many source items there will be in all; None if a source does not tell."""
+        lengths = [one.length for one in self._inputs]
+        known = [length for length in lengths if length is not None]
+        return sum(known) if len(known) == len(lengths) else None
+
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""
         self._turns.post(Stop(error, grace))
@@ -174,7 +186,7 @@ class Coordinator:
             GraphError: there is no such node, or it does no work.
         """
         self._turns.post(Pause(self._plan.stage_of(node), paused))
-        self.statistics()  # comes back only after the turn that takes what was posted before
+        self.snapshot()  # comes back only after the turn that takes what was posted before
 
     @property
     def paused(self) -> list[str]:
@@ -186,20 +198,17 @@ class Coordinator:
         """Whether a source is being read that may have no end. A look without a lock, so a little behind."""
         return any(not one.sized for source, one in enumerate(self._inputs) if source not in self._finished_inputs)
 
-    def statistics(self) -> dict[str, NodeTally]:
-        """The counts of the nodes now. Who has the turn, and calls user code that asks, would wait for itself."""
+    def snapshot(self) -> RunFinished:
+        """What is known now. Who has the turn, and calls user code that asks, would wait for itself."""
         if not self._over and get_ident() not in (self._thread.ident, self._turns.holder):
-            answer: SimpleQueue[dict[str, NodeTally]] = SimpleQueue()
+            answer: SimpleQueue[RunFinished] = SimpleQueue()
             self._turns.post(Snapshot(answer))
             while not self._over:
                 try:
                     return answer.get(timeout=0.05)
                 except Empty:
                     continue
-        return self._tallies()
-
-    def _tallies(self) -> dict[str, NodeTally]:
-        return {tally.name: tally.freeze() for tally in self.scheduler.books.tallies}
+        return self.record or self._make_record(running=True)
 
     # -- turns ------------------------------------------------------------------------------------------------------
 
@@ -212,7 +221,8 @@ class Coordinator:
             self._close("drain" if self.scheduler.finished else "kill")
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
             self.error = self.error or _internal(error)
-        self.record = record = self._make_record()
+        self._lookout.stop()
+        self.record = record = self._make_record(running=False)
         if self._shared:
             self._tell_others(record)
         self._notify(lambda observer: observer.stop(record))
@@ -278,7 +288,7 @@ class Coordinator:
                 if fed is not None:
                     known.append(fed)
             elif type(event) is Snapshot:
-                event.answer.put(self._tallies())
+                event.answer.put(self._make_record(running=True))
             else:
                 known.append(event)
         return known
@@ -355,26 +365,15 @@ class Coordinator:
             engine.tell(ending)
         self._close_outboxes()
 
-    def _make_record(self) -> RunFinished:
-        scheduler, ledger = self.scheduler, self.scheduler.books.ledger
-        guarantees = [engine.capabilities.guarantee for engine, _ in self._engines]
-        return RunFinished(
-            name=self._plan.name,
-            elapsed=time.monotonic() - self._began,
-            admitted=ledger.admitted,
-            delivered=ledger.ended[End.DELIVERED],
-            filtered=ledger.ended[End.FILTERED],
-            failed=ledger.ended[End.FAILED],
-            cancelled=ledger.ended[End.CANCELLED],
-            rerun=scheduler.rerun,
-            unhandled=scheduler.recovery.unhandled,
-            abandoned_threads=scheduler.abandoned_threads,
-            failures=tuple(scheduler.recovery.failures),
-            nodes=self._tallies(),
-            guarantees=tuple(dict.fromkeys(one for one in guarantees if one)),
-            error=self.error,
-            recycled=scheduler.recycled,
-            shard=None if self._plan.shard is None else str(self._plan.shard),
+    def _make_record(self, *, running: bool) -> RunFinished:
+        return make_record(
+            self._plan,
+            self.scheduler,
+            self._gauges,
+            time.monotonic() - self._began,
+            self.error,
+            guarantees=[engine.capabilities.guarantee for engine, _ in self._engines],
+            running=running,
         )
 
 

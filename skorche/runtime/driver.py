@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Event as Flag
 from typing import Any, Protocol
 
-from skorche.events import NodeTally, RunFinished
+from skorche.events import RunFinished
 from skorche.port import Outbox
 
 
@@ -30,4 +30,4 @@ class Driver(Protocol):
     async def wait_ended_async(self) -> None: ...
     def stop(self, error: BaseException, grace: float | None) -> None: ...
     def pause(self, node: object, *, paused: bool) -> None: ...
-    def statistics(self) -> Mapping[str, NodeTally]: ...
+    def snapshot(self) -> RunFinished: ...

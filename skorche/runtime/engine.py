@@ -151,6 +151,18 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class HasWorkers(Protocol):
+    """An engine with worker processes of its own, whose memory counts."""
+
+    def worker_bytes(self) -> Sequence[tuple[Sequence[int], int]]:
+        """For each worker process: the numbers of the stages it has worked for, and its resident bytes now.
+
+        Called now and then, from any thread, while the engine goes on.
+        """
+        ...
+
+
+@runtime_checkable
 class SharedEngine(Protocol):
     """An engine that all processes of one program have a part of. The run is led by one, and the others serve in it."""
 

@@ -24,9 +24,13 @@ InputMaker = Callable[[Wake, Wake], "Input"]
 
 
 class Input(Protocol):
-    """A source as the coordinator sees it. `sized`: it has an end, or has one once it is closed."""
+    """A source as the coordinator sees it. `sized`: it has an end, or has one once it is closed.
+
+    `length` is how many items it will give, if that is known.
+    """
 
     sized: bool
+    length: int | None
 
     @property
     def error(self) -> BaseException | None: ...
@@ -43,6 +47,7 @@ class LiveInput:
 
     error = None
     sized = True
+    length: int | None = None
 
     def __init__(self, inbox: Inbox[Any], bound: int, wake: Wake, keeps: Keeps[Any] | None = None) -> None:
         """`wake` is called from the threads of users, too."""
@@ -78,6 +83,7 @@ class ReadInput:
     def __init__(self, iterable: Any, name: str, wake: Wake, keeps: Keeps[Any] | None = None) -> None:
         self._name = name
         self.sized = hasattr(iterable, "__len__")
+        self.length: int | None = len(iterable) if self.sized and keeps is None else None
         self._patient_until = math.inf
         self._reader = Reader(iterable if keeps is None else sifted(iterable, keeps), name, wake)
 

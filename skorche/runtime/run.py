@@ -228,12 +228,20 @@ class Run(Generic[R]):
         return self.wait()
 
     def statistics(self) -> dict[str, NodeTally]:
-        """What each node has done so far, by node name.
+        """What each node has done so far, and what it waited for, by node name.
 
         >>> run.statistics()["double"].emitted  # doctest: +SKIP
         2
         """
-        return dict(self._coordinator.statistics())
+        return dict(self._coordinator.snapshot().nodes)
+
+    def snapshot(self) -> R:
+        """The report so far; of a run that has ended, its report.
+
+        >>> print(run.snapshot())  # doctest: +SKIP
+        demo: running for 3.20 s; 310 admitted, 290 delivered
+        """
+        return self.report or self._make_report(self._coordinator.snapshot())
 
     def __enter__(self) -> Run[R]:
         return self

@@ -8,13 +8,13 @@ after `wait()`              all is as after any run
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Event as Flag
 from typing import Any, NamedTuple
 
 from skorche.compile.plan import Plan
 from skorche.errors import EngineError
-from skorche.events import NodeTally, RunFinished
+from skorche.events import RunFinished
 from skorche.port import Inbox, Outbox
 
 Results = list[Any] | BaseException
@@ -118,6 +118,6 @@ class Served:
         """It is over; but a name that is none is refused as ever."""
         self._plan.stage_of(node)
 
-    def statistics(self) -> Mapping[str, NodeTally]:
-        """The counts at the end."""
-        return self.record.nodes
+    def snapshot(self) -> RunFinished:
+        """How it ended."""
+        return self.record

@@ -105,6 +105,8 @@ class Stage:
     gates: tuple[Gate, ...] = ()
     paused: bool = False
     ways: list[Gaps] = field(default_factory=list)
+    bytes_in: int = 0
+    bytes_out: int = 0
     _largest: int = 0
     _settled: float = 0.0
     _ideal: int = 1
@@ -235,6 +237,8 @@ class Stage:
     def learn(self, outcome: Outcome, count: int) -> None:
         """Take the cost of a chunk into account; a rise is believed sooner than a fall."""
         seconds = outcome.seconds
+        self.bytes_in += outcome.bytes_in
+        self.bytes_out += outcome.bytes_out
         if self.plan.flows:  # the cost of an item is that of all its parts
             count -= sum(part.rest is not None for part in outcome.parts)
             seconds, self._unpaid = (seconds + self._unpaid, 0.0) if count else (0.0, seconds + self._unpaid)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from skorche.errors import GraphError, SkorcheError, StoreError
-from skorche.events import RunFinished
+from skorche.events import RunFinished, View
 from skorche.graph import Graph
 from skorche.observe.account import Account
 from skorche.observe.arguments import arguments_text
@@ -55,7 +55,7 @@ class RunFolder:
         self.path, self._graph, self._shape, self._make_report = path, graph, account.shape, account
         self._begun = False
 
-    def start(self, counts: Callable[[], dict[str, int]], awaited: Callable[[], Sequence[str]]) -> None:
+    def start(self, view: View) -> None:
         """The run begins."""
         self._begun = True
         self._log = _Log(self.path / LOG)

@@ -15,7 +15,7 @@ from skorche.stored.run_folder import GRAPH, JOB, LOG, PIPELINE, REPORT, REPORT_
 from skorche.stored.values import Stored, read_value
 
 WORST_LAST = ("cached", "ok", "skipped", "cancelled", "failed")
-QUANTILES = ("p50", "p90", "p99")
+NOT_ADDED = ("p50", "p90", "p99", "mean_waiting", "worker_bytes")
 
 
 class StoredRun:
@@ -173,7 +173,7 @@ def _sum(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _adds_up(name: str, value: object) -> bool:
-    return type(value) in (int, float) and name not in QUANTILES
+    return type(value) in (int, float) and name not in NOT_ADDED
 
 
 class StoredResults(Mapping[str, Any]):

@@ -15,13 +15,13 @@ from typing import Any
 
 from skorche.api import Pipeline
 from skorche.errors import RunCancelled
-from skorche.events import RunFinished
 from skorche.observe.report import Report
 from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
 from skorche.queue import Queue
 from skorche.runtime.command import Command, Deliver, Event, Kill, Pause, Pull, Stop, StopSources, Submit
-from skorche.runtime.ledger import End
+from skorche.runtime.gauges import Gauges
+from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.testing.bounds import Bounds, BrokenPromise
@@ -127,6 +127,7 @@ class _Play:
         self._scheduler = Scheduler(
             plan, [line.capabilities for line in self._engine.lines], policy, random.randrange(1 << 30)
         )
+        self._gauges, self._seen_at = Gauges(self._scheduler.parts), clock.now
         self._bounds = Bounds(self._scheduler, self._engine.lines, self._sources, self._readers)
         self._stop_at = self._moment(faults.stop)
         self._break_at = self._moment(faults.breakdown)
@@ -152,6 +153,8 @@ class _Play:
                 raise BrokenPromise(f"the run has not ended after {step} steps")
             self._disturb(step)
             events = self._next_events()
+            self._gauges.look(self._clock.now - self._seen_at)
+            self._seen_at = self._clock.now
             for event in events:
                 self._bounds.happened(event)
             self._execute(scheduler.handle(events, self._clock.now))
@@ -219,22 +222,8 @@ class _Play:
         self._trace.append((self._clock.now, type(what).__name__, *sizes))
 
     def _finish(self) -> Simulation:
-        scheduler, ended = self._scheduler, self._scheduler.books.ledger.ended
-        record = RunFinished(
-            name=self._plan.name,
-            elapsed=self._clock.now,
-            admitted=scheduler.books.ledger.admitted,
-            delivered=ended[End.DELIVERED],
-            filtered=ended[End.FILTERED],
-            failed=ended[End.FAILED],
-            cancelled=ended[End.CANCELLED],
-            rerun=scheduler.rerun,
-            unhandled=scheduler.recovery.unhandled,
-            abandoned_threads=scheduler.abandoned_threads,
-            failures=tuple(scheduler.recovery.failures),
-            nodes={tally.name: tally.freeze() for tally in scheduler.books.tallies},
-            error=scheduler.error,
-        )
+        scheduler = self._scheduler
+        record = make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error)
         ends = {id(queue): reader for queue, reader in zip(self._pipeline.graph.ends(), self._readers, strict=True)}
         return Simulation(Report.of(record), scheduler.error, tuple(self._trace), ends)
 

@@ -14,10 +14,10 @@ from engines.tasks import effects, most_at_once, pause, same
 from engines.waiting import wait_until
 
 import skorche
-from skorche.engines.process import memory
 from skorche.engines.process.blame import explain_crash
-from skorche.engines.process.memory import resident_bytes
 from skorche.engines.process.worker import INDEX, STEP
+from skorche.runtime import memory
+from skorche.runtime.memory import resident_bytes
 
 from .fatal import Call, DieOnTheWay, KeepBusy, Obey, Starve, hang_up, want_too_much
 

@@ -15,6 +15,25 @@ ENDED = RunFinished("job", 14.0, 40, 30, 0, 2, 0, 0, 2, 0, (), {})
 COUNTS = {"admitted": 40, "filtered": 0, "delivered": 30, "cancelled": 0, "failed": 2}
 
 
+class Counted:
+    """A run as it is seen at one moment."""
+
+    def __init__(self, *awaited: str) -> None:
+        self._awaited = awaited
+
+    def counts(self) -> dict[str, int]:
+        return COUNTS
+
+    def awaited(self) -> tuple[str, ...]:
+        return self._awaited
+
+    def total(self) -> int | None:
+        return None
+
+    def snapshot(self) -> RunFinished:
+        return ENDED
+
+
 class Written(io.StringIO):
     """A stream that tells when a line has been written."""
 
@@ -32,7 +51,7 @@ def test_a_line_comes_every_few_seconds_until_the_run_ends(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     progress = Progress("job", seconds=0.01)
 
-    progress.start(lambda: COUNTS, lambda: ["urls"])
+    progress.start(Counted("urls"))
     assert stream.told.wait(10)
     progress.stop(ENDED)
 
@@ -51,7 +70,7 @@ def test_a_closed_stderr_ends_the_lines_and_not_the_run(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     progress = Progress("job", seconds=0.001)
 
-    progress.start(lambda: COUNTS, list)
+    progress.start(Counted())
     progress._thread.join(10)
 
     assert not progress._thread.is_alive()
@@ -68,7 +87,7 @@ def test_a_short_run_says_nothing(capfd):
 
 
 def test_a_broken_observer_is_logged_and_the_run_goes_on(monkeypatch, caplog):
-    def refuse(self, counts):
+    def refuse(self, view):
         raise RuntimeError("no progress today")
 
     monkeypatch.setattr(Progress, "start", refuse)
@@ -85,7 +104,7 @@ def test_a_broken_observer_is_logged_and_the_run_goes_on(monkeypatch, caplog):
 
 def test_progress_can_be_turned_off(monkeypatch):
     started = []
-    monkeypatch.setattr(Progress, "start", lambda self, counts: started.append(self))
+    monkeypatch.setattr(Progress, "start", lambda self, view: started.append(self))
     with skorche.Pipeline() as pipeline:
         skorche.map(abs, skorche.Queue(fixed_inputs=[1]))
 

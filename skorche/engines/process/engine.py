@@ -14,6 +14,7 @@ from skorche.engines.process.member import Asked
 from skorche.engines.transfer import dump_kernel
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Capabilities, Emit, Sight
+from skorche.runtime.memory import resident_bytes_of
 
 HUB_SECONDS = 2.0
 """How long the thread that talks to the workers is waited for when it is asked about them."""
@@ -57,6 +58,12 @@ class ProcessEngine:
         assert hub is not None
         hub.call(lambda: answer.put({ticket: asked for ticket in tickets if (asked := hub.ask(ticket)) is not None}))
         return {ticket: asked.sight() for ticket, asked in answer.get(timeout=HUB_SECONDS).items()}
+
+    def worker_bytes(self) -> list[tuple[Sequence[int], int]]:
+        """What each worker has in memory, with the stages it has worked for. A look without a lock."""
+        hub = self._hub
+        members = [] if hub is None else hub.members
+        return [(tuple(one.stages), resident_bytes_of(one.process.pid)) for one in members]
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """End all workers; those still at work are killed."""

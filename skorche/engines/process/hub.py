@@ -29,11 +29,11 @@ from skorche.engines.process.job import Job, explain_size
 from skorche.engines.process.launch import Ending
 from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
-from skorche.engines.process.memory import count_memory_kills
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
 from skorche.runtime.engine import Broken, Done, Emit, Lost, Noticed, Recycled, Started, Starved
+from skorche.runtime.memory import count_memory_kills
 
 END_SECONDS = 5.0
 PULSE_SECONDS = 0.5
@@ -70,6 +70,11 @@ class Hub:
         self._first_workers = workers
         self._listener.start()
         self._thread.start()
+
+    @property
+    def members(self) -> list[Member]:
+        """The workers there are now."""
+        return self._members[:]
 
     def call(self, action: Callable[[], None]) -> None:
         """Have the thread do something."""

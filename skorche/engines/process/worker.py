@@ -24,7 +24,6 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.call import Ends, close_all
-from skorche.engines.process.memory import resident_bytes
 from skorche.engines.process.stacks import answer_here, answer_in
 from skorche.engines.process.transcript import TRANSCRIPT_BYTES, Transcript
 from skorche.engines.process.voice import At, Voice
@@ -48,6 +47,7 @@ from skorche.engines.process.wire import (
 from skorche.engines.transfer import dump_error, encode, largest_result, loads
 from skorche.errors import TransferError, WorkerStartError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
+from skorche.runtime.memory import resident_bytes
 
 if TYPE_CHECKING:
     from skorche.compile.plan import Capture  # which a worker does without

@@ -1,4 +1,4 @@
-"""How much memory this process has, and whether the system has killed processes because there was none left."""
+"""How much memory processes have, and whether the system has killed some because there was none left."""
 
 from __future__ import annotations
 
@@ -12,14 +12,24 @@ MEMBERSHIP, GROUPS = "/proc/self/cgroup", "/sys/fs/cgroup"
 
 def resident_bytes() -> int:
     """What of this process is in memory now; where the system does not tell, the most that ever was."""
-    try:
-        file = os.open("/proc/self/statm", os.O_RDONLY)
-    except OSError:
-        import resource
+    size = resident_bytes_of("self")
+    if size:
+        return size
+    import resource
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def resident_bytes_of(pid: int | str) -> int:
+    """What of a process is in memory now; 0 if it has ended, or the system does not tell."""
+    try:
+        file = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+    except OSError:
+        return 0
     try:
         return int(os.read(file, 128).split()[1]) * PAGE_BYTES
+    except (OSError, IndexError):
+        return 0  # it has ended meanwhile
     finally:
         os.close(file)
 

@@ -1,0 +1,141 @@
+"""What a run looks like while it goes on: who is idle, and why, and how much waits where. By looks, not by events.
+
+A thread looks at the stages some twenty times a second, at irregular times, and weighs what it sees by the time since
+its last look. Looks at times that have nothing to do with what is seen give true shares of the time ("random
+observers", Wolff, Operations Research 30(2), 1982), and cost a chunk nothing. Numbers are read without a lock: each is
+true, though another may be a moment younger.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skorche.events import NodeTally, Surroundings
+from skorche.runtime.build import Parts
+from skorche.runtime.engine import Engine, HasWorkers
+from skorche.runtime.memory import resident_bytes
+from skorche.runtime.stage import Stage
+
+
+@dataclass(slots=True)
+class Gauge:
+    """What was seen of one stage. Seconds, or worker-seconds; see `events.NodeTally`."""
+
+    stage: Stage
+    engine: str
+    watched: float = 0.0
+    workers: float = 0.0
+    starved: float = 0.0
+    blocked: float = 0.0
+    queued: float = 0.0
+    full: float = 0.0
+    waiting: float = 0.0
+    worker_bytes: int = 0
+
+    def look(self, seconds: float) -> None:
+        """So it has been for `seconds`."""
+        stage, edge = self.stage, self.stage.edge
+        if not stage.unfinished:
+            return
+        waiting = edge.waiting.count
+        idle = stage.workers - min(stage.in_flight, stage.workers)
+        self.watched += seconds
+        self.workers += seconds * stage.workers
+        self.waiting += seconds * waiting
+        if waiting:
+            self.queued += seconds
+        if edge.room < 1:
+            self.full += seconds
+        if idle and not (waiting or stage.due):
+            self.starved += seconds * idle
+        elif idle and any(target.room < 1 for target in stage.targets):
+            self.blocked += seconds * idle
+
+    def seen(self) -> dict[str, Any]:
+        """What a `NodeTally` says of the whole stage."""
+        return {
+            "workers": self.stage.workers,
+            "bytes_in": self.stage.bytes_in,
+            "bytes_out": self.stage.bytes_out,
+            "worker_bytes": self.worker_bytes,
+            "watched_seconds": self.watched,
+            "worker_seconds": self.workers,
+            "starved_seconds": self.starved,
+            "blocked_seconds": self.blocked,
+            "queued_seconds": self.queued,
+            "full_seconds": self.full,
+            "mean_waiting": self.waiting / self.watched if self.watched else 0.0,
+        }
+
+
+class Gauges:
+    """Looks at all that a run consists of, and keeps what it sees; asked, puts it together with what was counted."""
+
+    def __init__(self, parts: Parts, engines: Sequence[tuple[Engine, Sequence[int]]] = ()) -> None:
+        """`engines` with the numbers of their stages."""
+        names = {number: stage.plan.engine_name for number, stage in enumerate(parts.stages)}
+        self._parts = parts
+        self._gauges = [Gauge(stage, names[number]) for number, stage in enumerate(parts.stages)]
+        self._engines = [(engine, numbers) for engine, numbers in engines if isinstance(engine, HasWorkers)]
+        self._stage_of = {node: gauge for gauge in self._gauges for node in gauge.stage.plan.nodes}
+        self._watched = self._source = self._sink = self._memory = 0.0
+        self._resident = 0
+        self._cpu_began = time.process_time()
+
+    def look(self, seconds: float) -> None:
+        """So it has been for `seconds`."""
+        parts = self._parts
+        self._watched += seconds
+        for gauge in self._gauges:
+            gauge.look(seconds)
+        feeds = [feed for feed in parts.feeds if not feed.exhausted]
+        if any(feed.asked and not feed.waiting.count and feed.target.idle for feed in feeds):
+            self._source += seconds
+        if any(outlet.open and outlet.maxsize is not None and outlet.room < 1 for outlet in parts.outlets):
+            self._sink += seconds
+
+    def weigh(self) -> int:
+        """Look at memory: what this process and its workers have now, in bytes."""
+        total = resident_bytes()
+        for engine, _ in self._engines:
+            for stages, size in engine.worker_bytes():
+                total += size
+                for number in stages:
+                    self._gauges[number].worker_bytes = max(size, self._gauges[number].worker_bytes)
+        self._resident = max(total, self._resident)
+        return total
+
+    def tallies(self) -> dict[str, NodeTally]:
+        """What each node did and was seen doing. Only for who has the turn."""
+        nodes = {}
+        for number, tally in enumerate(self._parts.books.tallies):
+            gauge = self._stage_of.get(number)
+            frozen = tally.freeze()
+            if gauge is not None:
+                first = gauge.stage.plan.nodes[0]
+                seen = gauge.seen() if number == first else {}
+                name = self._parts.books.tallies[first].name
+                frozen = frozen._replace(stage=name, engine=gauge.engine, **seen)
+            nodes[tally.name] = frozen
+        return nodes
+
+    def surroundings(self) -> Surroundings:
+        """What was around."""
+        return Surroundings(
+            cores=usable_cores(),
+            watched_seconds=self._watched,
+            source_seconds=self._source,
+            sink_seconds=self._sink,
+            memory_seconds=self._memory,
+            cpu_seconds=time.process_time() - self._cpu_began,
+            resident_bytes=self._resident,
+        )
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
