@@ -34,6 +34,7 @@ class TaskOptions(NamedTuple):
     cache: bool = False
     version: str | int | None = None
     reload: bool = False
+    pin: bool = False
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""

@@ -19,10 +19,11 @@ from skorche.options import Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
 from skorche.run_options import RunSettings, check_capture, make_policy, open_store
-from skorche.runtime.coordinator import Coordinator, Observer
+from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
+from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served

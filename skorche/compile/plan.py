@@ -61,6 +61,7 @@ class StagePlan(NamedTuple):
     flows: bool = False
     folds: bool = False
     limits: tuple[AnyLimit, ...] = ()
+    resizes: bool = False
 
     @property
     def engine_name(self) -> str:
@@ -197,7 +198,8 @@ class Plan(NamedTuple):
         for stage in self.stages:
             names = " + ".join(self.nodes[node].name for node in stage.nodes)
             how = f"{stage.engine_name}, {stage.workers} worker{'s' * (stage.workers > 1)}"
-            extras = [word for word, on in (("ordered", stage.ordered), ("runs once", not stage.idempotent)) if on]
+            marks = (("at first", stage.resizes), ("ordered", stage.ordered), ("runs once", not stage.idempotent))
+            extras = [word for word, on in marks if on]
             if stage.timeout is not None:
                 extras.append(f"timeout {stage.timeout:g} s")
             extras += map(str, stage.limits)

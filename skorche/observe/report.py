@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from skorche.errors import shorten, text_of
-from skorche.events import NOTHING_SEEN, Failure, NodeTally, RunFinished, Surroundings
+from skorche.events import NOTHING_SEEN, Decision, Failure, NodeTally, RunFinished, Surroundings
 from skorche.observe.outcome import End, Results, Shape, Status
 from skorche.observe.replay import replayable
 
@@ -34,6 +34,7 @@ class Report:
     `folder` is where the run is kept, or "".
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     `surroundings` tell of the sources, the readers and the machine. `running`: the run goes on, this is what is known.
+    `decisions` are the changes of workers that `workers="auto"` made.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Report:
     shard: str | None = None
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
+    decisions: tuple[Decision, ...] = ()
 
     @classmethod
     def of(
@@ -89,6 +91,7 @@ class Report:
             record.shard,
             record.surroundings,
             record.running,
+            record.decisions,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,13 +115,15 @@ class Report:
         nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
         plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
+        plain["decisions"] = [decision._asdict() for decision in self.decisions]
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
-        remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
+        decided = [f"decided at {decision}" for decision in self.decisions]
+        happened = [*decided, *self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines()]
         kept = [f"kept in {self.folder}"] if self.folder else []
-        return "\n".join([self.headline, self._table(), *remarks, *kept]).rstrip()
+        return "\n".join([self.headline, self._table(), *happened, *self.guarantees, *kept]).rstrip()
 
     @property
     def headline(self) -> str:

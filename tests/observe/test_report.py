@@ -234,6 +234,7 @@ def test_a_report_goes_through_json_unchanged():
             "resident_bytes": 0,
         },
         "running": False,
+        "decisions": [],
         "folder": "",
     }
 
