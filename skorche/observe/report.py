@@ -112,7 +112,7 @@ class Report:
             for failure in self.failures
         ]
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "results"}
-        nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
+        nodes = {name: _plain_tally(tally) for name, tally in self.nodes.items()}
         plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
         plain["decisions"] = [decision._asdict() for decision in self.decisions]
@@ -178,6 +178,10 @@ class Report:
         lines = [f"failure {number}: {_cut(str(failure))}" for number, failure in enumerate(shown)]
         left = len(self.failures) - len(lines)
         return [*lines, f"... and {left} more in report.failures"] if left > 0 else lines
+
+
+def _plain_tally(tally: NodeTally) -> dict[str, Any]:
+    return tally._asdict() | {"closed": dict(tally.closed), "limits": list(tally.limits)}
 
 
 def _cut(text: str) -> str:

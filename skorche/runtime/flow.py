@@ -235,6 +235,11 @@ class Outlet:
         return UNBOUNDED if self.maxsize is None else self.maxsize - self._unread - self._held
 
     @property
+    def unread(self) -> bool:
+        """Whether nothing more may come because of results that nobody has read."""
+        return bool(self.open and self._unread) and self.room < 1
+
+    @property
     def idle(self) -> bool:
         """Whether users would take one more result."""
         return self.room > 0

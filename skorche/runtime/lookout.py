@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from random import Random
 from threading import Event, Thread
@@ -12,6 +13,8 @@ FIRST_SECONDS, LONGEST_SECONDS = 0.005, 0.05
 GROWTH = 1.5
 """Looks are frequent at first, so that something is known of a short run."""
 WEIGH_SECONDS = 0.5
+LATE_SHARE = 0.8
+"""Of what a thread that runs Python may keep its lock (5 ms): who wakes so late had to wait for it."""
 
 
 class Lookout:
@@ -34,10 +37,14 @@ class Lookout:
 
     def _watch(self) -> None:
         random, pause = Random(0), FIRST_SECONDS
+        late = LATE_SHARE * sys.getswitchinterval()
         last = weighed = time.monotonic()
-        while not self._ended.wait(pause * random.uniform(0.5, 1.5)):
+        while True:
+            due = time.monotonic() + pause * random.uniform(0.5, 1.5)
+            if self._ended.wait(due - time.monotonic()):
+                return
             now = time.monotonic()
-            self._gauges.look(now - last)
+            self._gauges.look(now - last, locked=now - due > late)
             last = now
             if now - weighed >= WEIGH_SECONDS:
                 self._gauges.weigh()

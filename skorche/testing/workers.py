@@ -176,7 +176,7 @@ class SimulatedEngine:
         return sorted({0, count, *(random.randrange(count + 1) for _ in range(random.randrange(3)))})
 
     def _run(self, line: Line, chunk: Chunk, start: int, stop: int) -> tuple[Outcome, float]:
-        """The results of a slice, and the virtual seconds they took."""
+        """The results of a slice, and the virtual seconds they took, waiting: there is no CPU to run short of."""
         clock, random = self._agenda.clock, self._agenda.random
         began = clock.now
         portion = chunk.portion and chunk.portion._replace(seconds=math.inf)  # real time has no say here
@@ -185,7 +185,7 @@ class SimulatedEngine:
         clock.now = began
         reached = [count for count in outcome.counts if count is not None]
         share = took / max(1, len(reached))
-        outcome.counts = [count and count._replace(seconds=share, cpu_seconds=share) for count in outcome.counts]
+        outcome.counts = [count and count._replace(seconds=share, cpu_seconds=0.0) for count in outcome.counts]
         outcome.bytes_in = outcome.bytes_out = (stop - start) * line.item_bytes
         return outcome, took
 
