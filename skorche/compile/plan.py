@@ -175,6 +175,11 @@ class Plan(NamedTuple):
         """The sources whose items are paired by their numbers."""
         return frozenset(source for one in self.zips for source in one.sources)
 
+    @property
+    def tasks(self) -> list[StagePlan]:
+        """The stages that a task leads; the others are a predicate's, or a key's."""
+        return [stage for stage in self.stages if self.nodes[stage.nodes[0]].is_task]
+
     def stage_of(self, node: object) -> int:
         """The number of the stage that does the work of the node with this name.
 

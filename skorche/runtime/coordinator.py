@@ -47,6 +47,7 @@ from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
 from skorche.runtime.log import say
 from skorche.runtime.lookout import Lookout
+from skorche.runtime.memory import MemoryBudget
 from skorche.runtime.observers import Observer, Observers
 from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
@@ -86,6 +87,7 @@ class Coordinator:
         outboxes: Sequence[Callable[[Callable[[int], None]], Outbox[Any]]],
         policy: Policy,
         observers: Sequence[Observer] = (),
+        memory_bytes: int | None = None,
     ) -> None:
         self.ended = Flag()
         self._waiters = Waiters()
@@ -109,7 +111,8 @@ class Coordinator:
         self._observers = Observers(observers)
         numbered = [(engine, [stage.number for stage in stages]) for engine, stages in engines]
         self._gauges = Gauges(self.scheduler.parts, numbered)
-        self._lookout = Lookout(self._gauges, plan.name)
+        budget = None if memory_bytes is None else MemoryBudget(memory_bytes, self._hold)
+        self._lookout = Lookout(self._gauges, plan.name, budget)
         self._shared = [engine for engine, _ in engines if isinstance(engine, SharedEngine)]
 
     def _reporter(self, end: int) -> Callable[[int], None]:
@@ -186,8 +189,7 @@ class Coordinator:
         """Have a stage use another number of workers. Its engine must be `Resizable`."""
         self._turns.post(wanted)
 
-    def hold(self, *, held: bool) -> None:
-        """Have the sources give nothing more, or go on."""
+    def _hold(self, held: bool) -> None:
         self._turns.post(Hold(held))
 
     @property

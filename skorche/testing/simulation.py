@@ -17,7 +17,7 @@ from skorche.api import Pipeline
 from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames
 from skorche.errors import RunCancelled
-from skorche.events import Decision
+from skorche.events import Decision, RunFinished
 from skorche.observe.report import Report
 from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
@@ -31,6 +31,7 @@ from skorche.testing.bounds import Bounds, BrokenPromise
 from skorche.testing.clock import Agenda, FakeClock
 from skorche.testing.outside import Reader, Source
 from skorche.testing.workers import Line, SimulatedEngine
+from skorche.tuning.pilot import LOOK_SECONDS, Pilot
 
 STEP_LIMIT = 20_000
 PAUSE_SECONDS = 2.0
@@ -89,11 +90,13 @@ def simulate(
     on_error: OnError = "raise",
     max_failures: float | None = None,
     engine: EngineChoice = None,
+    max_workers: int | None = None,
 ) -> Simulation:
     """Run a pipeline without threads, processes or waiting; everything random is drawn from the seed.
 
     Tasks run for real, whatever their engine; one may call `clock.sleep`, or `crash`. A run that fails does not raise
-    here. A live input gives what was put into it before, and ends.
+    here. A live input gives what was put into it before, and ends. `max_workers` has the run tuned within that budget,
+    as `run(workers="auto", max_workers=...)` does.
 
     >>> with Pipeline() as pipeline:
     ...     doubled = pipeline.map(lambda number: 2 * number, Queue(fixed_inputs=[1, 2, 3]))
@@ -105,8 +108,8 @@ def simulate(
         InternalError: the scheduler found its own account broken.
         GraphError: the pipeline cannot run.
     """
-    play = _Play(pipeline, Random(seed), clock or FakeClock(), faults, Policy(on_error, max_failures), engine)
-    return play.run()
+    policy = Policy(on_error, max_failures)
+    return _Play(pipeline, Random(seed), clock or FakeClock(), faults, policy, engine, max_workers).run()
 
 
 class _Play:
@@ -120,10 +123,11 @@ class _Play:
         faults: Faults,
         policy: Policy,
         engine: EngineChoice,
+        budget: int | None,
     ) -> None:
         self._random, self._clock, self._pipeline = random, clock, pipeline
-        graph = pipeline.graph
-        self._plan = plan = make_plan(graph, engine=engine, engines=EngineNames(), resizing=faults.resizes > 0)
+        resizing = faults.resizes > 0 or budget is not None
+        self._plan = plan = make_plan(pipeline.graph, engine=engine, engines=EngineNames(), resizing=resizing)
         self._agenda = Agenda(clock, random)
         self._events: list[Event] = []
         self._trace: list[tuple[object, ...]] = []
@@ -141,6 +145,16 @@ class _Play:
         self._break_at = self._moment(faults.breakdown)
         self._faults = faults
         self._resizable = [line for line in self._engine.lines if line.plan.resizes and line.kind != "inline"]
+        if budget is not None:
+            steered = [line.plan.number for line in self._resizable]
+            self._tune(Pilot(plan, steered, budget, [[stage.number for stage in plan.stages]]))
+
+    def _tune(self, pilot: Pilot) -> None:
+        """Have the pilot look, now and again."""
+        wanted = pilot.look(self._record())
+        if wanted is not None:
+            self._events.append(wanted)
+        self._agenda.after(LOOK_SECONDS, lambda: self._tune(pilot))
 
     def _moment(self, chance: float) -> int | None:
         """A step of the run, likelier an early one; None if it is not to be."""
@@ -244,9 +258,14 @@ class _Play:
         sizes = [len(part) if isinstance(part, list | range) else part for part in what if type(part) in _TOLD]
         self._trace.append((self._clock.now, type(what).__name__, *sizes))
 
+    def _record(self) -> RunFinished:
+        scheduler = self._scheduler
+        running = not scheduler.finished
+        return make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error, running=running)
+
     def _finish(self) -> Simulation:
         scheduler = self._scheduler
-        record = make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error)
+        record = self._record()
         ends = {id(queue): reader for queue, reader in zip(self._pipeline.graph.ends(), self._readers, strict=True)}
         return Simulation(Report.of(record), scheduler.error, tuple(self._trace), ends)
 
