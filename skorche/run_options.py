@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from skorche.compile.plan import Capture
-from skorche.errors import GraphError, nearest
+from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
@@ -38,6 +38,7 @@ class RunSettings(NamedTuple):
     force: bool = False
     same_graph: bool = False
     shard: ShardChoice = None
+    page: str | os.PathLike[str] | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -56,6 +57,7 @@ class RunOptions(TypedDict, total=False):
     force: bool
     same_graph: bool
     shard: ShardChoice
+    page: str | os.PathLike[str] | None
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:
@@ -108,6 +110,19 @@ def open_store(store: Store | None, graph: Graph) -> None:
     names = ", ".join(node.name for node in graph.nodes if node.task is not None and node.task.settings.cache)
     if names:
         say("%s: run() was given no store, so results of %s are not kept; give run(store='store/')", graph.name, names)
+
+
+def check_page(page: object) -> None:
+    """Refuse what is no place for the status page."""
+    if page is None or (isinstance(page, str | os.PathLike) and os.fspath(page) and not os.path.isdir(page)):
+        return
+    raise GraphError(
+        f"run() was given page={shorten(page)}.",
+        "that is a folder."
+        if isinstance(page, str | os.PathLike) and os.fspath(page)
+        else "that is no path of a file.",
+        "give the file that the status page is to be written to: page='status.html'.",
+    )
 
 
 def check_capture(capture: Capture) -> None:

@@ -18,7 +18,7 @@ from skorche.observe.report import Report
 from skorche.options import Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, make_policy, open_store
+from skorche.run_options import RunSettings, check_capture, check_page, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator, Observer
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
@@ -44,6 +44,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     """
     store = _store(settings)
     policy = make_policy(settings)
+    check_page(settings.page)
     plan = _plan(graph, settings, store)
     account = Account(Shape(tuple(graph.nodes), graph.single))
     beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
@@ -53,6 +54,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     try:
         open_store(store, graph)
         watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        watching += _pages(graph, settings, account)
         if store is None:
             return beginning.lead(policy, watching)
         from skorche.stored.run_folder import begin_folder
@@ -67,6 +69,14 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         if shared is not None:
             shared.refuse(error)
         raise
+
+
+def _pages(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:
+    if settings.page is None:
+        return []
+    from skorche.observe.live_page import LivePage  # with pathlib: only who wants a page needs it
+
+    return [LivePage(graph.name, settings.page, account)]
 
 
 class _Beginning:
