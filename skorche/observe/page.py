@@ -26,7 +26,7 @@ LONGEST_TEXT = 20_000
 
 LONGEST_LINE = 1000
 
-SMALLEST = 0.7
+SMALLEST = 0.65
 """To which part of its size a diagram shrinks with the window; from there on it can be scrolled."""
 
 
@@ -163,7 +163,7 @@ def _columns(tallies: Iterable[NodeTally], loads: Iterable[Load]) -> Iterator[Co
     yield Column(
         "no room", "of the time: waiting for room for results", [share_text(load.blocked) for _, load in nodes]
     )
-    queues = [f"{tally.mean_waiting:,.3g}" if load.queued is not None else "-" for tally, load in nodes]
+    queues = [f"{tally.mean_waiting:,.1f}" if load.queued is not None else "-" for tally, load in nodes]
     yield Column("queue", "items waiting before it, on average", queues)
     yield Column("full", "of the time: its queue had no room", [share_text(load.full) for _, load in nodes])
     yield Column("p50", "half of the items took at most so long", [time_text(tally.p50) for tally, _ in nodes])

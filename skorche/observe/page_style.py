@@ -7,7 +7,7 @@ STYLE = """
 --rule:#2b333d;--busy:#7db9f0;--none:#3a4653;--bad:#ff8a80;--good:#57cc99;--hover:#1d242d}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,Helvetica,Arial,sans-serif}
-main{max-width:1500px;margin:0 auto;padding:24px 20px 32px;display:grid;gap:16px;grid-template-columns:minmax(0,1fr)}
+main{max-width:1800px;margin:0 auto;padding:24px 20px 32px;display:grid;gap:16px;grid-template-columns:minmax(0,1fr)}
 h1{margin:0;font-size:26px;line-height:1.25;overflow-wrap:anywhere}
 h2{margin:0 0 8px;font-size:17px}
 p{margin:0}
@@ -28,10 +28,10 @@ font-weight:700;margin-right:6px}
 .card{padding:16px;border:1px solid var(--rule);border-radius:8px;background:var(--card);overflow-x:auto}
 .diagram div{margin:0 auto}.diagram svg{display:block;width:100%;height:auto}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
-th,td{padding:6px 9px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
+th,td{padding:6px 7px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th:first-child{text-align:left;padding-left:0}
 thead th{color:var(--soft);font-weight:600;vertical-align:bottom}
-tbody th{font-weight:600;max-width:320px;white-space:normal;overflow-wrap:anywhere}
+tbody th{font-weight:600;min-width:190px;max-width:320px;white-space:normal;overflow-wrap:anywhere}
 tbody tr:hover{background:var(--hover)}
 tbody small{display:block;color:var(--soft);font-weight:400;font-size:12px}
 tr.limit th:first-child{box-shadow:inset 3px 0 var(--room);padding-left:8px}
@@ -53,6 +53,7 @@ body{font-size:11px;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 main{padding:0;max-width:none;gap:10px}
 .card{overflow:visible;break-inside:avoid;padding:10px}
 .diagram div{min-width:0!important}
-table{font-size:9px}th,td{padding:3px 4px}.bar{width:50px}
-pre{white-space:pre-wrap}}
+table{font-size:9px}tbody th{min-width:90px}th,td{padding:3px 4px}.bar{width:50px}
+tbody small,.key,footer{font-size:8px}code,pre{font-size:9px}pre{white-space:pre-wrap}.tile b{font-size:15px}
+.tile span{font-size:10px}}
 """

@@ -114,7 +114,7 @@ def test_the_table_has_a_row_for_each_node():
         *("p50", "p99", "busy s", "cpu s", "bytes in", "bytes out", "memory"),
     ]
     assert resize == [
-        *("resize 2 processes", "1,000", "990", "10", "", "75 %", "15 %", "10 %", "7.25", "25 %"),
+        *("resize 2 processes", "1,000", "990", "10", "", "75 %", "15 %", "10 %", "7.2", "25 %"),
         *("12.3 ms", "1.5 s", "15.00", "1.50", "12.3 MB", "999 B", "50 MB"),
     ]
     assert merge[5:] == ["-", "-", "-", "-", "-", "-", "-", "0.00", "0.00", "-", "-", "-"]
