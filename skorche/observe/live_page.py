@@ -17,7 +17,7 @@ from skorche.observe.pictured import Pictured
 SECONDS = 2
 """Between two pages, and after which a browser reads the page anew."""
 
-SHARE = 20
+SHARE = 50
 """A page is drawn after at least so many times what drawing the last one took, however large the graph."""
 
 _LOG = logging.getLogger("skorche")

@@ -4,6 +4,7 @@ import pytest
 from browser import CHROMIUM, Browser, browser, open_in
 
 import skorche
+from skorche.observe.page import page_of
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -50,6 +51,16 @@ def test_the_page_follows_a_dark_screen(chromium: Browser, report: skorche.Repor
 
     assert (light.facts["background"], dark.facts["background"]) == ("rgb(244, 246, 248)", "rgb(15, 19, 24)")
     assert dark.complaints == []
+
+
+def test_the_page_of_a_run_that_goes_on_opens_as_well(chromium: Browser, report: skorche.Report):
+    going = page_of(report.overview()._replace(running=True), refresh=60)
+
+    seen = open_in(chromium, going)
+
+    assert seen.complaints == []
+    assert seen.requests == ["/status.html"]
+    assert "reads it anew every 60 s" in seen.text.lower()
 
 
 def test_what_another_page_does_would_be_seen(chromium: Browser):
