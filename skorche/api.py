@@ -171,6 +171,9 @@ class Pipeline:
 
         `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
+        `page="status.html"` writes the run's status page there, anew every other second while the run goes on; what is
+        looked at in a browser follows it. See `Report.to_html`.
+
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
         made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.

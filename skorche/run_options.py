@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from skorche.compile.plan import Capture
-from skorche.errors import GraphError, nearest
+from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
@@ -42,6 +42,7 @@ class RunSettings(NamedTuple):
     max_workers: int | None = None
     memory: int | str | None = None
     tuning: str | os.PathLike[str] | None = None
+    page: str | os.PathLike[str] | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -64,6 +65,7 @@ class RunOptions(TypedDict, total=False):
     max_workers: int | None
     memory: int | str | None
     tuning: str | os.PathLike[str] | None
+    page: str | os.PathLike[str] | None
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:
@@ -139,6 +141,19 @@ def open_store(store: Store | None, graph: Graph) -> None:
     names = ", ".join(node.name for node in graph.nodes if node.task is not None and node.task.settings.cache)
     if names:
         say("%s: run() was given no store, so results of %s are not kept; give run(store='store/')", graph.name, names)
+
+
+def check_page(page: object) -> None:
+    """Refuse what is no place for the status page."""
+    if page is None or (isinstance(page, str | os.PathLike) and os.fspath(page) and not os.path.isdir(page)):
+        return
+    raise GraphError(
+        f"run() was given page={shorten(page)}.",
+        "that is a folder."
+        if isinstance(page, str | os.PathLike) and os.fspath(page)
+        else "that is no path of a file.",
+        "give the file that the status page is to be written to: page='status.html'.",
+    )
 
 
 def check_capture(capture: Capture) -> None:

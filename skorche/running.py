@@ -18,7 +18,7 @@ from skorche.observe.report import Report
 from skorche.options import Recycling, size_in_bytes
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, check_workers, make_policy, open_store
+from skorche.run_options import RunSettings, check_capture, check_page, check_workers, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
@@ -46,6 +46,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     """
     store = _store(settings)
     policy = make_policy(settings)
+    check_page(settings.page)
     plan = _plan(graph, settings, store)
     account = Account(Shape(tuple(graph.nodes), graph.single))
     memory_bytes = size_in_bytes("run()", "memory", settings.memory)
@@ -56,6 +57,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     try:
         open_store(store, graph)
         watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        watching += _pages(graph, settings, account)
         if settings.workers == "auto":
             from skorche.tuning.start import make_pilot  # only who wants it needs it
 
@@ -74,6 +76,14 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         if shared is not None:
             shared.refuse(error)
         raise
+
+
+def _pages(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:
+    if settings.page is None:
+        return []
+    from skorche.observe.live_page import LivePage  # with pathlib: only who wants a page needs it
+
+    return [LivePage(graph.name, settings.page, account)]
 
 
 class _Beginning:

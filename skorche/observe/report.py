@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
@@ -9,7 +10,11 @@ from typing import Any
 
 from skorche.errors import shorten, text_of
 from skorche.events import NOTHING_SEEN, Decision, Failure, NodeTally, RunFinished, Surroundings
+from skorche.observe.amounts import time_text
 from skorche.observe.outcome import End, Results, Shape, Status
+from skorche.observe.overview import ENDS, FailureText, Overview
+from skorche.observe.picture import Sketch
+from skorche.observe.pictured import Pictured
 from skorche.observe.replay import replayable
 
 SHOWN_FAILURES = 10
@@ -18,7 +23,7 @@ REASONS = ("size", "weight", "timeout", "key", "early", "end")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Pictured):
     """The account of one run. Items unless the name says otherwise.
 
     Each admitted source item is counted once, by the worst end that anything made from it met:
@@ -60,6 +65,7 @@ class Report:
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
     decisions: tuple[Decision, ...] = ()
+    sketch: Sketch = field(default_factory=Sketch, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -92,6 +98,29 @@ class Report:
             record.surroundings,
             record.running,
             record.decisions,
+            shape.sketch(record.name, status, record.nodes) if shape is not None else Sketch(),
+        )
+
+    def overview(self) -> Overview:
+        """What the status page tells."""
+        return Overview(
+            self.name,
+            self.headline,
+            self.ok,
+            self.running,
+            self.elapsed,
+            {name: getattr(self, name) for name in ENDS},
+            self.nodes,
+            self.status,
+            self.sketch.picture,
+            [_failure_text(failure) for failure in self.failures[:SHOWN_FAILURES]],
+            len(self.failures),
+            self._notes(),
+            self.surroundings,
+            time.strftime("%Y-%m-%d %H:%M:%S"),
+            # Here the verdict comes in: both are "" of a report that has none.
+            getattr(self, "bottleneck", ""),
+            getattr(self, "verdict", ""),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,7 +140,7 @@ class Report:
             }
             for failure in self.failures
         ]
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "results"}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("results", "sketch")}
         nodes = {name: _plain_tally(tally) for name, tally in self.nodes.items()}
         plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
@@ -119,11 +148,14 @@ class Report:
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
-        skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
         decided = [f"decided at {decision}" for decision in self.decisions]
-        happened = [*decided, *self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines()]
+        remarks = [*decided, *self._failure_lines(), *self._notes()]
         kept = [f"kept in {self.folder}"] if self.folder else []
-        return "\n".join([self.headline, self._table(), *happened, *self.guarantees, *kept]).rstrip()
+        return "\n".join([self.headline, self._table(), *remarks, *kept]).rstrip()
+
+    def _notes(self) -> list[str]:
+        skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
+        return [*skipped, *self._closed_lines(), *self._shed_lines(), *self.guarantees]
 
     @property
     def headline(self) -> str:
@@ -153,7 +185,12 @@ class Report:
             table.add_column(heading, justify="right", no_wrap=True)
         for name, tally in self.nodes.items():
             counts = [str(getattr(tally, column)) for column in shown]
-            times = [f"{tally.busy_seconds:.2f}", f"{tally.cpu_seconds:.2f}", _time(tally.p50), _time(tally.p99)]
+            times = [
+                f"{tally.busy_seconds:.2f}",
+                f"{tally.cpu_seconds:.2f}",
+                time_text(tally.p50),
+                time_text(tally.p99),
+            ]
             where = [str(self.phases[name]), self.status[name]] if self.status else []
             table.add_row(_plain(name), *where, *counts, *times)
         written = StringIO()
@@ -194,10 +231,6 @@ def _plain(name: str) -> Any:
     return Text(name)  # a name is no markup
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
+def _failure_text(failure: Failure) -> FailureText:
+    item, error = shorten(failure.item), text_of(failure.error)
+    return FailureText(failure.node, item, error, failure.traceback, failure.attempts, failure.output)
