@@ -128,18 +128,23 @@ class Coordinator:
             for source, make in enumerate(self._input_makers):
                 ready = Ready(source)
                 self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
+            self._observers.start(self)
+            self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
+            self._thread.start()
         except BaseException as error:
-            for outbox in self.outboxes:
-                outbox.close(error)
-            for one in self._inputs:
-                one.finish()
-            for engine in opened:
-                engine.close("kill")
+            self._give_up(opened, error)
             raise
-        self._lookout.start()
-        self._observers.start(self)
-        self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
-        self._thread.start()
+
+    def _give_up(self, opened: Sequence[Engine], error: BaseException) -> None:
+        """The run does not begin."""
+        for outbox in self.outboxes:
+            outbox.close(error)
+        for one in self._inputs:
+            one.finish()
+        for engine in opened:
+            engine.close("kill")
+        self.error = error
+        self._observers.stop(self._make_record(running=False))
 
     def wait_ended(self, timeout: float | None = None) -> bool:
         """Wait for the end, and for the thread, which has nothing left to do then; whether it came in time."""
@@ -218,6 +223,7 @@ class Coordinator:
 
     def _run(self) -> None:
         """The coordinator's own thread."""
+        self._lookout.start()
         self._turns.open()
         while not self._over:
             self._turns.wait(self._patience())

@@ -8,6 +8,7 @@ from random import Random
 from threading import Event, Thread
 
 from skorche.runtime.gauges import Gauges
+from skorche.runtime.log import say
 from skorche.runtime.memory import MemoryBudget
 
 FIRST_SECONDS, LONGEST_SECONDS = 0.005, 0.05
@@ -29,13 +30,17 @@ class Lookout:
         self._thread = Thread(target=self._watch, name=f"skorche lookout {name}", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+        """Begin to look. Where there is no room for one thread more the run goes on unseen, which is told."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            say("%s, so the report will not tell what limits the run", error)
 
     def stop(self) -> None:
         """End the thread."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _watch(self) -> None:
         random, pause = Random(0), FIRST_SECONDS

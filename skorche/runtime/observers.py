@@ -27,14 +27,17 @@ class Observers:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = list(observers)
+        self._started = False
 
     def start(self, view: View) -> None:
         """The run begins."""
+        self._started = True
         self._notify(lambda observer: observer.start(view))
 
     def stop(self, record: RunFinished) -> None:
-        """The run has ended."""
-        self._notify(lambda observer: observer.stop(record))
+        """The run has ended; nobody needs to be told of one that never began."""
+        if self._started:
+            self._notify(lambda observer: observer.stop(record))
 
     def _notify(self, tell: Callable[[Observer], None]) -> None:
         for observer in self._observers[:]:
