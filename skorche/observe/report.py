@@ -9,6 +9,7 @@ from typing import Any
 
 from skorche.errors import shorten, text_of
 from skorche.events import NOTHING_SEEN, Failure, NodeTally, RunFinished, Surroundings
+from skorche.observe.analyze import analyze
 from skorche.observe.outcome import End, Results, Shape, Status
 from skorche.observe.replay import replayable
 
@@ -34,6 +35,8 @@ class Report:
     `folder` is where the run is kept, or "".
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     `surroundings` tell of the sources, the readers and the machine. `running`: the run goes on, this is what is known.
+    `bottleneck` names the node that limits the run, or is "cpu", "gil", "source", "sink" or "memory", or "" if that
+    cannot be told; `verdict` says in a sentence what limits, by how much, and what one change would gain.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Report:
     shard: str | None = None
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
+    bottleneck: str = ""
+    verdict: str = ""
 
     @classmethod
     def of(
@@ -66,6 +71,7 @@ class Report:
         """The report of a finished run of a graph of this shape."""
         nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
         status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
+        analysis = analyze(record)
         return cls(
             record.name,
             record.error is None and not record.unhandled and not record.cancelled,
@@ -89,6 +95,8 @@ class Report:
             record.shard,
             record.surroundings,
             record.running,
+            analysis.bottleneck,
+            analysis.verdict,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +126,8 @@ class Report:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
         remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
         kept = [f"kept in {self.folder}"] if self.folder else []
-        return "\n".join([self.headline, self._table(), *remarks, *kept]).rstrip()
+        verdict = [self.verdict] if self.bottleneck else []
+        return "\n".join([self.headline, self._table(), *verdict, *remarks, *kept]).rstrip()
 
     @property
     def headline(self) -> str:

@@ -82,11 +82,13 @@ def simulate(
     on_error: OnError = "raise",
     max_failures: float | None = None,
     engine: EngineChoice = None,
+    calm: bool = False,
 ) -> Simulation:
     """Run a pipeline without threads, processes or waiting; everything random is drawn from the seed.
 
     Tasks run for real, whatever their engine; one may call `clock.sleep`, or `crash`. A run that fails does not raise
-    here. A live input gives what was put into it before, and ends.
+    here. A live input gives what was put into it before, and ends. While it is `calm`, nothing takes time but the tasks
+    and sources that sleep, for as long as they sleep: so can be told what a pipeline would take.
 
     >>> with Pipeline() as pipeline:
     ...     doubled = pipeline.map(lambda number: 2 * number, Queue(fixed_inputs=[1, 2, 3]))
@@ -98,7 +100,7 @@ def simulate(
         InternalError: the scheduler found its own account broken.
         GraphError: the pipeline cannot run.
     """
-    play = _Play(pipeline, Random(seed), clock or FakeClock(), faults, Policy(on_error, max_failures), engine)
+    play = _Play(pipeline, Random(seed), clock or FakeClock(), faults, Policy(on_error, max_failures), engine, calm)
     return play.run()
 
 
@@ -113,6 +115,7 @@ class _Play:
         faults: Faults,
         policy: Policy,
         engine: EngineChoice,
+        calm: bool,
     ) -> None:
         self._random, self._clock, self._pipeline = random, clock, pipeline
         self._plan = plan = pipeline.plan(engine=engine)
@@ -120,10 +123,15 @@ class _Play:
         self._events: list[Event] = []
         self._trace: list[tuple[object, ...]] = []
         emit = self._events.append
-        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes)
+        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes, calm=calm)
         sources, ends = pipeline.graph.sources(), pipeline.graph.ends()
-        self._sources = [Source(number, _items(queue), self._agenda, emit) for number, queue in enumerate(sources)]
-        self._readers = [Reader(number, queue.maxsize, self._agenda, emit) for number, queue in enumerate(ends)]
+        self._sources = [
+            Source(number, _items(queue), self._agenda, emit, calm=calm) for number, queue in enumerate(sources)
+        ]
+        self._readers = [
+            Reader(number, queue.maxsize, self._agenda, emit, calm=calm) for number, queue in enumerate(ends)
+        ]
+        self._latest = 0.0 if calm else LATEST
         self._scheduler = Scheduler(
             plan, [line.capabilities for line in self._engine.lines], policy, random.randrange(1 << 30)
         )
@@ -183,7 +191,7 @@ class _Play:
                 agenda.advance()
             else:
                 raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
-        latest = self._clock.now + LATEST
+        latest = self._clock.now + self._latest
         while agenda.next_time < latest and self._random.random() < 0.3:
             agenda.advance()
         events = self._events[:]
@@ -224,6 +232,8 @@ class _Play:
     def _finish(self) -> Simulation:
         scheduler = self._scheduler
         record = make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error)
+        around = record.surroundings._replace(cpu_seconds=0.0)  # ours is no part of what is played
+        record = record._replace(surroundings=around)
         ends = {id(queue): reader for queue, reader in zip(self._pipeline.graph.ends(), self._readers, strict=True)}
         return Simulation(Report.of(record), scheduler.error, tuple(self._trace), ends)
 
