@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from skorche.events import NodeTally, Surroundings
 
 HERE = ("thread", "inline", "async")
 """Engines whose workers are threads of this process."""
 SELDOM = 0.2
 """Tasks that compute for a smaller share of their time are waiting."""
+
+
+class Watched(Protocol):
+    """What must be known of a run: a `RunFinished` says it, and so does a `Report`."""
+
+    @property
+    def elapsed(self) -> float: ...
+    @property
+    def admitted(self) -> int: ...
+    @property
+    def nodes(self) -> Mapping[str, NodeTally]: ...
+    @property
+    def surroundings(self) -> Surroundings: ...
+    @property
+    def running(self) -> bool: ...
 
 
 class StageLoad(NamedTuple):

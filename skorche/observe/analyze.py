@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from skorche.events import NodeTally, RunFinished, Surroundings
-from skorche.observe.analysis import HERE, SELDOM, Analysis, StageLoad, predict
+from skorche.events import NodeTally, Surroundings
+from skorche.observe.analysis import HERE, SELDOM, Analysis, StageLoad, Watched, predict
 from skorche.observe.verdict import verdict_of
 
 __all__ = ["Analysis", "StageLoad", "analyze", "predict"]
@@ -26,12 +26,13 @@ PREFERENCE = 0.05
 """Of two stages that are as busy, the one in front of which items wait holds up the other."""
 RUSH = 100_000
 """Items per second that take about all of the time that Python has, to hand them over."""
-LOCKED, ONE_CORE = 0.6, 1.15
-"""Python's lock limits if it was not to be had for so much of the time. What uses more than a core does not need it."""
+LOCKED, SOME, ONE_CORE = 0.6, 0.1, 1.15
+"""Python's lock limits if it was not to be had for so much of the time, and what had it got at least some of a core:
+else that was kept from one by other programs. What uses more than a core does not need the lock."""
 
 
-def analyze(record: RunFinished) -> Analysis:
-    """What limits the run of this record, which may be finished, a snapshot, or the difference of two.
+def analyze(record: Watched) -> Analysis:
+    """What limits the run of this record or report, which may be finished, a snapshot, or the difference of two.
 
     >>> from skorche.events import NodeTally, RunFinished, Surroundings
     >>> slow = NodeTally(100, 100, busy_seconds=9.8, stage="slow", engine="thread", workers=1, watched_seconds=10.0,
@@ -124,7 +125,7 @@ def _load_of(group: Sequence[tuple[str, NodeTally]], admitted: int, watched: flo
     )
 
 
-def _used_cores(record: RunFinished, stages: Sequence[StageLoad]) -> float:
+def _used_cores(record: Watched, stages: Sequence[StageLoad]) -> float:
     """Cores in use by this process, and by the workers whose time is not this process's."""
     around = record.surroundings
     elapsed = max(record.elapsed, around.watched_seconds)
@@ -159,6 +160,8 @@ def _python_load(around: Surroundings, stages: Sequence[StageLoad], used: float)
     ours = [stage for stage in stages if stage.engine in HERE]
     computing = sum([stage.cores for stage in ours])
     seen = _share(around.gil_seconds, around.watched_seconds)
+    if here < SOME:
+        return here
     if seen >= LOCKED:
         return max(seen, min(1.0, here))
     crowded = any(stage.cores > 0.3 and stage.computes < 0.8 for stage in ours)
