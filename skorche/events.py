@@ -167,6 +167,19 @@ class Surroundings(NamedTuple):
 NOTHING_SEEN = Surroundings()
 
 
+class Decision(NamedTuple):
+    """A change of the number of workers of a task while it ran: `seconds` after the start of the run, and why."""
+
+    seconds: float
+    node: str
+    before: int
+    after: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s: {self.node} {self.before} -> {self.after} workers: {self.why}"
+
+
 class RunFinished(NamedTuple):
     """All that is known of a run at its end, or so far: what a report is made from."""
 
@@ -188,6 +201,7 @@ class RunFinished(NamedTuple):
     shard: str | None = None
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
+    decisions: tuple[Decision, ...] = ()
 
 
 class View(Protocol):

@@ -38,6 +38,10 @@ class RunSettings(NamedTuple):
     force: bool = False
     same_graph: bool = False
     shard: ShardChoice = None
+    workers: Literal["auto"] | None = None
+    max_workers: int | None = None
+    memory: int | str | None = None
+    tuning: str | os.PathLike[str] | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -56,6 +60,10 @@ class RunOptions(TypedDict, total=False):
     force: bool
     same_graph: bool
     shard: ShardChoice
+    workers: Literal["auto"] | None
+    max_workers: int | None
+    memory: int | str | None
+    tuning: str | os.PathLike[str] | None
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:
@@ -94,6 +102,29 @@ def make_policy(settings: RunSettings) -> Policy:
         )
     _check_stall(stall_timeout, on_stall)
     return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
+
+
+def check_workers(settings: RunSettings) -> None:
+    """Refuse what says nothing sensible of workers.
+
+    Raises:
+        GraphError: an option has no meaning.
+    """
+    workers, most = settings.workers, settings.max_workers
+    if workers not in (None, "auto"):
+        raise GraphError(
+            f"run() was given workers={workers!r}.",
+            "it has no meaning: each task has a number of its own.",
+            "give workers='auto', or max_workers= to the tasks.",
+        )
+    if most is not None and (type(most) is not int or most < 1):
+        raise GraphError(f"run() was given max_workers={most!r}.", "it has no meaning.", "give 1 or more workers.")
+    if most is not None and workers is None:
+        raise GraphError(
+            f"run() was given max_workers={most} without workers='auto'.",
+            "it bounds what all tasks together may be given while the run goes on, and nothing will be.",
+            "give workers='auto' too, or max_workers= to the tasks.",
+        )
 
 
 def open_store(store: Store | None, graph: Graph) -> None:

@@ -15,14 +15,15 @@ from skorche.observe.account import Account
 from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
-from skorche.options import Recycling
+from skorche.options import Recycling, size_in_bytes
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, make_policy, open_store
-from skorche.runtime.coordinator import Coordinator, Observer
+from skorche.run_options import RunSettings, check_capture, check_workers, make_policy, open_store
+from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
+from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served
@@ -30,6 +31,7 @@ from skorche.shard import Keeps, Shard, keepers
 
 if TYPE_CHECKING:
     from skorche.store import Store
+    from skorche.tuning.pilot import Pilot
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
@@ -46,13 +48,18 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     policy = make_policy(settings)
     plan = _plan(graph, settings, store)
     account = Account(Shape(tuple(graph.nodes), graph.single))
-    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
+    memory_bytes = size_in_bytes("run()", "memory", settings.memory)
+    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None, memory_bytes=memory_bytes)
     shared = beginning.shared
     if shared is not None and not shared.leads:
         return beginning.serve(shared)
     try:
         open_store(store, graph)
         watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        if settings.workers == "auto":
+            from skorche.tuning.start import make_pilot  # only who wants it needs it
+
+            beginning.pilot = make_pilot(plan, beginning.engines, settings)
         if store is None:
             return beginning.lead(policy, watching)
         from skorche.stored.run_folder import begin_folder
@@ -80,8 +87,11 @@ class _Beginning:
         account: Account,
         *,
         keeps: bool,
+        memory_bytes: int | None,
     ) -> None:
         self.graph, self.plan, self.engines, self.account, self.keeps = graph, plan, engines, account, keeps
+        self.memory_bytes = memory_bytes
+        self.pilot: Pilot | None = None
 
     @property
     def shared(self) -> SharedEngine | None:
@@ -93,7 +103,11 @@ class _Beginning:
         sources = self.graph.sources()
         inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
         outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
-        return self._run(Coordinator(self.plan, self.engines, inputs, outboxes, policy, observers))
+        watching = observers if self.pilot is None else [*observers, self.pilot]
+        coordinator = Coordinator(self.plan, self.engines, inputs, outboxes, policy, watching, self.memory_bytes)
+        if self.pilot is not None:
+            self.pilot.steer = coordinator.resize
+        return self._run(coordinator)
 
     def serve(self, shared: SharedEngine) -> Run[Report]:
         """Work in a run that another process leads; it has ended when this comes back."""
@@ -122,6 +136,7 @@ def _store(settings: RunSettings) -> Store | None:
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
+    check_workers(settings)
     shard = Shard.of(settings.shard)
     plan = make_plan(
         graph,
@@ -132,7 +147,12 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
         running=True,
         store=store,
         force=settings.force,
+        resizing=settings.workers == "auto",
     )
+    if settings.tuning is not None:
+        from skorche.tuning.start import tuned_plan
+
+        plan = tuned_plan(plan, settings)
     if any(stage.engine == "mpi" for stage in plan.stages):
         COPIES.forbear()
     elif shard is None:

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from skorche.errors import shorten, text_of
-from skorche.events import NOTHING_SEEN, Failure, NodeTally, RunFinished, Surroundings
+from skorche.events import NOTHING_SEEN, Decision, Failure, NodeTally, RunFinished, Surroundings
 from skorche.observe.analyze import analyze
 from skorche.observe.outcome import End, Results, Shape, Status
 from skorche.observe.replay import replayable
@@ -37,6 +37,7 @@ class Report:
     `surroundings` tell of the sources, the readers and the machine. `running`: the run goes on, this is what is known.
     `bottleneck` names the node that limits the run, or is "cpu", "gil", "source", "sink" or "memory", or "" if that
     cannot be told; `verdict` says in a sentence what limits, by how much, and what one change would gain.
+    `decisions` are the changes of workers that `workers="auto"` made.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Report:
     running: bool = False
     bottleneck: str = ""
     verdict: str = ""
+    decisions: tuple[Decision, ...] = ()
 
     @classmethod
     def of(
@@ -97,6 +99,7 @@ class Report:
             record.running,
             analysis.bottleneck,
             analysis.verdict,
+            record.decisions,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,14 +123,16 @@ class Report:
         nodes = {name: _plain_tally(tally) for name, tally in self.nodes.items()}
         plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
+        plain["decisions"] = [decision._asdict() for decision in self.decisions]
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
-        remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
+        decided = [f"decided at {decision}" for decision in self.decisions]
+        happened = [*decided, *self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines()]
         kept = [f"kept in {self.folder}"] if self.folder else []
         verdict = [self.verdict] if self.bottleneck else []
-        return "\n".join([self.headline, self._table(), *verdict, *remarks, *kept]).rstrip()
+        return "\n".join([self.headline, self._table(), *verdict, *happened, *self.guarantees, *kept]).rstrip()
 
     @property
     def headline(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from skorche.compile.plan import Plan
+from skorche.events import Decision
 from skorche.kernel import Regrouping
 from skorche.place import Places
 from skorche.runtime.chunk import Waiting
@@ -34,6 +35,8 @@ class Books:
     arrived: int = 0
     now: float = 0.0
     fatal: BaseException | None = None
+    holding: bool = False
+    decisions: list[Decision] = field(default_factory=list)
 
 
 class Target(Protocol):

@@ -104,6 +104,7 @@ class Gauges:
         parts = self._parts
         self._watched += seconds
         self._gil += seconds * locked
+        self._memory += seconds * parts.books.holding
         for gauge in self._gauges:
             gauge.look(seconds)
         reading = [feed for feed in parts.feeds if feed.asked and not (feed.exhausted or feed.waiting.count)]

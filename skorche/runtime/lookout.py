@@ -8,11 +8,13 @@ from random import Random
 from threading import Event, Thread
 
 from skorche.runtime.gauges import Gauges
+from skorche.runtime.memory import MemoryBudget
 
 FIRST_SECONDS, LONGEST_SECONDS = 0.005, 0.05
 GROWTH = 1.5
 """Looks are frequent at first, so that something is known of a short run."""
-WEIGH_SECONDS = 0.5
+WEIGH_SECONDS, BUDGET_SECONDS = 0.5, 0.1
+"""How often memory is looked at, and how often where there is a budget for it."""
 LATE_SHARE = 0.8
 """Of what a thread that runs Python may keep its lock (5 ms): who wakes so late had to wait for it."""
 
@@ -20,8 +22,8 @@ LATE_SHARE = 0.8
 class Lookout:
     """Looks until stopped."""
 
-    def __init__(self, gauges: Gauges, name: str) -> None:
-        self._gauges = gauges
+    def __init__(self, gauges: Gauges, name: str, budget: MemoryBudget | None = None) -> None:
+        self._gauges, self._budget = gauges, budget
         self._ended = Event()
         # A daemon, as the coordinator is where a run is stuck; whoever starts it stops it.
         self._thread = Thread(target=self._watch, name=f"skorche lookout {name}", daemon=True)
@@ -46,10 +48,15 @@ class Lookout:
             now = time.monotonic()
             self._gauges.look(now - last, locked=now - due - (_seconds_in_line() - stood) > late)
             last = now
-            if now - weighed >= WEIGH_SECONDS:
-                self._gauges.weigh()
+            if now - weighed >= (WEIGH_SECONDS if self._budget is None else BUDGET_SECONDS):
+                self._weigh()
                 weighed = now
             pause = min(pause * GROWTH, LONGEST_SECONDS)
+
+    def _weigh(self) -> None:
+        used = self._gauges.weigh()
+        if self._budget is not None:
+            self._budget.weigh(used)
 
 
 def _seconds_in_line() -> float:

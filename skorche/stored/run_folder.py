@@ -49,7 +49,7 @@ MOST_FAILURES = 1000
 
 
 class RunFolder:
-    """Watches a run and keeps what there is to know of it; see `runtime.coordinator.Observer`."""
+    """Watches a run and keeps what there is to know of it; see `runtime.observers.Observer`."""
 
     def __init__(self, path: Path, graph: Graph, account: Account) -> None:
         self.path, self._graph, self._shape, self._make_report = path, graph, account.shape, account

@@ -244,6 +244,7 @@ def test_a_report_goes_through_json_unchanged():
         "running": False,
         "bottleneck": "",
         "verdict": "it was too short to tell what limits it: 0.00 s were watched",
+        "decisions": [],
         "folder": "",
     }
 
