@@ -11,6 +11,7 @@ from typing import Any
 from skorche.errors import shorten, text_of
 from skorche.events import NOTHING_SEEN, Decision, Failure, NodeTally, RunFinished, Surroundings
 from skorche.observe.amounts import time_text
+from skorche.observe.analyze import analyze
 from skorche.observe.outcome import End, Results, Shape, Status
 from skorche.observe.overview import ENDS, FailureText, Overview
 from skorche.observe.picture import Sketch
@@ -39,6 +40,8 @@ class Report(Pictured):
     `folder` is where the run is kept, or "".
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     `surroundings` tell of the sources, the readers and the machine. `running`: the run goes on, this is what is known.
+    `bottleneck` names the node that limits the run, or is "cpu", "gil", "source", "sink" or "memory", or "" if that
+    cannot be told; `verdict` says in a sentence what limits, by how much, and what one change would gain.
     `decisions` are the changes of workers that `workers="auto"` made.
     """
 
@@ -64,6 +67,8 @@ class Report(Pictured):
     shard: str | None = None
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
+    bottleneck: str = ""
+    verdict: str = ""
     decisions: tuple[Decision, ...] = ()
     sketch: Sketch = field(default_factory=Sketch, repr=False, compare=False)
 
@@ -74,6 +79,7 @@ class Report(Pictured):
         """The report of a finished run of a graph of this shape."""
         nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
         status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
+        analysis = analyze(record)
         return cls(
             record.name,
             record.error is None and not record.unhandled and not record.cancelled,
@@ -97,6 +103,8 @@ class Report(Pictured):
             record.shard,
             record.surroundings,
             record.running,
+            analysis.bottleneck,
+            analysis.verdict,
             record.decisions,
             shape.sketch(record.name, status, record.nodes) if shape is not None else Sketch(),
         )
@@ -118,9 +126,8 @@ class Report(Pictured):
             self._notes(),
             self.surroundings,
             time.strftime("%Y-%m-%d %H:%M:%S"),
-            # Here the verdict comes in: both are "" of a report that has none.
-            getattr(self, "bottleneck", ""),
-            getattr(self, "verdict", ""),
+            self.bottleneck,
+            self.verdict,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +158,8 @@ class Report(Pictured):
         decided = [f"decided at {decision}" for decision in self.decisions]
         remarks = [*decided, *self._failure_lines(), *self._notes()]
         kept = [f"kept in {self.folder}"] if self.folder else []
-        return "\n".join([self.headline, self._table(), *remarks, *kept]).rstrip()
+        verdict = [self.verdict] if self.bottleneck else []
+        return "\n".join([self.headline, self._table(), *verdict, *remarks, *kept]).rstrip()
 
     def _notes(self) -> list[str]:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]

@@ -95,6 +95,7 @@ class Gauges:
         self._engines = [(engine, numbers) for engine, numbers in engines if isinstance(engine, HasWorkers)]
         self._stage_of = {node: gauge for gauge in self._gauges for node in gauge.stage.plan.nodes}
         self._watched = self._source = self._reading = self._sink = self._memory = self._gil = 0.0
+        self._last_source = self._last_output = -1
         self._resident = 0
         self._cpu_began = time.process_time()
 
@@ -109,10 +110,14 @@ class Gauges:
         reading = [feed for feed in parts.feeds if feed.asked and not (feed.exhausted or feed.waiting.count)]
         if reading:
             self._reading += seconds
-        if any(feed.target.idle for feed in reading):
+        owing = [feed.number for feed in reading if feed.target.idle]
+        if owing:
             self._source += seconds
-        if any(outlet.unread for outlet in parts.outlets):
+            self._last_source = owing[0]
+        unread = [number for number, outlet in enumerate(parts.outlets) if outlet.unread]
+        if unread:
             self._sink += seconds
+            self._last_output = unread[0]
 
     def weigh(self) -> int:
         """Look at memory: what this process and its workers have now, in bytes."""
@@ -141,6 +146,7 @@ class Gauges:
 
     def surroundings(self) -> Surroundings:
         """What was around."""
+        plan, source, output = self._parts.books.plan, self._last_source, self._last_output
         return Surroundings(
             cores=usable_cores(),
             watched_seconds=self._watched,
@@ -151,6 +157,8 @@ class Gauges:
             resident_bytes=self._resident,
             reading_seconds=self._reading,
             gil_seconds=self._gil,
+            source=plan.sources[source].name if source >= 0 else "",
+            output=plan.ends[output].name if output >= 0 else "",
         )
 
 

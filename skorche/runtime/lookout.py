@@ -47,11 +47,11 @@ class Lookout:
         late = LATE_SHARE * sys.getswitchinterval()
         last = weighed = time.monotonic()
         while True:
-            due = time.monotonic() + pause * random.uniform(0.5, 1.5)
+            due, stood = time.monotonic() + pause * random.uniform(0.5, 1.5), _seconds_in_line()
             if self._ended.wait(due - time.monotonic()):
                 return
             now = time.monotonic()
-            self._gauges.look(now - last, locked=now - due > late)
+            self._gauges.look(now - last, locked=now - due - (_seconds_in_line() - stood) > late)
             last = now
             if now - weighed >= (WEIGH_SECONDS if self._budget is None else BUDGET_SECONDS):
                 self._weigh()
@@ -62,3 +62,12 @@ class Lookout:
         used = self._gauges.weigh()
         if self._budget is not None:
             self._budget.weigh(used)
+
+
+def _seconds_in_line() -> float:
+    """How long this thread has stood in line for a core, ready to run; 0 where the system does not tell."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, LookupError, ValueError):
+        return 0.0

@@ -27,8 +27,9 @@ class StoredRun(Pictured):
     """What is known of a run that was kept in a store: what its report said, and the results.
 
     `to_html`, `save_page`, `to_svg` and `to_dot` give its status page and diagram, as those of a `Report`.
-    `ok`, `status`, `phases`, `failures` and `nodes` are as in `Report`, in plain values; `arguments` are those of the
-    tasks, as text. `results` reads a result when it is asked for. `print(run)` shows the report.
+    `ok`, `status`, `phases`, `failures`, `nodes`, `bottleneck` and `verdict` are as in `Report`, in plain values;
+    `arguments` are those of the tasks, as text. `results` reads a result when it is asked for. `print(run)` shows the
+    report.
     """
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
@@ -47,6 +48,8 @@ class StoredRun(Pictured):
         self.name: str = report["name"]
         self.shard: str | None = report["shard"]
         self.ok: bool = report["ok"]
+        self.bottleneck: str = report.get("bottleneck", "")  # runs of before have none
+        self.verdict: str = report.get("verdict", "")
         self.status: dict[str, str] = report["status"]
         self.phases: dict[str, int] = report["phases"]
         self.failures: list[dict[str, Any]] = report["failures"]
@@ -79,7 +82,6 @@ class StoredRun(Pictured):
             notes=[*skipped, *whole["guarantees"]],
             surroundings=Surroundings(**whole["surroundings"]),
             written=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.ended / 1e9)),
-            # Here the verdict comes in: both are "" of a report that has none.
             bottleneck=whole.get("bottleneck", ""),
             verdict=whole.get("verdict", ""),
         )
@@ -153,9 +155,9 @@ class StoredRun(Pictured):
 class ShardedRun(StoredRun):
     """The runs of one job's shards, read as one: of each shard the latest.
 
-    `ok` if all shards are there, and all were ok. Counts are sums. A node's status is the worst it had. `results` are
-    lists, those of the first shard first; what runs once gives a value for each shard. `missing` are the shards that
-    have no run here. `parts` are the runs.
+    `ok` if all shards are there, and all were ok. Counts are sums. A node's status is the worst it had; the verdict is
+    that of the shard that took longest. `results` are lists, those of the first shard first; what runs once gives a
+    value for each shard. `missing` are the shards that have no run here. `parts` are the runs.
     """
 
     def __init__(self, runs: Sequence[StoredRun]) -> None:
@@ -171,6 +173,8 @@ class ShardedRun(StoredRun):
         self.failures = [failure for run in self.parts for failure in run.failures]
         tallies = {name: _sum([run.nodes[name]._asdict() for run in self.parts]) for name in first.nodes}
         self.nodes = {name: NodeTally(**tally) for name, tally in tallies.items()}
+        longest = max(self.parts, key=lambda run: run.to_dict()["elapsed"])
+        self.bottleneck, self.verdict = longest.bottleneck, longest.verdict
         self.results = _Joined(self.parts)
 
     def _worst(self, name: str) -> str:
@@ -199,6 +203,7 @@ class ShardedRun(StoredRun):
         whole = _sum([run.to_dict() for run in self.parts])
         nodes = {name: tally._asdict() for name, tally in self.nodes.items()}
         joined = {"ok": self.ok, "status": self.status, "failures": self.failures, "nodes": nodes, "shard": None}
+        joined |= {"bottleneck": self.bottleneck, "verdict": self.verdict}
         return whole | joined | {"missing": self.missing}
 
     def _text(self, name: str) -> str:

@@ -91,12 +91,14 @@ def simulate(
     max_failures: float | None = None,
     engine: EngineChoice = None,
     max_workers: int | None = None,
+    calm: bool = False,
 ) -> Simulation:
     """Run a pipeline without threads, processes or waiting; everything random is drawn from the seed.
 
     Tasks run for real, whatever their engine; one may call `clock.sleep`, or `crash`. A run that fails does not raise
-    here. A live input gives what was put into it before, and ends. `max_workers` has the run tuned within that budget,
-    as `run(workers="auto", max_workers=...)` does.
+    here. A live input gives what was put into it before, and ends. While it is `calm`, nothing takes time but the tasks
+    and sources that sleep, for as long as they sleep: so can be told what a pipeline would take. `max_workers` has the
+    run tuned within that budget, as `run(workers="auto", max_workers=...)` does.
 
     >>> with Pipeline() as pipeline:
     ...     doubled = pipeline.map(lambda number: 2 * number, Queue(fixed_inputs=[1, 2, 3]))
@@ -109,7 +111,7 @@ def simulate(
         GraphError: the pipeline cannot run.
     """
     policy = Policy(on_error, max_failures)
-    return _Play(pipeline, Random(seed), clock or FakeClock(), faults, policy, engine, max_workers).run()
+    return _Play(pipeline, Random(seed), clock or FakeClock(), faults, policy, engine, max_workers, calm=calm).run()
 
 
 class _Play:
@@ -124,6 +126,8 @@ class _Play:
         policy: Policy,
         engine: EngineChoice,
         budget: int | None,
+        *,
+        calm: bool,
     ) -> None:
         self._random, self._clock, self._pipeline = random, clock, pipeline
         resizing = faults.resizes > 0 or budget is not None
@@ -132,10 +136,15 @@ class _Play:
         self._events: list[Event] = []
         self._trace: list[tuple[object, ...]] = []
         emit = self._events.append
-        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes)
+        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes, calm=calm)
         sources, ends = pipeline.graph.sources(), pipeline.graph.ends()
-        self._sources = [Source(number, _items(queue), self._agenda, emit) for number, queue in enumerate(sources)]
-        self._readers = [Reader(number, queue.maxsize, self._agenda, emit) for number, queue in enumerate(ends)]
+        self._sources = [
+            Source(number, _items(queue), self._agenda, emit, calm=calm) for number, queue in enumerate(sources)
+        ]
+        self._readers = [
+            Reader(number, queue.maxsize, self._agenda, emit, calm=calm) for number, queue in enumerate(ends)
+        ]
+        self._latest = 0.0 if calm else LATEST
         self._scheduler = Scheduler(
             plan, [line.capabilities for line in self._engine.lines], policy, random.randrange(1 << 30)
         )
@@ -218,7 +227,7 @@ class _Play:
                 agenda.advance()
             else:
                 raise BrokenPromise(f"the run hangs: nothing will ever happen, and {self._open_ends()}")
-        latest = self._clock.now + LATEST
+        latest = self._clock.now + self._latest
         while agenda.next_time < latest and self._random.random() < 0.3:
             agenda.advance()
         events = self._events[:]
@@ -261,7 +270,10 @@ class _Play:
     def _record(self) -> RunFinished:
         scheduler = self._scheduler
         running = not scheduler.finished
-        return make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error, running=running)
+        now = self._clock.now
+        record = make_record(self._plan, scheduler, self._gauges, now, scheduler.error, running=running)
+        around = record.surroundings._replace(cpu_seconds=0.0)  # ours is no part of what is played
+        return record._replace(surroundings=around)
 
     def _finish(self) -> Simulation:
         scheduler = self._scheduler

@@ -73,7 +73,7 @@ class Loop:
 class Line:
     """The jobs of one stage: some with a worker, the others waiting."""
 
-    def __init__(self, plan: StagePlan, random: Random, ends: Ends) -> None:
+    def __init__(self, plan: StagePlan, random: Random, ends: Ends, *, calm: bool = False) -> None:
         self.plan = plan
         self.kernel = plan.kernel.opened(ends)
         self.workers = self.most_workers = plan.workers
@@ -85,6 +85,8 @@ class Line:
         seconds = random.choice(ITEM_SECONDS)
         self.item_seconds = seconds if plan.timeout is None else min(seconds, plan.timeout / 20)
         self.item_bytes = random.choice(ITEM_BYTES) if self.kind == "process" else 0
+        if calm:
+            self.item_seconds, self.item_bytes = 0.0, 0
 
     @property
     def out(self) -> int:
@@ -93,7 +95,10 @@ class Line:
 
 
 class SimulatedEngine:
-    """All stages of a plan. `losses` and `crashes` are the chances that a process dies with a chunk."""
+    """All stages of a plan. `losses` and `crashes` are the chances that a process dies with a chunk.
+
+    While it is `calm`, an item takes the time its task sleeps, and no more.
+    """
 
     def __init__(
         self,
@@ -102,11 +107,13 @@ class SimulatedEngine:
         emit: Callable[[EngineEvent], None],
         losses: float = 0.0,
         crashes: float = 0.0,
+        *,
+        calm: bool = False,
     ) -> None:
         self._agenda, self._emit = agenda, emit
         self._losses, self._crashes = losses, crashes
         self._ends: Ends = []
-        self.lines = [Line(stage, agenda.random, self._ends) for stage in stages]
+        self.lines = [Line(stage, agenda.random, self._ends, calm=calm) for stage in stages]
 
     def close(self) -> None:
         """Close what was made for the tasks."""

@@ -238,8 +238,12 @@ def test_a_report_goes_through_json_unchanged():
             "resident_bytes": 0,
             "reading_seconds": 0.0,
             "gil_seconds": 0.0,
+            "source": "",
+            "output": "",
         },
         "running": False,
+        "bottleneck": "",
+        "verdict": "it was too short to tell what limits it: 0.00 s were watched",
         "decisions": [],
         "folder": "",
     }

@@ -77,6 +77,46 @@ def test_nodes_that_run_together_name_their_stage_and_the_first_tells_of_it():
     assert nodes["Filter(bool)"].workers == 0
 
 
+def test_workers_that_a_limit_holds_are_held_and_the_limit_is_named():
+    clock = FakeClock()
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(lambda _: clock.sleep(0.1), name="a", max_workers=4, limits=[skorche.limit("api", 1)])
+        skorche.map(task, skorche.Queue(fixed_inputs=range(50)))
+
+    node = simulate(pipeline, clock=clock, calm=True).report.nodes["a"]
+
+    assert node.held_seconds > 0.7 * node.worker_seconds
+    assert node.limits == ("at most 1 at a time (api)",)
+
+
+def test_predicates_and_folds_are_serial_and_tasks_are_not():
+    with skorche.Pipeline() as pipeline:
+        kept = skorche.filter(bool, skorche.Queue(fixed_inputs=range(5)))
+        numbers = skorche.map(skorche.task(abs, max_workers=2, ordered=True), kept)
+        skorche.reduce(max, numbers, initial=0)
+
+    nodes = simulate(pipeline).report.nodes
+
+    assert [node.serial for node in nodes.values()] == [True, False, True]
+    assert [node.ordered for node in nodes.values()] == [False, True, False]
+
+
+def test_a_source_is_read_as_long_as_it_owes_items():
+    clock = FakeClock()
+
+    def give():
+        for number in range(50):
+            clock.sleep(0.03)
+            yield number
+
+    with skorche.Pipeline() as pipeline:
+        skorche.map(skorche.task(lambda _: clock.sleep(0.02), name="a"), skorche.Queue(fixed_inputs=give()))
+    around = simulate(pipeline, clock=clock, calm=True).report.surroundings
+
+    assert around.reading_seconds > 0.95 * around.watched_seconds
+    assert around.source_seconds > 0.95 * around.watched_seconds
+
+
 def until_seen(pipeline: skorche.Pipeline, release: threading.Event, seen: Callable[[Report], bool]) -> Report:
     """Run it until that is to be seen of it, then let go; the report so far."""
     with pipeline.run(progress=False) as run:

@@ -44,6 +44,67 @@ def test_sleeping_tasks_take_virtual_time_side_by_side():
     assert 2000.0 <= simulation.report.elapsed < 2100.0
 
 
+def test_where_all_is_calm_only_sleeping_takes_time():
+    clock = FakeClock()
+    pipeline, made = one_task(lambda _: clock.sleep(2.0), range(8), max_workers=4)
+
+    simulation = simulate(pipeline, clock=clock, calm=True)
+
+    assert simulation.report.elapsed == 4.0
+    assert len(simulation.flush(made)) == 8
+
+
+def test_a_source_may_sleep_while_tasks_go_on():
+    clock = FakeClock()
+
+    def give():
+        yield 0
+        for number in range(1, 5):
+            clock.sleep(10.0)
+            yield number
+        clock.sleep(1.0)
+
+    pipeline, made = one_task(lambda number: clock.sleep(8.0) or number, give())
+
+    simulation = simulate(pipeline, clock=clock, calm=True)
+
+    assert simulation.report.elapsed == 48.0
+    assert simulation.flush(made) == [0, 1, 2, 3, 4]
+
+
+def test_a_source_that_sleeps_and_raises_ends_the_run_with_its_error():
+    clock = FakeClock()
+
+    def give():
+        yield 0
+        clock.sleep(10.0)
+        raise OSError("gone")
+
+    pipeline, _ = one_task(abs, give())
+
+    simulation = simulate(pipeline, clock=clock, calm=True)
+
+    assert isinstance(simulation.error, OSError)
+    assert simulation.report.elapsed >= 10.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_with_a_source_that_sleeps_can_be_stopped(seed: int):
+    clock = FakeClock()
+
+    def give():
+        for number in range(50):
+            clock.sleep(1.0)
+            yield number
+
+    pipeline, _ = one_task(abs, give())
+
+    simulation = simulate(pipeline, seed=seed, clock=clock, faults=Faults(stop=1.0))
+
+    report = simulation.report
+    assert report.admitted == report.delivered + report.cancelled
+
+
 def test_a_task_that_sleeps_longer_than_its_timeout_fails():
     clock = FakeClock()
     pipeline, _ = one_task(clock.sleep, [0.1, 99.0], timeout=10.0)
