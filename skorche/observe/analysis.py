@@ -158,14 +158,15 @@ def predict_processes(analysis: Analysis, node: str, workers: int) -> float:
     Raises:
         KeyError: there is no such node that works.
     """
-    stage = analysis.stage(node)
-    rest = [
-        one.load if one.computes < SELDOM else one.cores / one.workers for one in analysis.stages if one is not stage
-    ]
-    python = analysis.others.get("gil", 0.0)
-    moved = python * min(1.0, stage.cores / analysis.used_here) if analysis.used_here else 0.0
-    others = {**analysis.others, "gil": python - moved}
-    used = max(moved, stage.cores) / min(workers, analysis.cores or workers)
+    stage, python, here = analysis.stage(node), analysis.others.get("gil", 0.0), analysis.used_here
+
+    def held(one: StageLoad) -> float:
+        """How much of the lock's time was that of a stage."""
+        return python * min(1.0, one.cores / here) if here and one.engine in HERE else 0.0
+
+    rest = [held(one) / one.workers if held(one) > SELDOM else one.load for one in analysis.stages if one is not stage]
+    others = {**analysis.others, "gil": python - held(stage)}
+    used = max(held(stage), stage.cores) / min(workers, analysis.cores or workers)
     return python / max([used, *rest, *others.values(), 1e-9])
 
 

@@ -129,6 +129,14 @@ def test_python_on_threads_is_limited_by_its_lock_and_processes_would_help():
     )
 
 
+def test_of_two_tasks_that_the_lock_keeps_from_each_other_one_on_processes_frees_both():
+    stages = [stage(name, 0.97, cpu_seconds=1.5, queued=1.0) for name in ("parse", "check")]
+
+    verdict = found(*stages, cpu_seconds=3.1, gil_seconds=9.5).verdict
+
+    assert verdict.endswith("engine='process' for `parse`, 4 workers, would give about 1.9 times")
+
+
 def test_one_core_that_threads_fight_for_is_taken_for_the_lock_where_that_was_not_seen():
     assert found(stage("parse", 0.98, workers=4, cpu_seconds=9.7), cpu_seconds=9.9).bottleneck == "gil"
 
