@@ -161,6 +161,9 @@ class Pipeline:
 
         `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
+        `trace` is a file, which is written while the run goes on: what each worker did when, how many items waited in
+        front of each task, and what went wrong. Open it with ui.perfetto.dev or chrome://tracing.
+
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
         made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.

@@ -38,6 +38,7 @@ class RunSettings(NamedTuple):
     force: bool = False
     same_graph: bool = False
     shard: ShardChoice = None
+    trace: str | os.PathLike[str] | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -56,6 +57,7 @@ class RunOptions(TypedDict, total=False):
     force: bool
     same_graph: bool
     shard: ShardChoice
+    trace: str | os.PathLike[str] | None
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:

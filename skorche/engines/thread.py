@@ -118,6 +118,7 @@ class _Pool:
 
     def _work_off(self, ends: Ends) -> None:
         me, run, tells_start = current_thread(), None, self._stage.tells_start
+        worker = me.native_id
         self._has_grown()
         while (work := self._work.get()) is not None:
             ticket, chunk = work
@@ -133,7 +134,7 @@ class _Pool:
                 self._working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
-                self._emit(Done(ticket, outcome))
+                self._emit(Done(ticket, outcome, worker))
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
@@ -175,8 +176,10 @@ class _Pool:
                 self._grow()
         indices = range(len(chunk.items))
         cause = TaskTimeout("the item was given up.")
-        suspect, left = (0, indices[1:]) if thread is not None else (None, indices)
-        self._emit(Lost(ticket, cause, suspect, left, abandoned_thread=thread is not None))
+        if thread is None:
+            self._emit(Lost(ticket, cause, None, indices))
+        else:
+            self._emit(Lost(ticket, cause, 0, indices[1:], abandoned_thread=True, worker=thread.native_id))
 
     def working(self, tickets: Sequence[int]) -> list[tuple[int, Thread]]:
         """Those of these tickets that are worked on, with their threads."""

@@ -37,6 +37,7 @@ from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.served import Ending, results_of
+from skorche.runtime.tap import Tap
 from skorche.runtime.turns import Turns
 from skorche.waiters import Waiters
 
@@ -83,6 +84,7 @@ class Coordinator:
         outboxes: Sequence[Callable[[Callable[[int], None]], Outbox[Any]]],
         policy: Policy,
         observers: Sequence[Observer] = (),
+        tap: Tap | None = None,
     ) -> None:
         self.ended = Flag()
         self._waiters = Waiters()
@@ -94,6 +96,8 @@ class Coordinator:
         self._turns = Turns(self._handle)
         self._few = FEW_CHUNKS if all(can.returns for can in capabilities) else -1
         self.scheduler = Scheduler(plan, capabilities, policy)
+        self._tap = tap
+        self._step = self.scheduler.handle if tap is None else tap.on_scheduler(self.scheduler)
         self._inputs: list[Input] = []
         self.outboxes = [make(self._reporter(end)) for end, make in enumerate(outboxes)]
         self._finished_inputs: set[int] = set()
@@ -118,7 +122,8 @@ class Coordinator:
         try:
             for engine, stages in self._engines:
                 opened.append(engine)
-                engine.open(stages, self._turns.emit)
+                emit = self._turns.emit
+                engine.open(stages, emit if self._tap is None else self._tap.on_engine(engine, emit))
             for source, make in enumerate(self._input_makers):
                 ready = Ready(source)
                 self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
@@ -263,7 +268,7 @@ class Coordinator:
         if now >= self._give_up_at:
             known += self._abandoned()
         scheduler = self.scheduler
-        commands = scheduler.handle(known, now)
+        commands = self._step(known, now)
         self.error = scheduler.error
         self._turns.lend = len(scheduler.flights) <= self._few
         self._watch_clock(scheduler.next_timer)

@@ -23,7 +23,7 @@ from threading import Thread, get_ident
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
-from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge
+from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge, told_ending
 from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker, cannot_hire, cannot_load
 from skorche.engines.process.job import Job, explain_size
 from skorche.engines.process.launch import Ending
@@ -32,7 +32,7 @@ from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Done, Emit, Lost, Noticed, Recycled, Started, Starved
+from skorche.runtime.engine import Broken, Died, Done, Emit, Lost, Noticed, Recycled, Started, Starved
 from skorche.runtime.memory import count_memory_kills
 
 END_SECONDS = 5.0
@@ -295,6 +295,7 @@ class Hub:
             member.queue(wire.frame(wire.STAGE, number, kernel, limits.items or 0, limits.memory_bytes or 0))
         member.queue(request)
         member.jobs.append(job)
+        job.worker = member.process.pid
         member.write()
         self._watch(member)
 
@@ -333,6 +334,8 @@ class Hub:
         member.save_spooled()
         slot = list(member.process.slot)
         ending = member.process.bury()
+        if not member.dismissed:
+            self._emit(Died(member.process.pid, told_ending(ending.code)))
         job = member.jobs.popleft() if member.jobs else None
         for waiting in reversed(member.jobs):
             self._return(waiting)
