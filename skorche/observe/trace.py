@@ -14,12 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Event, Thread
-from typing import BinaryIO
+from typing import BinaryIO, ParamSpec
 
 from skorche.compile.plan import Plan
 from skorche.errors import GraphError, shorten
 from skorche.events import Happened, Note, RunFinished, View
 from skorche.observe.tracks import Tracks
+
+P = ParamSpec("P")
 
 WRITE_SECONDS = 0.25
 MOST_NOTES = 50_000
@@ -73,7 +75,7 @@ class Trace:
     # -- the thread -------------------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        self._write(self._tracks.first_lines())
+        self._write(self._tracks.first_lines)
         while not self._ended.wait(WRITE_SECONDS):
             self._write_notes()
         self._write_notes()
@@ -86,23 +88,23 @@ class Trace:
             notes = [self._notes.popleft() for _ in range(min(left, PORTION))]
             left -= len(notes)
             if self._file is not None:
-                self._write(line for note in notes for line in self._tracks.lines(note))
+                self._write(self._tracks.lines, notes)
 
     def _write_end(self) -> None:
         now = time.monotonic()
         if self._left_out:
             told = f"{self._left_out} notes, since more came than could be written"
-            self._write(self._tracks.lines(Happened(now, "left out", told=told)))
+            self._write(self._tracks.lines, [Happened(now, "left out", told=told)])
         if self._record is not None:
-            self._write(self._tracks.last_lines(self._record, now))
+            self._write(self._tracks.last_lines, self._record, now)
         self._put("\n]\n" if self._has_lines else "[\n]\n")
         if self._file is not None:
             self._file.close()
 
-    def _write(self, lines: Iterable[str]) -> None:
+    def _write(self, make: Callable[P, Iterable[str]], *args: P.args, **named: P.kwargs) -> None:
         """Lines with what goes between them. An error of ours ends the trace, as one of the disk does."""
         try:
-            text = ",\n".join(lines)
+            text = ",\n".join(make(*args, **named))
         except Exception as error:  # noqa: BLE001  (the run goes on without its trace)
             self._give_up(error)
             return

@@ -13,12 +13,12 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from skorche.compile.plan import Plan
 from skorche.errors import text_of
-from skorche.events import Note, Queued, RunFinished, Worked
+from skorche.events import Happened, Note, Queued, RunFinished, Worked
 
 LANES_START = 1 << 23
 """Tracks of lanes have numbers that no thread has: Linux counts to 2^22."""
@@ -27,11 +27,15 @@ FOREVER = 1 << 62
 LONGEST_TEXT = 200
 
 
-class _Track(NamedTuple):
-    """Where it is drawn: by the numbers that the format calls process and thread."""
+class _Track:
+    """Where slices are drawn, by what the format calls process and thread; the next begins at `free_from` or later."""
 
-    process: int
-    thread: int
+    __slots__ = ("free_from", "process", "thread", "where")
+
+    def __init__(self, process: int, thread: int) -> None:
+        self.process, self.thread = process, thread
+        self.where = f'"pid":{process},"tid":{thread}'
+        self.free_from = 0
 
 
 class Tracks:
@@ -47,7 +51,8 @@ class Tracks:
         self._counters = [json.dumps(f"waiting for {title}") for title in self._titles]
         self._workers = [stage.workers for stage in plan.stages]
         self._lanes: list[list[tuple[int, int]]] = [[] for _ in plan.stages]
-        self._free_from: dict[_Track, int] = {}
+        self._run = _Track(self._here, self._here)  # by the main thread's number, which works on nothing
+        self._tracks: dict[int, _Track] = {}
         self._threads = [0] * len(plan.stages)
         self._waiting = [0] * len(plan.stages)
 
@@ -55,8 +60,8 @@ class Tracks:
         """What is known before anything happens."""
         yield self._named("process_name", _Track(self._here, 0), name=f"skorche {self._plan.name}")
         yield self._named("process_sort_index", _Track(self._here, 0), sort_index=0)
-        yield self._named("thread_name", self._run_track, name="run")
-        yield self._named("thread_sort_index", self._run_track, sort_index=-1)
+        yield self._named("thread_name", self._run, name="run")
+        yield self._named("thread_sort_index", self._run, sort_index=-1)
         yield from (self._counter(0, stage, 0) for stage in range(len(self._titles)))
 
     def last_lines(self, record: RunFinished, at: float) -> Iterator[str]:
@@ -67,51 +72,58 @@ class Tracks:
         told = {name: getattr(record, name) for name in counts}
         if record.error is not None:
             told["error"] = _cut(text_of(record.error))
-        yield self._event("X", self._plan.name, self._run_track, ts=0, dur=end, cat="run", args=told)
+        yield self._event("X", self._plan.name, self._run, ts=0, dur=end, cat="run", args=told)
 
-    def lines(self, note: Note) -> Iterator[str]:
-        """The lines of one note."""
-        if isinstance(note, Worked):
-            yield from self._slice(note)
-        elif isinstance(note, Queued):
-            at = self._micros(note.at)
-            yield self._counter(at, note.stage, note.items)
-            if note.workers != self._workers[note.stage]:
-                told = f"{self._workers[note.stage]} to {note.workers} workers"
-                self._workers[note.stage] = note.workers
-                yield self._instant(at, "resize", self._titles[note.stage], told)
-        else:
+    def lines(self, notes: Iterable[Note]) -> list[str]:
+        """The lines of these notes."""
+        lines: list[str] = []
+        for note in notes:
+            if isinstance(note, Worked):
+                self._draw(note, lines)
+            else:
+                lines += self._tell(note)
+        return lines
+
+    def _tell(self, note: Queued | Happened) -> Iterator[str]:
+        """What is no slice."""
+        at = self._micros(note.at)
+        if isinstance(note, Happened):
             told = text_of(note.told) if isinstance(note.told, BaseException) else str(note.told)
-            yield self._instant(self._micros(note.at), note.what, note.where, told)
-
-    @property
-    def _run_track(self) -> _Track:
-        """The track of what befalls the run: that of the main thread, which works on nothing."""
-        return _Track(self._here, self._here)
+            yield self._instant(at, note.what, note.where, told)
+            return
+        yield self._counter(at, note.stage, note.items)
+        if note.workers != self._workers[note.stage]:
+            told = f"{self._workers[note.stage]} to {note.workers} workers"
+            self._workers[note.stage] = note.workers
+            yield self._instant(at, "resize", self._titles[note.stage], told)
 
     def _micros(self, at: float) -> int:
         return max(0, int((at - self._began) * 1e6))
 
     # -- slices -----------------------------------------------------------------------------------------------------
 
-    def _slice(self, note: Worked) -> Iterator[str]:
-        began, ended = self._micros(note.began), self._micros(note.ended)
-        known = note.worker is not None
-        lane = 0 if known else self._take_lane(note.stage, began)
-        track = self._track_of(note, lane)
-        if track not in self._free_from:
-            yield from self._introduce(track, note, lane)
-        began = max(began, self._free_from.get(track, 0))
-        ended = max(ended, began + 1)
-        self._free_from[track] = ended
-        if not known:
-            insort(self._lanes[note.stage], (ended, lane))
-        yield (
-            f'{{"ph":"X","cat":"chunk","name":{self._names[note.stage]},"pid":{track.process},"tid":{track.thread},'
-            f'"ts":{began},"dur":{ended - began},"args":{{"items":{note.items},"ticket":{note.ticket}{_more(note)}}}}}'
+    def _draw(self, note: Worked, lines: list[str]) -> None:
+        """Add the slice of a chunk, and those of its steps."""
+        began, ended, stage, number = self._micros(note.began), self._micros(note.ended), note.stage, note.worker
+        lane = -1
+        if number is None:
+            lane = self._take_lane(stage, began)
+            number = LANES_START + stage * LANES_OF_A_STAGE + lane
+        track = self._tracks.get(number)
+        if track is None:
+            track = self._tracks[number] = _Track(number if note.process and lane < 0 else self._here, number)
+            lines += self._introduce(track, stage, lane)
+        began = max(began, track.free_from)
+        track.free_from = ended = max(ended, began + 1)
+        if lane >= 0:
+            insort(self._lanes[stage], (ended, lane))
+        first = "null" if note.first is None else note.first
+        lines.append(
+            f'{{"ph":"X","cat":"chunk","name":{self._names[stage]},{track.where},"ts":{began},"dur":{ended - began},'
+            f'"args":{{"items":{note.items},"ticket":{note.ticket},"first":{first}{_more(note)}}}}}'
         )
         if len(note.steps) > 1:
-            yield from self._children(note, track, began, ended)
+            lines += self._children(note, track, began, ended)
 
     def _take_lane(self, stage: int, began: int) -> int:
         """The lane that was free last; if none was, a new one, but no more than there are workers.
@@ -126,22 +138,17 @@ class Tracks:
             return len(lanes)
         return lanes.pop(0)[1]
 
-    def _track_of(self, note: Worked, lane: int) -> _Track:
-        if note.worker is None:
-            return _Track(self._here, LANES_START + note.stage * LANES_OF_A_STAGE + lane)
-        return _Track(note.worker if note.process else self._here, note.worker)
-
-    def _introduce(self, track: _Track, note: Worked, lane: int) -> Iterator[str]:
+    def _introduce(self, track: _Track, stage: int, lane: int) -> Iterator[str]:
         """Name a track that nothing lay on before."""
-        if note.process and note.worker is not None:
+        if track.process != self._here:
             yield self._named("process_name", track, name="skorche worker")
             yield self._named("process_sort_index", track, sort_index=1)
-            yield self._named("thread_name", track, name=f"worker {note.worker}")
+            yield self._named("thread_name", track, name=f"worker {track.process}")
             return
-        self._threads[note.stage] += 1
-        number = lane + 1 if note.worker is None else self._threads[note.stage]
-        yield self._named("thread_name", track, name=f"{self._titles[note.stage]} {number}")
-        yield self._named("thread_sort_index", track, sort_index=note.stage * LANES_OF_A_STAGE + number)
+        self._threads[stage] += 1
+        number = lane + 1 if lane >= 0 else self._threads[stage]
+        yield self._named("thread_name", track, name=f"{self._titles[stage]} {number}")
+        yield self._named("thread_sort_index", track, sort_index=stage * LANES_OF_A_STAGE + number)
 
     def _children(self, note: Worked, track: _Track, began: int, ended: int) -> Iterator[str]:
         """A slice for each step, one after the other, though a worker may have gone through them several times."""
@@ -155,23 +162,20 @@ class Tracks:
             stop = began + int(seconds * scale)
             if stop > start:
                 yield (
-                    f'{{"ph":"X","cat":"step","name":{name},"pid":{track.process},"tid":{track.thread},'
-                    f'"ts":{start},"dur":{stop - start},"args":{{"items":{step[0]}}}}}'
+                    f'{{"ph":"X","cat":"step","name":{name},{track.where},"ts":{start},"dur":{stop - start},'
+                    f'"args":{{"items":{step[0]}}}}}'
                 )
 
     # -- all else ---------------------------------------------------------------------------------------------------
 
     def _counter(self, at: int, stage: int, items: int) -> str:
         self._waiting[stage] = items
-        return (
-            f'{{"ph":"C","name":{self._counters[stage]},"pid":{self._here},"tid":{self._here},"ts":{at},'
-            f'"args":{{"items":{items}}}}}'
-        )
+        return f'{{"ph":"C","name":{self._counters[stage]},{self._run.where},"ts":{at},"args":{{"items":{items}}}}}'
 
     def _instant(self, at: int, what: str, where: str, told: str) -> str:
         about = {"node": where, "told": _cut(told)}
         args = {name: text for name, text in about.items() if text}
-        return self._event("i", f"{what}: {where}" if where else what, self._run_track, s="t", ts=at, args=args)
+        return self._event("i", f"{what}: {where}" if where else what, self._run, s="t", ts=at, args=args)
 
     def _named(self, what: str, track: _Track, **args: object) -> str:
         return self._event("M", what, track, args=args)
@@ -186,14 +190,8 @@ def _cut(text: str) -> str:
 
 
 def _more(note: Worked) -> str:
-    """What else there is to say of a chunk."""
-    parts = []
-    if note.first is not None:
-        parts.append(f',"first":{note.first}')
-    if note.failures:
-        parts.append(f',"failures":{note.failures}')
+    """What there is to say of some chunks only."""
+    text = f',"failures":{note.failures}' if note.failures else ""
     if note.bytes_in or note.bytes_out:
-        parts.append(f',"bytes_in":{note.bytes_in},"bytes_out":{note.bytes_out}')
-    if note.lost:
-        parts.append(f',"lost":{json.dumps(_cut(note.lost))}')
-    return "".join(parts)
+        text += f',"bytes_in":{note.bytes_in},"bytes_out":{note.bytes_out}'
+    return f'{text},"lost":{json.dumps(_cut(note.lost))}' if note.lost else text

@@ -25,6 +25,7 @@ LOOK_SECONDS = 0.005
 """Queues change with every chunk: between two notes of one pass so many seconds at least."""
 
 Handle = Callable[[Sequence[Event], float], Sequence[Command]]
+_BACK = frozenset({Done, Returned, Lost})
 
 
 class Tap:
@@ -39,29 +40,15 @@ class Tap:
         process, side_by_side = isinstance(engine, HasWorkers), engine.capabilities.side_by_side
 
         def heard(event: EngineEvent) -> None:
-            if isinstance(event, Done | Returned | Lost):
-                self._hear(event, process, side_by_side)
+            if type(event) in _BACK:
+                self._hear(event, process, side_by_side)  # type: ignore[arg-type]  # it is one of these
             emit(event)
 
         return heard
 
     def on_scheduler(self, scheduler: Scheduler) -> Handle:
         """What is to be called in place of `scheduler.handle`."""
-        out, turns = self._out, _Turns(scheduler, self._note)
-
-        def handle(events: Sequence[Event], now: float) -> Sequence[Command]:
-            turns.begin(monotonic())
-            commands = scheduler.handle(events, now)
-            at = monotonic()
-            turns.end(events, at)
-            for command in commands:
-                if type(command) is Submit:
-                    out[command.ticket] = (command, at, len(command.chunk.items))
-                elif type(command) is Warn:
-                    self._note(Happened(at, "warning", told=command.text))
-            return commands
-
-        return handle
+        return _Turns(scheduler, self._note, self._out).handle
 
     def _hear(self, event: Done | Returned | Lost, process: bool, side_by_side: bool) -> None:
         """A worker is done with a chunk, or with a part of it."""
@@ -70,22 +57,23 @@ class Tap:
         if given is None:
             return  # whoever gave it has made a mistake, which the scheduler tells
         submit, began, items = given
-        lost, worker, outcome = "", None, Outcome([], [], [], [], [])
-        if isinstance(event, Lost):
-            lost, worker, outcome = text_of(event.cause), event.worker, event.finished or outcome
+        index, lost = 0, ""
+        if type(event) is Done:
+            worker, outcome = event.worker, event.outcome
+        elif isinstance(event, Lost):
+            worker, outcome, lost = event.worker, event.finished or _NOTHING, text_of(event.cause)
             items -= len(event.left)
-        elif isinstance(event, Returned):
-            outcome, left = event.outcome, items - len(event.indices)
+        else:
+            assert isinstance(event, Returned)
+            worker, outcome, index, left = None, event.outcome, event.indices[0], items - len(event.indices)
             items = len(event.indices)
             if left:
                 self._out[event.ticket] = (submit, began, left)
-        else:
-            outcome, worker = event.outcome, event.worker
         if not items:
             return  # none of them had begun
         if not lost:  # of work that was cut off nobody knows how long it took
             began = max(began, ended - outcome.seconds / (items if side_by_side else 1))
-        places = submit.chunk.places
+        counts, place = outcome.counts, submit.chunk.places[index]
         self._note(
             Worked(
                 submit.stage,
@@ -95,8 +83,8 @@ class Tap:
                 began,
                 ended,
                 items,
-                _source_item(places[event.indices[0] if isinstance(event, Returned) else 0]),
-                [None if count is None else (count.received, count.seconds) for count in outcome.counts],
+                place % SOURCE_STRIDE if type(place) is int else _source_item(place),
+                [None if one is None else (one.received, one.seconds) for one in counts] if len(counts) > 1 else (),
                 len(outcome.troubles),
                 outcome.bytes_in,
                 outcome.bytes_out,
@@ -105,50 +93,55 @@ class Tap:
         )
 
 
+_NOTHING = Outcome([], [], [], [], [])
+
+
 def _source_item(place: Place) -> int | None:
     """The number of the source item it comes from, the first one if there are several."""
-    root = place if type(place) is int else next(roots(place), None)
+    root = next(roots(place), None)
     return None if root is None else root % SOURCE_STRIDE
 
 
 class _Turns:
-    """What changes in the scheduler from turn to turn."""
+    """The scheduler's turns: what changes from one to the next, and what goes `out`."""
 
-    def __init__(self, scheduler: Scheduler, note: Callable[[Note], None]) -> None:
-        self._scheduler, self._note = scheduler, note
+    def __init__(
+        self, scheduler: Scheduler, note: Callable[[Note], None], out: dict[int, tuple[Submit, float, int]]
+    ) -> None:
+        self._scheduler, self._note, self._out = scheduler, note, out
         self._seen = [(0, stage.workers) for stage in scheduler.parts.stages]
         self._looked = self._turned = monotonic()
         self._retried = [0] * len(scheduler.books.tallies)
         self._failed = 0
         self._stopped = False
 
-    def begin(self, at: float) -> None:
-        """Nothing has changed since the last turn; if that was long ago, what it left counts until now."""
-        if at - self._turned >= LOOK_SECONDS:
+    def handle(self, events: Sequence[Event], now: float) -> Sequence[Command]:
+        """As `Scheduler.handle`."""
+        at = monotonic()
+        if at - self._turned >= LOOK_SECONDS:  # nothing has changed since the last turn: so it has been until now
             self._look(self._turned)
-
-    def end(self, events: Sequence[Event], at: float) -> None:
-        """A turn is over that began with these events."""
-        self._turned = at
+        scheduler = self._scheduler
+        commands = scheduler.handle(events, now)
+        self._turned = at = monotonic()
         if at - self._looked >= LOOK_SECONDS:
             self._look(at)
         troubled = False
         for event in events:
-            if isinstance(event, Done | Returned):
-                troubled |= bool(event.outcome.troubles)
-            elif isinstance(event, Lost):
-                troubled = True
+            if type(event) is Done or type(event) is Returned:
+                troubled = troubled or bool(event.outcome.troubles)
             else:
+                troubled = troubled or type(event) is Lost
                 self._tell(event, at)
         if troubled:
             self._tell_retries(at)
-        failures = self._scheduler.recovery.failures
-        for failure in failures[self._failed :]:
-            self._note(Happened(at, "failure", failure.node, failure.error))
-        self._failed = len(failures)
-        if self._scheduler.books.stopping and not self._stopped:
-            self._stopped = True
-            self._note(Happened(at, "stop", told=self._scheduler.error))
+        if len(scheduler.recovery.failures) > self._failed or scheduler.books.stopping:
+            self._tell_failures(at)
+        for command in commands:
+            if type(command) is Submit:
+                self._out[command.ticket] = (command, at, len(command.chunk.items))
+            elif type(command) is Warn:
+                self._note(Happened(at, "warning", told=command.text))
+        return commands
 
     def _look(self, at: float) -> None:
         """Note what is not as it was when last looked at."""
@@ -179,3 +172,12 @@ class _Turns:
                 more = tally.retried - self._retried[number]
                 self._note(Happened(at, "retry", tally.name, f"{more} item{'s' * (more > 1)}"))
                 self._retried[number] = tally.retried
+
+    def _tell_failures(self, at: float) -> None:
+        failures = self._scheduler.recovery.failures
+        for failure in failures[self._failed :]:
+            self._note(Happened(at, "failure", failure.node, failure.error))
+        self._failed = len(failures)
+        if self._scheduler.books.stopping and not self._stopped:
+            self._stopped = True
+            self._note(Happened(at, "stop", told=self._scheduler.error))

@@ -367,7 +367,7 @@ def worked(began: float, ended: float, worker: int | None = None, process: bool 
 
 
 def drawn(tracks: Tracks, *notes: Worked | Queued | Happened) -> list[Line]:
-    return [json.loads(line) for note in notes for line in tracks.lines(note)]
+    return [json.loads(line) for line in tracks.lines(notes)]
 
 
 def tracks(workers: int = 2) -> Tracks:
