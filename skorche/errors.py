@@ -281,6 +281,19 @@ class InternalError(SkorcheError):
         super().__init__(what, why, mend)
 
 
+def blamed_on(who: str, error: BaseException, known: type[SkorcheError] = SkorcheError) -> BaseException:
+    """The error, if it is `known` to end a run; else it is a fault of ours, and of this part of it.
+
+    >>> print(blamed_on("the hub", ValueError("too small")).what)
+    the hub failed with ValueError: too small
+    """
+    if isinstance(error, known):
+        return error
+    fault = InternalError(f"{who} failed with {text_of(error)}")
+    fault.__cause__ = error
+    return fault
+
+
 def ordinary(error: BaseException) -> Exception:
     """What a task has raised, as it may go on: the error itself, or a `TaskError` in its place.
 

@@ -204,6 +204,51 @@ class RunFinished(NamedTuple):
     decisions: tuple[Decision, ...] = ()
 
 
+class Worked(NamedTuple):
+    """A chunk, or a part of it, that a worker is done with. Times are those of `time.monotonic`.
+
+    `worker` is the thread or process, as the system numbers it (None: not known); `process` tells which. `first` is the
+    number of the first item's source item. `steps` are the items and the seconds of each step (None: not reached).
+    `lost` says why the chunk did not come back, "" if it did.
+    """
+
+    stage: int
+    ticket: int
+    worker: int | None
+    process: bool
+    began: float
+    ended: float
+    items: int
+    first: int | None
+    steps: Sequence[tuple[int, float] | None] = ()
+    failures: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    lost: str = ""
+
+
+class Queued(NamedTuple):
+    """So many items wait in front of a stage, which has so many workers."""
+
+    at: float
+    stage: int
+    items: int
+    workers: int
+
+
+class Happened(NamedTuple):
+    """Something that is no work: a failure, say, or a stop. `told` may be an exception."""
+
+    at: float
+    what: str
+    where: str = ""
+    told: object = ""
+
+
+Note = Worked | Queued | Happened
+"""What is written down of a run while it goes on, for who wants all of it."""
+
+
 class View(Protocol):
     """What an observer may ask of a run while it goes on, from a thread of its own."""
 

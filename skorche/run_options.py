@@ -43,6 +43,7 @@ class RunSettings(NamedTuple):
     memory: int | str | None = None
     tuning: str | os.PathLike[str] | None = None
     page: str | os.PathLike[str] | None = None
+    trace: str | os.PathLike[str] | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -66,6 +67,7 @@ class RunOptions(TypedDict, total=False):
     memory: int | str | None
     tuning: str | os.PathLike[str] | None
     page: str | os.PathLike[str] | None
+    trace: str | os.PathLike[str] | None
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:

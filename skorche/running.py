@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,16 @@ from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
+from skorche.runtime.log import say
 from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served
+from skorche.runtime.tap import Tap
 from skorche.shard import Keeps, Shard, keepers
 
 if TYPE_CHECKING:
+    from skorche.observe.trace import Trace
     from skorche.store import Store
     from skorche.tuning.pilot import Pilot
 
@@ -62,16 +66,20 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
             from skorche.tuning.start import make_pilot  # only who wants it needs it
 
             beginning.pilot = make_pilot(plan, beginning.engines, settings)
-        if store is None:
-            return beginning.lead(policy, watching)
-        from skorche.stored.run_folder import begin_folder
+        with ExitStack() as discarding:
+            trace = _trace(settings, plan)
+            if trace is not None:
+                discarding.callback(trace.discard)
+                watching.append(trace)
+            if store is not None:
+                from skorche.stored.run_folder import begin_folder
 
-        folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
-        try:
-            return beginning.lead(policy, [*watching, folder])
-        except BaseException:
-            folder.discard()
-            raise
+                folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
+                discarding.callback(folder.discard)
+                watching.append(folder)
+            run = beginning.lead(policy, watching, None if trace is None else Tap(trace.note))
+            discarding.pop_all()
+            return run
     except BaseException as error:
         if shared is not None:
             shared.refuse(error)
@@ -108,13 +116,13 @@ class _Beginning:
         """The engine that other processes of this program have a part of, if there is one."""
         return next((engine for engine, _ in self.engines if isinstance(engine, SharedEngine)), None)
 
-    def lead(self, policy: Policy, observers: list[Observer]) -> Run[Report]:
+    def lead(self, policy: Policy, observers: list[Observer], tap: Tap | None) -> Run[Report]:
         """Start it in this process."""
         sources = self.graph.sources()
         inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
         outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
         watching = observers if self.pilot is None else [*observers, self.pilot]
-        coordinator = Coordinator(self.plan, self.engines, inputs, outboxes, policy, watching, self.memory_bytes)
+        coordinator = Coordinator(self.plan, self.engines, inputs, outboxes, policy, watching, self.memory_bytes, tap)
         if self.pilot is not None:
             self.pilot.steer = coordinator.resize
         return self._run(coordinator)
@@ -142,6 +150,14 @@ def _store(settings: RunSettings) -> Store | None:
     from skorche.store import Store  # with much else: only who keeps runs needs it
 
     return Store.of(settings.store)
+
+
+def _trace(settings: RunSettings, plan: Plan) -> Trace | None:
+    if settings.trace is None:
+        return None
+    from skorche.observe.trace import Trace  # with json: only who traces needs it
+
+    return Trace(settings.trace, plan, say)
 
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:

@@ -105,6 +105,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--same-graph", action="store_true", help="refuse a store whose last run had another graph")
     parser.add_argument("--force", action="store_true", help="use nothing that was cached")
     parser.add_argument("--shard", metavar="K/N", help="do only this part of the items: 2/8 is the second of eight")
+    parser.add_argument("--trace", metavar="FILE", help="write what each worker did when, for ui.perfetto.dev")
     parser.add_argument("--json", action="store_true", help="results as JSON lines")
     parser.add_argument("--stream", action="store_true", help="results as they come, not in input order at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress and no report on stderr")

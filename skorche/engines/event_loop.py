@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from skorche.call import Answer, Ends, await_ends, open_call, settle
 from skorche.compile.plan import StagePlan
-from skorche.errors import EngineError, InternalError, TaskTimeout, text_of
+from skorche.errors import EngineError, InternalError, TaskTimeout, blamed_on
 from skorche.kernel import Outcome
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Returned, Sight, Started
@@ -292,10 +292,7 @@ class AsyncEngine:
 
     def _give_up(self, job: _Job, error: BaseException) -> None:
         """The task cannot be run at all, whatever the item: the run ends."""
-        problem = error
-        if not isinstance(error, EngineError):
-            problem = InternalError(f"the event loop failed with {text_of(error)}")
-            problem.__cause__ = error
+        problem = blamed_on("the event loop", error, EngineError)
         self._emit(Broken(problem))
         with self._lock:
             if self._jobs.pop(job.ticket, None) is not None:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
-from skorche.errors import EngineError, InternalError, TaskTimeout, text_of
+from skorche.errors import EngineError, TaskTimeout, blamed_on
 from skorche.kernel import Paths, Record
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight, Started
@@ -144,6 +144,7 @@ class _Pool:
 
     def _work_off(self, ends: Ends) -> None:
         me, run, tells_start = current_thread(), None, self._stage.tells_start
+        worker = me.native_id
         self._has_grown()
         while (work := self._work.get()) is not None or not self._leaves(me):
             if work is None:
@@ -161,17 +162,14 @@ class _Pool:
                 self._working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
-                self._emit(Done(ticket, outcome))
+                self._emit(Done(ticket, outcome, worker))
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
 
     def _give_up(self, error: BaseException) -> None:
         """This thread cannot go on: the run ends, and all that no other thread is on comes back."""
-        problem = error
-        if not isinstance(error, EngineError):
-            problem = InternalError(f"a thread of the thread engine failed with {text_of(error)}")
-            problem.__cause__ = error
+        problem = blamed_on("a thread of the thread engine", error, EngineError)
         self._emit(Broken(problem))
         me = current_thread()
         with self._lock:
@@ -203,8 +201,10 @@ class _Pool:
                 self._grow()
         indices = range(len(chunk.items))
         cause = TaskTimeout("the item was given up.")
-        suspect, left = (0, indices[1:]) if thread is not None else (None, indices)
-        self._emit(Lost(ticket, cause, suspect, left, abandoned_thread=thread is not None))
+        if thread is None:
+            self._emit(Lost(ticket, cause, None, indices))
+        else:
+            self._emit(Lost(ticket, cause, 0, indices[1:], abandoned_thread=True, worker=thread.native_id))
 
     def working(self, tickets: Sequence[int]) -> list[tuple[int, Thread]]:
         """Those of these tickets that are worked on, with their threads."""

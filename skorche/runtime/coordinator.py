@@ -22,7 +22,7 @@ from threading import Thread, get_ident
 from typing import Any, Literal, NamedTuple
 
 from skorche.compile.plan import Plan, StagePlan
-from skorche.errors import InternalError, SkorcheError
+from skorche.errors import InternalError, blamed_on
 from skorche.events import RunFinished
 from skorche.port import Outbox
 from skorche.runtime.command import (
@@ -53,6 +53,7 @@ from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.served import Ending, results_of
+from skorche.runtime.tap import Tap
 from skorche.runtime.turns import Turns
 from skorche.waiters import Waiters
 
@@ -88,6 +89,7 @@ class Coordinator:
         policy: Policy,
         observers: Sequence[Observer] = (),
         memory_bytes: int | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.ended = Flag()
         self._waiters = Waiters()
@@ -99,6 +101,8 @@ class Coordinator:
         self._turns = Turns(self._handle)
         self._few = FEW_CHUNKS if all(can.returns for can in capabilities) else -1
         self.scheduler = Scheduler(plan, capabilities, policy)
+        self._tap = tap
+        self._step = self.scheduler.handle if tap is None else tap.on_scheduler(self.scheduler)
         self._inputs: list[Input] = []
         self.outboxes = [make(self._reporter(end)) for end, make in enumerate(outboxes)]
         self._finished_inputs: set[int] = set()
@@ -124,7 +128,8 @@ class Coordinator:
         try:
             for engine, stages in self._engines:
                 opened.append(engine)
-                engine.open(stages, self._turns.emit)
+                emit = self._turns.emit
+                engine.open(stages, emit if self._tap is None else self._tap.on_engine(engine, emit))
             for source, make in enumerate(self._input_makers):
                 ready = Ready(source)
                 self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
@@ -230,7 +235,7 @@ class Coordinator:
         try:
             self._close("drain" if self.scheduler.finished else "kill")
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error = self.error or _internal(error)
+            self.error = self.error or blamed_on("the coordinator", error)
         self._lookout.stop()
         self.record = record = self._make_record(running=False)
         if self._shared:
@@ -263,7 +268,7 @@ class Coordinator:
             self._execute(commands)  # the last thing a turn does: whoever it wakes will soon find the GIL free
             self._over = self.scheduler.finished
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error, self._over = _internal(error), True
+            self.error, self._over = blamed_on("the coordinator", error), True
         if self._over:
             self._turns.ring()
 
@@ -273,7 +278,7 @@ class Coordinator:
         if now >= self._give_up_at:
             known += self._abandoned()
         scheduler = self.scheduler
-        commands = scheduler.handle(known, now)
+        commands = self._step(known, now)
         self.error = scheduler.error
         self._turns.lend = len(scheduler.flights) <= self._few
         self._watch_clock(scheduler.next_timer)
@@ -389,11 +394,3 @@ class Coordinator:
             guarantees=[engine.capabilities.guarantee for engine, _ in self._engines],
             running=running,
         )
-
-
-def _internal(error: BaseException) -> BaseException:
-    if isinstance(error, SkorcheError):
-        return error
-    wrapped = InternalError(f"the coordinator failed with {type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -37,10 +37,11 @@ class Capabilities(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A chunk has been worked on."""
+    """A chunk has been worked on, by this thread or process, as the system numbers it (None: not known)."""
 
     ticket: int
     outcome: Outcome
+    worker: int | None = None
 
 
 class Returned(NamedTuple):
@@ -59,7 +60,7 @@ class Lost(NamedTuple):
 
     `finished` is what had left the worker; `suspect` is the index of the item it was on (None: it was on none), with
     `cause`, and with the `output` that was kept of it; `left` are the indices that come back, of which `rerun` had run
-    before.
+    before. `worker`: as in `Done`.
     """
 
     ticket: int
@@ -70,6 +71,7 @@ class Lost(NamedTuple):
     rerun: int = 0
     abandoned_thread: bool = False
     output: str = ""
+    worker: int | None = None
 
 
 class Started(NamedTuple):
@@ -88,6 +90,13 @@ class Starved(NamedTuple):
     """A worker at work for this stage was killed, probably because memory ran out. Its chunk comes back by itself."""
 
     stage: int
+
+
+class Died(NamedTuple):
+    """A worker ended that was not told to. What it had comes back by itself."""
+
+    worker: int
+    text: str
 
 
 class Noticed(NamedTuple):
@@ -114,7 +123,7 @@ class Sight(NamedTuple):
     stack: str = ""
 
 
-EngineEvent = Done | Returned | Lost | Started | Recycled | Starved | Noticed | Broken
+EngineEvent = Done | Returned | Lost | Started | Recycled | Starved | Died | Noticed | Broken
 Emit = Callable[[EngineEvent], None]
 
 

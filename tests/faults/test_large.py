@@ -169,11 +169,11 @@ def test_an_item_that_memory_has_no_room_for_twice_fails_alone() -> None:
 def test_an_item_that_a_worker_has_no_room_for_fails_alone(
     options: Any, error: type[skorche.SkorcheError], what: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    huge = bytes(120 << 20)
+    huge, small = bytes(120 << 20), [b"a"] * 100  # so many that none goes alone, unless all do
 
-    report, results = collect(limit_room, [b"a", b"b", huge, b"c"], max_workers=1, engine="process", **options)
+    report, results = collect(limit_room, [*small, huge, *small], max_workers=1, engine="process", **options)
 
     (failure,) = report.failures
     assert (failure.item is huge, type(failure.error), what in str(failure.error)) == (True, error, True)
-    assert results == [1, 1, 1]
+    assert results == [1] * 200
     assert "MemoryError" in capfd.readouterr().err

@@ -23,7 +23,7 @@ from threading import Thread, get_ident
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
-from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge
+from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge, told_ending
 from skorche.engines.process.breaker import Breaker, cannot_load
 from skorche.engines.process.crew import Crew
 from skorche.engines.process.job import Job, explain_size
@@ -32,8 +32,8 @@ from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.worker import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
-from skorche.errors import InternalError, SkorcheError, WorkerCrash, WorkerStartError, text_of
-from skorche.runtime.engine import Broken, Done, Emit, Lost, Noticed, Recycled, Started, Starved
+from skorche.errors import WorkerCrash, WorkerStartError, blamed_on
+from skorche.runtime.engine import Broken, Died, Done, Emit, Lost, Noticed, Recycled, Started, Starved
 from skorche.runtime.memory import count_memory_kills
 
 END_SECONDS = 5.0
@@ -198,10 +198,7 @@ class Hub:
     def _fail(self, error: BaseException) -> None:
         """The engine cannot go on: say so, and give every ticket back."""
         self._broken = True
-        if not isinstance(error, SkorcheError):
-            problem = InternalError(f"the process engine failed with {text_of(error)}")
-            problem.__cause__ = error
-            error = problem
+        error = blamed_on("the process engine", error)
         self._emit(Broken(error))
         for queue in self._queued.values():
             queue.clear()
@@ -252,6 +249,7 @@ class Hub:
             member.queue(wire.frame(wire.STAGE, number, kernel, limits.items or 0, limits.memory_bytes or 0))
         member.queue(request)
         member.jobs.append(job)
+        job.worker = member.process.pid
         member.write()
         self._watch(member)
 
@@ -290,6 +288,8 @@ class Hub:
         member.save_spooled()
         slot = list(member.process.slot)
         ending = member.process.bury()
+        if not member.dismissed:
+            self._emit(Died(member.process.pid, told_ending(ending.code)))
         job = member.jobs.popleft() if member.jobs else None
         for waiting in reversed(member.jobs):
             self._return(waiting)

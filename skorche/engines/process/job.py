@@ -17,7 +17,7 @@ from skorche.runtime.engine import Done, Lost
 class Job:
     """One ticket. `left` are the indices of items still to be done, in order; `frames` what has come back.
 
-    `largest` is how many bytes the largest of them takes, if that is large.
+    `largest` is how many bytes the largest of them takes, if that is large; `worker` the process that was given it.
     """
 
     def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
@@ -25,6 +25,7 @@ class Job:
         self.left: Sequence[int] = range(len(chunk.items))
         self.careful = bool(stage.limits)  # so that the hub never does one again that has begun: that is a start too
         self.stopped = False
+        self.worker: int | None = None
         self.largest = 0
         self.frames: list[Frame] = []
         self.outcome = Outcome.empty(stage.kernel)
@@ -110,12 +111,12 @@ class Job:
 
     def done(self) -> Done:
         """All of it has come back."""
-        return Done(self.ticket, self.outcome)
+        return Done(self.ticket, self.outcome, self.worker)
 
     def lost(self, cause: BaseException, suspect: int | None, rerun: int, output: str = "") -> Lost:
         """The worker died; `rerun` of what is left had run before, and `output` was kept of the suspect."""
         left = [index for index in self.left if index != suspect]
-        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun, output=output)
+        return Lost(self.ticket, cause, suspect, left, self.outcome, rerun, output=output, worker=self.worker)
 
 
 def explain_size(task: str, size: int, *, result: bool) -> str:
