@@ -1,4 +1,4 @@
-"""Draws `graphviz/`: a picture for each operator, those of the two large examples, and that of a run.
+"""Draws `graphviz/`: a picture for each operator, those of the two large examples, and two of runs.
 
 python docs/diagrams.py           writes graphviz/<name>.dot and graphviz/<name>.svg
 python docs/diagrams.py --check   fails, and names what differs, if a picture is missing or its DOT text is old
@@ -15,9 +15,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import skorche
+from skorche.events import NodeTally, RunFinished
+from skorche.observe.diagram import diagram_of
+from skorche.observe.dot import dot_of, dot_text
+from skorche.observe.load import load_picture
+from skorche.observe.outcome import Shape
+from skorche.observe.overview import Overview
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "graphviz"
+DEMO_STATUS = "demo_status"
 
 
 # What the pictures are about. Only the names are seen: nothing here runs, but for the last picture.
@@ -83,6 +90,11 @@ def read_note(fname):
 
 def publish(text):
     return text
+
+
+def ran(received, emitted, busy=0.0, of=0.0, stage="", workers=0):
+    times = {"busy_seconds": busy, "worker_seconds": of, "watched_seconds": of / max(workers, 1)}
+    return NodeTally(received, emitted, stage=stage, engine="thread" * bool(stage), workers=workers, **times)
 
 
 # The pictures.
@@ -222,6 +234,28 @@ def run_status() -> tuple[skorche.Pipeline, skorche.Report]:
     return pipeline, pipeline.run(on_error="collect", engine="inline", progress=False).wait()
 
 
+DEMO_RUN = {
+    "download_file": ran(1000, 1000, 21.8, of=35.0, stage="download_file", workers=4),
+    "unzip_file": ran(1000, 1000, 4.79, of=8.79, stage="unzip_file", workers=1),
+    "Split(is_image)": ran(1000, 1000, 0.0181, stage="unzip_file"),
+    "Batch(10)": ran(800, 80),
+    "process_images": ran(80, 80, 8.91, of=9.03, stage="process_images", workers=1),
+    "Unbatch": ran(80, 800, 0.00305, stage="process_images"),
+    "Filter(filter_fn)": ran(200, 150, 0.00156, stage="unzip_file")._replace(filtered=50),
+    "process_doc": ran(150, 147, 1.04, of=8.79, stage="process_doc", workers=1)._replace(failed=3),
+    "Merge": ran(947, 947),
+}
+"""What was counted in a run of the demo, with tasks that sleep: times are others each time, and pictures are kept."""
+
+
+def demo_overview() -> Overview:
+    """That run, as its report tells of it."""
+    graph = declare(draw_demo).graph
+    record = RunFinished("demo", 9.08, 1000, 947, 50, 3, 0, 0, 3, 0, (), DEMO_RUN)
+    report = skorche.Report.of(record, shape=Shape(tuple(graph.nodes), graph.single))
+    return report.overview()._replace(bottleneck="process_images")
+
+
 def pictures() -> dict[str, tuple[skorche.Pipeline, skorche.Report | None]]:
     """All that is drawn, by the names of the files; with the report of what has run."""
     declared = {name: declare(draw) for name, draw in DRAWN.items()} | {
@@ -238,18 +272,22 @@ def write(directory: Path) -> None:
     for name, (pipeline, report) in pictures().items():
         pipeline.render(name, directory=str(directory), format="dot", status=report)
         print(pipeline.render(name, directory=str(directory), status=report))
+    overview = demo_overview()
+    (directory / f"{DEMO_STATUS}.dot").write_text(dot_of(load_picture(overview)))
+    (directory / f"{DEMO_STATUS}.svg").write_text(diagram_of(overview))
+    print(directory / f"{DEMO_STATUS}.svg")
 
 
 def differences(directory: Path) -> list[str]:
     """What is missing or old, a line for each."""
     found = []
-    with tempfile.TemporaryDirectory() as elsewhere:
-        for name, (pipeline, report) in pictures().items():
-            fresh = Path(pipeline.render(name, directory=elsewhere, format="dot", status=report))
-            text, picture = directory / f"{name}.dot", directory / f"{name}.svg"
-            found += [f"{path} is missing" for path in (text, picture) if not path.exists()]
-            if text.exists() and text.read_bytes() != fresh.read_bytes():
-                found.append(f"{text} is not what would be drawn now")
+    fresh = {name: dot_text(pipeline.graph, status=report) for name, (pipeline, report) in pictures().items()}
+    fresh[DEMO_STATUS] = dot_of(load_picture(demo_overview()))
+    for name, wanted in fresh.items():
+        text, picture = directory / f"{name}.dot", directory / f"{name}.svg"
+        found += [f"{path} is missing" for path in (text, picture) if not path.exists()]
+        if text.exists() and text.read_text() != wanted:
+            found.append(f"{text} is not what would be drawn now")
     return found
 
 

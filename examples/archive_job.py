@@ -26,6 +26,7 @@ complete, and a second run skips it; what failed has no file, and is tried again
         thumbnails/archive-000/photo-00.jpg
         results/archive-000/photo-00.jpg.json   one for each finished member
         manifest.jsonl                          all results, sorted
+        status.html                             how the run goes, and went: open it in a browser
 """
 
 import argparse
@@ -188,8 +189,8 @@ def declare(urls: list[str], directory: Path) -> tuple[skorche.Pipeline, skorche
 def run_job(urls: list[str], directory: Path) -> tuple[skorche.Report, list[Result]]:
     """Run the pipeline; failures are collected, so that everything else is done."""
     pipeline, results = declare(urls, directory)
-    with pipeline.run(on_error="collect") as run:
-        log("running")
+    with pipeline.run(on_error="collect", page=directory / "status.html") as run:
+        log(f"running; the status page: {directory / 'status.html'}")
         report = run.wait()
     return report, results.flush()
 
@@ -256,7 +257,8 @@ def clear(directory: Path) -> None:
     """Remove what earlier runs made, and nothing else that may lie in the folder."""
     for folder in FOLDERS:
         shutil.rmtree(directory / folder, ignore_errors=True)
-    (directory / "manifest.jsonl").unlink(missing_ok=True)
+    for file in ("manifest.jsonl", "status.html"):
+        (directory / file).unlink(missing_ok=True)
 
 
 def log(message: str) -> None:

@@ -159,10 +159,21 @@ class Pipeline:
         machines that know nothing of each other, take every item exactly once. Sources that are zipped by number are
         dealt out by number.
 
+        `workers="auto"` finds out how many workers each task should have, while it runs: all together at most
+        `max_workers` (32, or twice what the tasks begin with), each beginning with its own `max_workers`, and those
+        with `pin=True` staying there. One change at a time is made, measured, and undone if it did not help;
+        `report.decisions` tells of them. `tuning="tuned.json"` keeps what was found; a later run begins with it, with
+        or without `workers="auto"`.
+
+        `memory` (bytes, or a text such as "4GB") is what this process and its workers should have together: above 85 %
+        of it sources give nothing more, until it is below 65 % again. What is under way goes on, and a run that has
+        nothing else to do goes on item by item.
+
         `progress` ("auto") writes a line to stderr every five seconds; False writes none.
 
-        `trace` is a file, which is written while the run goes on: what each worker did when, how many items waited in
-        front of each task, and what went wrong. Open it with ui.perfetto.dev or chrome://tracing.
+        `page="status.html"` writes the run's status page there, anew every other second while the run goes on; what is
+        looked at in a browser follows it. See `Report.to_html`. `trace="trace.json"` writes what each worker did when,
+        for ui.perfetto.dev or chrome://tracing.
 
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are

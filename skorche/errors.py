@@ -303,3 +303,16 @@ def ordinary(error: BaseException) -> Exception:
     )
     wrapped.__cause__ = error
     return wrapped
+
+
+def internal(error: BaseException, what: str) -> BaseException:
+    """What a run fails with when a part of skorche raises: an error of ours as it is, any other in an `InternalError`.
+
+    >>> str(internal(ValueError("too small"), "the coordinator")).splitlines()[0]
+    'the coordinator failed with ValueError: too small'
+    """
+    if isinstance(error, SkorcheError):
+        return error
+    wrapped = InternalError(f"{what} failed with {text_of(error)}")
+    wrapped.__cause__ = error
+    return wrapped

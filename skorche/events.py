@@ -99,8 +99,10 @@ class NodeTally(NamedTuple):
     `bytes_out`, pickled, over process borders; `worker_bytes`, resident, of the largest worker process seen. And by
     looks taken some twenty times a second (`watched_seconds` in all, none in a run that is over before the first), in
     worker-seconds: `worker_seconds` there were, of which `starved_seconds` idle with no item waiting, `blocked_seconds`
-    idle with items waiting and no room for results. In seconds: `queued_seconds` with an item in front of it, and
-    `full_seconds` with no room there for another; `mean_waiting` items stood there.
+    idle with items waiting and no room for results, `held_seconds` idle for another reason: a limit or rate (`limits`
+    names those that it obeys), a pause, or what is about to start. In seconds: `queued_seconds` with an item in front
+    of it, and `full_seconds` with no room there for another; `mean_waiting` items stood there. `serial`: more workers
+    would not be used, since it goes on from the value before, or is a predicate; `ordered`: results keep their order.
     """
 
     received: int = 0
@@ -133,14 +135,20 @@ class NodeTally(NamedTuple):
     queued_seconds: float = 0.0
     full_seconds: float = 0.0
     mean_waiting: float = 0.0
+    held_seconds: float = 0.0
+    serial: bool = False
+    ordered: bool = False
+    limits: tuple[str, ...] = ()
 
 
 class Surroundings(NamedTuple):
     """What a run had around it: by looks, in seconds, like the waits of a `NodeTally`; sizes in bytes, resident.
 
-    `source_seconds` something could have started and the sources had given nothing; `sink_seconds` an output was full
-    that nobody read; `memory_seconds` sources were held because memory was short. `cpu_seconds` this process has used,
-    and `python_seconds` of them in tasks on its threads. `resident_bytes` of this process and its workers, at the most.
+    `source_seconds` something could have started and the sources had given nothing; `reading_seconds` a source had been
+    asked for items that had not come; `sink_seconds` an output was full that nobody read; `memory_seconds` sources were
+    held because memory was short; `gil_seconds` Python's lock was not to be had for some milliseconds, since threads of
+    this process were running Python. `cpu_seconds` this process has used. `resident_bytes` of this process and its
+    workers, at the most.
     """
 
     cores: int = 0
@@ -150,9 +158,24 @@ class Surroundings(NamedTuple):
     memory_seconds: float = 0.0
     cpu_seconds: float = 0.0
     resident_bytes: int = 0
+    reading_seconds: float = 0.0
+    gil_seconds: float = 0.0
 
 
 NOTHING_SEEN = Surroundings()
+
+
+class Decision(NamedTuple):
+    """A change of the number of workers of a task while it ran: `seconds` after the start of the run, and why."""
+
+    seconds: float
+    node: str
+    before: int
+    after: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s: {self.node} {self.before} -> {self.after} workers: {self.why}"
 
 
 class RunFinished(NamedTuple):
@@ -176,6 +199,7 @@ class RunFinished(NamedTuple):
     shard: str | None = None
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
+    decisions: tuple[Decision, ...] = ()
 
 
 class Worked(NamedTuple):

@@ -34,6 +34,7 @@ class TaskOptions(NamedTuple):
     cache: bool = False
     version: str | int | None = None
     reload: bool = False
+    pin: bool = False
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""
@@ -88,10 +89,22 @@ class Recycling(NamedTuple):
         """
         if items is not None and (type(items) is not int or items < 1):
             raise _meaningless(who, "max_items_per_worker", items, "1 or more items, or None")
-        size = memory if type(memory) is int else _bytes_of(memory) if isinstance(memory, str) else 0
-        if memory is not None and size < 1:
-            raise _meaningless(who, "max_worker_memory", memory, "bytes, or a text such as '500MB' or '2GiB', or None")
-        return cls(items, size or None)
+        return cls(items, size_in_bytes(who, "max_worker_memory", memory))
+
+
+def size_in_bytes(who: str, name: str, given: object) -> int | None:
+    """A size that may be given as a text; None if none is given.
+
+    >>> size_in_bytes("run()", "memory", "1.5 GB")
+    1500000000
+
+    Raises:
+        GraphError: it is no size.
+    """
+    size = given if type(given) is int else _bytes_of(given) if isinstance(given, str) else 0
+    if given is not None and size < 1:
+        raise _meaningless(who, name, given, "bytes, or a text such as '500MB' or '2GiB', or None")
+    return size or None
 
 
 def _bytes_of(text: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from skorche.compile.plan import Capture
-from skorche.errors import GraphError, nearest
+from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
@@ -39,6 +39,11 @@ class RunSettings(NamedTuple):
     same_graph: bool = False
     shard: ShardChoice = None
     trace: str | os.PathLike[str] | None = None
+    workers: Literal["auto"] | None = None
+    max_workers: int | None = None
+    memory: int | str | None = None
+    tuning: str | os.PathLike[str] | None = None
+    page: str | os.PathLike[str] | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -58,6 +63,11 @@ class RunOptions(TypedDict, total=False):
     same_graph: bool
     shard: ShardChoice
     trace: str | os.PathLike[str] | None
+    workers: Literal["auto"] | None
+    max_workers: int | None
+    memory: int | str | None
+    tuning: str | os.PathLike[str] | None
+    page: str | os.PathLike[str] | None
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:
@@ -98,6 +108,29 @@ def make_policy(settings: RunSettings) -> Policy:
     return Policy(on_error or ("raise" if max_failures is None else "collect"), max_failures, stall_timeout, on_stall)
 
 
+def check_workers(settings: RunSettings) -> None:
+    """Refuse what says nothing sensible of workers.
+
+    Raises:
+        GraphError: an option has no meaning.
+    """
+    workers, most = settings.workers, settings.max_workers
+    if workers not in (None, "auto"):
+        raise GraphError(
+            f"run() was given workers={workers!r}.",
+            "it has no meaning: each task has a number of its own.",
+            "give workers='auto', or max_workers= to the tasks.",
+        )
+    if most is not None and (type(most) is not int or most < 1):
+        raise GraphError(f"run() was given max_workers={most!r}.", "it has no meaning.", "give 1 or more workers.")
+    if most is not None and workers is None:
+        raise GraphError(
+            f"run() was given max_workers={most} without workers='auto'.",
+            "it bounds what all tasks together may be given while the run goes on, and nothing will be.",
+            "give workers='auto' too, or max_workers= to the tasks.",
+        )
+
+
 def open_store(store: Store | None, graph: Graph) -> None:
     """Make the folders of a store. Without one, cached tasks are called for every item, which is told.
 
@@ -110,6 +143,19 @@ def open_store(store: Store | None, graph: Graph) -> None:
     names = ", ".join(node.name for node in graph.nodes if node.task is not None and node.task.settings.cache)
     if names:
         say("%s: run() was given no store, so results of %s are not kept; give run(store='store/')", graph.name, names)
+
+
+def check_page(page: object) -> None:
+    """Refuse what is no place for the status page."""
+    if page is None or (isinstance(page, str | os.PathLike) and os.fspath(page) and not os.path.isdir(page)):
+        return
+    raise GraphError(
+        f"run() was given page={shorten(page)}.",
+        "that is a folder."
+        if isinstance(page, str | os.PathLike) and os.fspath(page)
+        else "that is no path of a file.",
+        "give the file that the status page is to be written to: page='status.html'.",
+    )
 
 
 def check_capture(capture: Capture) -> None:

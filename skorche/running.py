@@ -16,15 +16,16 @@ from skorche.observe.account import Account
 from skorche.observe.outcome import Shape
 from skorche.observe.progress import Progress
 from skorche.observe.report import Report
-from skorche.options import Recycling
+from skorche.options import Recycling, size_in_bytes
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, make_policy, open_store
-from skorche.runtime.coordinator import Coordinator, Observer
+from skorche.run_options import RunSettings, check_capture, check_page, check_workers, make_policy, open_store
+from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
 from skorche.runtime.log import say
+from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
 from skorche.runtime.served import Served
@@ -34,6 +35,7 @@ from skorche.shard import Keeps, Shard, keepers
 if TYPE_CHECKING:
     from skorche.observe.trace import Trace
     from skorche.store import Store
+    from skorche.tuning.pilot import Pilot
 
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
@@ -48,15 +50,22 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
     """
     store = _store(settings)
     policy = make_policy(settings)
+    check_page(settings.page)
     plan = _plan(graph, settings, store)
     account = Account(Shape(tuple(graph.nodes), graph.single))
-    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None)
+    memory_bytes = size_in_bytes("run()", "memory", settings.memory)
+    beginning = _Beginning(graph, plan, _engines(plan), account, keeps=store is not None, memory_bytes=memory_bytes)
     shared = beginning.shared
     if shared is not None and not shared.leads:
         return beginning.serve(shared)
     try:
         open_store(store, graph)
         watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        watching += _pages(graph, settings, account)
+        if settings.workers == "auto":
+            from skorche.tuning.start import make_pilot  # only who wants it needs it
+
+            beginning.pilot = make_pilot(plan, beginning.engines, settings)
         with ExitStack() as discarding:
             trace = _trace(settings, plan)
             if trace is not None:
@@ -77,6 +86,14 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         raise
 
 
+def _pages(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:
+    if settings.page is None:
+        return []
+    from skorche.observe.live_page import LivePage  # with pathlib: only who wants a page needs it
+
+    return [LivePage(graph.name, settings.page, account)]
+
+
 class _Beginning:
     """A run about to begin; with `keeps` results are kept for the account, also those that are read meanwhile."""
 
@@ -88,8 +105,11 @@ class _Beginning:
         account: Account,
         *,
         keeps: bool,
+        memory_bytes: int | None,
     ) -> None:
         self.graph, self.plan, self.engines, self.account, self.keeps = graph, plan, engines, account, keeps
+        self.memory_bytes = memory_bytes
+        self.pilot: Pilot | None = None
 
     @property
     def shared(self) -> SharedEngine | None:
@@ -101,7 +121,11 @@ class _Beginning:
         sources = self.graph.sources()
         inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
         outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
-        return self._run(Coordinator(self.plan, self.engines, inputs, outboxes, policy, observers, tap))
+        watching = observers if self.pilot is None else [*observers, self.pilot]
+        coordinator = Coordinator(self.plan, self.engines, inputs, outboxes, policy, watching, self.memory_bytes, tap)
+        if self.pilot is not None:
+            self.pilot.steer = coordinator.resize
+        return self._run(coordinator)
 
     def serve(self, shared: SharedEngine) -> Run[Report]:
         """Work in a run that another process leads; it has ended when this comes back."""
@@ -138,6 +162,7 @@ def _trace(settings: RunSettings, plan: Plan) -> Trace | None:
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
+    check_workers(settings)
     shard = Shard.of(settings.shard)
     plan = make_plan(
         graph,
@@ -148,7 +173,12 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
         running=True,
         store=store,
         force=settings.force,
+        resizing=settings.workers == "auto",
     )
+    if settings.tuning is not None:
+        from skorche.tuning.start import tuned_plan
+
+        plan = tuned_plan(plan, settings)
     if any(stage.engine == "mpi" for stage in plan.stages):
         COPIES.forbear()
     elif shard is None:

@@ -30,7 +30,8 @@ exit codes: 0 ok, 1 error, 2 usage or a refused pipeline, 3 finished with failed
   skorche replay store/runs/photos_2026-11-21_10-30-00 3 --pdb""",
     "report": """examples:
   skorche report store/
-  skorche report store/runs/photos_2026-11-21_10-30-00 --json""",
+  skorche report store/runs/photos_2026-11-21_10-30-00 --json
+  skorche report store/ --html status.html""",
 }
 FILE = "a pipeline: a YAML file, a Python file or module; FILE:NAME chooses one of several"
 INPUT = "a value for an input, read as YAML: page_num=0 is a number"
@@ -100,6 +101,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on-error", choices=("raise", "collect"), help="stop at the first failure, or go on")
     parser.add_argument("--max-failures", metavar="N", help="collect failures, up to so many, or such a share: 0.05")
     parser.add_argument("--store", metavar="DIR", help="keep the run, and what tasks cache, in this folder")
+    parser.add_argument("--page", metavar="FILE", help="write the status page, anew while the run goes on: status.html")
     parser.add_argument("--same-graph", action="store_true", help="refuse a store whose last run had another graph")
     parser.add_argument("--force", action="store_true", help="use nothing that was cached")
     parser.add_argument("--shard", metavar="K/N", help="do only this part of the items: 2/8 is the second of eight")
@@ -129,7 +131,15 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", nargs="+", help="the folder of a run, or a store, for its latest run")
-    parser.add_argument("--json", action="store_true", help="all that is known, as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="all that is known, as JSON")
+    form.add_argument(
+        "--html",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="write the status page instead: NAME.html if left out, - for stdout",
+    )
 
 
 def _add_replay(parser: argparse.ArgumentParser) -> None:

@@ -107,7 +107,7 @@ def _absolute(named: str) -> str:
 
 def _options(given: Namespace) -> RunOptions:
     options: dict[str, Any] = {"progress": not given.quiet}
-    for name in ("engine", "on_error", "store", "shard", "trace"):
+    for name in ("engine", "on_error", "store", "shard", "page", "trace"):
         if getattr(given, name) is not None:
             options[name] = getattr(given, name)
     for name in ("same_graph", "force"):

@@ -26,6 +26,7 @@ class Members:
 
     nodes: list[Node] = field(default_factory=list)
     engine: Any = "thread"
+    resizes: bool = False
 
     @property
     def workers(self) -> int:
@@ -43,11 +44,14 @@ class Members:
         """Whether the stage runs one call at a time in this process, whatever happens."""
         head = self.nodes[0]
         stoppable = head.task is not None and head.task.settings.timeout is not None
-        return self.workers == 1 and self.engine in IN_TURN and not stoppable
+        return self.workers == 1 and not self.resizes and self.engine in IN_TURN and not stoppable
 
 
-def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
-    """The stages, in order of declaration of their heads. Memories are not in any: behind one a stage begins."""
+def fuse(graph: Graph, engine_of: Callable[[Node], Any], *, resizing: bool = False) -> list[Members]:
+    """The stages, in order of declaration of their heads. Memories are not in any: behind one a stage begins.
+
+    With `resizing` tasks may get other numbers of workers while they run, unless they are pinned.
+    """
     stages: list[Members] = []
     stage_of: dict[str, Members] = {}
     for node in _upstream_first(graph):
@@ -56,7 +60,7 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
         feeder = graph.producers.get(id(node.inputs[0]))
         stage = stage_of.get(feeder.name) if feeder is not None else None
         if stage is None or not _joins(node, stage) or node.inputs[0] is feeder_errors(feeder):
-            stage = Members(engine=engine_of(node))
+            stage = Members(engine=engine_of(node), resizes=resizing and _may_resize(node))
             stages.append(stage)
         stage.nodes.append(node)
         if node.regrouping is None and not node.takes_in:  # what these give comes when a group or the stage has ended
@@ -67,6 +71,10 @@ def fuse(graph: Graph, engine_of: Callable[[Node], Any]) -> list[Members]:
 def feeder_errors(feeder: Node | None) -> Any:
     """The error queue of a node: what it carries never passed through the stage's steps."""
     return feeder.errors if feeder is not None else None
+
+
+def _may_resize(node: Node) -> bool:
+    return node.task is not None and not node.task.settings.pin and not node.folds
 
 
 def _limits_of(node: Node) -> tuple[AnyLimit, ...]:

@@ -61,6 +61,7 @@ class StagePlan(NamedTuple):
     flows: bool = False
     folds: bool = False
     limits: tuple[AnyLimit, ...] = ()
+    resizes: bool = False
 
     @property
     def engine_name(self) -> str:
@@ -174,6 +175,11 @@ class Plan(NamedTuple):
         """The sources whose items are paired by their numbers."""
         return frozenset(source for one in self.zips for source in one.sources)
 
+    @property
+    def tasks(self) -> list[StagePlan]:
+        """The stages that a task leads; the others are a predicate's, or a key's."""
+        return [stage for stage in self.stages if self.nodes[stage.nodes[0]].is_task]
+
     def stage_of(self, node: object) -> int:
         """The number of the stage that does the work of the node with this name.
 
@@ -197,7 +203,8 @@ class Plan(NamedTuple):
         for stage in self.stages:
             names = " + ".join(self.nodes[node].name for node in stage.nodes)
             how = f"{stage.engine_name}, {stage.workers} worker{'s' * (stage.workers > 1)}"
-            extras = [word for word, on in (("ordered", stage.ordered), ("runs once", not stage.idempotent)) if on]
+            marks = (("at first", stage.resizes), ("ordered", stage.ordered), ("runs once", not stage.idempotent))
+            extras = [word for word, on in marks if on]
             if stage.timeout is not None:
                 extras.append(f"timeout {stage.timeout:g} s")
             extras += map(str, stage.limits)

@@ -44,8 +44,11 @@ def make_plan(
     running: bool = False,
     store: Store | None = None,
     force: bool = False,
+    resizing: bool = False,
 ) -> Plan:
     """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own; `running`: the plan is run now.
+
+    With `resizing` the numbers of workers are those to begin with.
 
     In a `store` results of tasks are found and kept; with `force` they are only kept.
 
@@ -61,7 +64,7 @@ def make_plan(
         findings += unknown
     if findings:
         raise GraphError.of(findings)
-    return _Planner(graph, engine, recycling or Recycling(), capture, shelves).plan()
+    return _Planner(graph, engine, recycling or Recycling(), capture, shelves, resizing=resizing).plan()
 
 
 class _Planner:
@@ -74,11 +77,13 @@ class _Planner:
         recycling: Recycling,
         capture: Capture,
         shelves: Mapping[str, Shelf],
+        *,
+        resizing: bool,
     ) -> None:
         self.graph, self.shelves = graph, shelves
         self.run_engine, self.run_recycling, self.capture = engine, recycling, capture
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
-        self.stages = fuse(graph, self._engine_of)
+        self.stages = fuse(graph, self._engine_of, resizing=resizing)
         self.gathers = [node for node in graph.nodes if node.regrouping is not None]
         self.zips = [node for node in graph.nodes if node.pairing is not None]
         self.head_number = {stage.nodes[0].name: number for number, stage in enumerate(self.stages)}
@@ -160,6 +165,7 @@ class _Planner:
             head.flows and members.engine in IN_TURN,
             head.folds,
             members.limits,
+            members.resizes,
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:

@@ -144,6 +144,10 @@ class AsyncEngine:
         job = self._jobs[ticket] = _Job(ticket, self._stages[stage], chunk)
         self._put(job)
 
+    def resize(self, stage: int, workers: int, most: int) -> None:
+        """So many coroutines may be in flight from now on; what is in line begins with the next that comes or ends."""
+        self._stages[stage].workers = workers
+
     def kill(self, ticket: int) -> None:
         """Cancel what is out of a chunk."""
         with self._lock:

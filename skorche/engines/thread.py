@@ -50,6 +50,10 @@ class ThreadEngine:
         """Put the chunk into the stage's queue."""
         self._pools[stage].submit(ticket, chunk)
 
+    def resize(self, stage: int, workers: int, most: int) -> None:
+        """Let a stage use more or fewer threads; `most` is of no use to an engine whose stages share nothing."""
+        self._pools[stage].resize(workers)
+
     def kill(self, ticket: int) -> None:
         """Abandon the thread that works on this ticket."""
         for pool in self._pools.values():
@@ -78,10 +82,12 @@ class _Pool:
     """The threads of one stage."""
 
     def __init__(self, stage: StagePlan, emit: Emit) -> None:
-        self._stage, self._emit = stage, emit
+        self._stage, self._emit, self._workers = stage, emit, stage.workers
         self._work: _Work = SimpleQueue()
         self._threads: set[Thread] = set()
+        self._left: list[Thread] = []
         self._given_up = 0
+        self._ended = False
         self._lock = Lock()
         self._chunks: dict[int, Chunk] = {}
         self._working: dict[int, Thread] = {}
@@ -93,9 +99,29 @@ class _Pool:
             self._grow()
         self._work.put((ticket, chunk))
 
+    def resize(self, workers: int) -> None:
+        """From now on so many threads. Where there are more, those that are idle first leave."""
+        with self._lock:
+            self._workers = workers
+            surplus = len(self._threads) - self._given_up - workers
+            self._grow()
+        for _ in range(surplus):
+            self._work.put(None)
+
+    def _leaves(self, thread: Thread) -> bool:
+        """Whether a thread that was told that there are too many is one of them, or all are to end."""
+        with self._lock:
+            if self._ended:
+                return True
+            surplus = len(self._threads) - self._given_up > self._workers
+            if surplus:
+                self._threads.discard(thread)
+                self._left.append(thread)
+            return surplus
+
     def _grow(self) -> None:
         """Start a thread, if there is work for one more; that one looks again, so a submit starts one at most."""
-        if not self._growing and len(self._threads) - self._given_up < min(self._stage.workers, len(self._chunks)):
+        if not self._growing and len(self._threads) - self._given_up < min(self._workers, len(self._chunks)):
             self._growing = True
             names = self._stage.edge.rpartition(" into ")[2]
             thread = Thread(target=self._serve, name=f"skorche {names}", daemon=True)
@@ -120,7 +146,9 @@ class _Pool:
         me, run, tells_start = current_thread(), None, self._stage.tells_start
         worker = me.native_id
         self._has_grown()
-        while (work := self._work.get()) is not None:
+        while (work := self._work.get()) is not None or not self._leaves(me):
+            if work is None:
+                continue  # there is work for all of them again
             ticket, chunk = work
             if not self._begin(ticket, me):
                 del work, chunk
@@ -189,13 +217,14 @@ class _Pool:
     def end(self) -> None:
         """Let the threads end; what waits is not begun."""
         with self._lock:
+            self._ended = True
             self._chunks = {ticket: self._chunks[ticket] for ticket in self._working}
         for _ in self._threads:
             self._work.put(None)
 
     def join(self, until: float | None) -> None:
         """Wait for the threads, but no longer than `until`."""
-        for thread in self._threads:
+        for thread in (*self._threads, *self._left):
             thread.join(None if until is None else max(0.0, until - time.monotonic()))
 
 

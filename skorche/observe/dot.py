@@ -36,7 +36,8 @@ def dot_of(picture: Picture) -> str:
     lines += [_line(mark.own, _mark_look(mark)) for mark in picture.marks]
     for link in picture.links:
         label = {"label": _label(*link.lines)} if link.lines else {}
-        lines.append(_line(f"{link.tail} -> {link.head}", label | (ERRORS_LOOK if link.errors else {})))
+        width = {"penwidth": f"{link.width:.2g}"} if link.width != 1 else {}
+        lines.append(_line(f"{link.tail} -> {link.head}", label | width | (ERRORS_LOOK if link.errors else {})))
     return "\n".join([f'digraph "{_label(picture.name)}" {{', *lines, "}", ""])
 
 
@@ -46,11 +47,12 @@ def _line(drawn: str, look: dict[str, str]) -> str:
 
 
 def _mark_look(mark: Mark) -> dict[str, str]:
-    look = {"label": _label(*mark.lines), **LOOK_OF[mark.kind]}
-    return look | _outcome_look(LOOKS[mark.outcome]) if mark.outcome in LOOKS else look
+    look = {"label": _label(*mark.lines, *mark.badges), **LOOK_OF[mark.kind]}
+    own = mark.look or LOOKS.get(mark.outcome)
+    return look | _own_look(own) if own else look
 
 
-def _outcome_look(look: Look) -> dict[str, str]:
+def _own_look(look: Look) -> dict[str, str]:
     style = "filled,dashed" if look.dashed else "filled"
     drawn = {"color": look.border, "fillcolor": look.fill, "style": style}
     return drawn | {"penwidth": "2.5"} if look.thick else drawn

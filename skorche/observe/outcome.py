@@ -9,12 +9,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from skorche.events import NodeTally
-from skorche.graph import Node
+from skorche.graph import Graph, Node
+from skorche.observe.picture import Sketch, picture_of
 from skorche.port import Outbox
 from skorche.queue import Queue
 
 Status = Literal["ok", "cached", "failed", "skipped", "cancelled"]
 End = tuple[Queue[Any], Outbox[Any]]
+
+
+class Seen(NamedTuple):
+    """What pictures look at in a report; the report itself would be kept by its own picture."""
+
+    status: Mapping[str, Status]
+    nodes: Mapping[str, NodeTally]
 
 
 class Shape(NamedTuple):
@@ -26,6 +34,20 @@ class Shape(NamedTuple):
     def producers(self) -> dict[int, Node]:
         """Which node fills a queue, by identity."""
         return {id(queue): node for node in self.nodes for queue in _filled(node)}
+
+    def graph(self, name: str) -> Graph:
+        """The graph as it was, to be looked at."""
+        graph = Graph(name)
+        graph.nodes += self.nodes
+        graph.producers |= self.producers()
+        graph.consumers |= {id(queue): node for node in self.nodes for queue in node.inputs}
+        graph.queues |= {id(queue): queue for node in self.nodes for queue in (*node.inputs, *_filled(node))}
+        return graph
+
+    def sketch(self, name: str, statuses: Mapping[str, Status], tallies: Mapping[str, NodeTally]) -> Sketch:
+        """The picture of what became of it, which is made if somebody asks for it."""
+        seen = Seen(statuses, tallies)
+        return Sketch(lambda: picture_of(self.graph(name), status=seen))
 
     def before(self) -> dict[str, list[Node]]:
         """The nodes that fill the inputs of each node, by its name."""

@@ -7,13 +7,13 @@ be short. What stands in a `Picture` is one line of printable text each time; es
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
-from skorche.observe.looks import Outcomes, check_outcomes, counts_of, words_of
+from skorche.observe.looks import Look, Outcomes, check_outcomes, counts_of, words_of
 from skorche.queue import Queue
 
 LONGEST_LABEL = 60
@@ -23,21 +23,33 @@ Root = Queue[Any] | Sequence[Queue[Any]] | None
 
 
 class Mark(NamedTuple):
-    """A node, or a queue that is seen. `lines` are its words; `outcome` is what became of a node in a run, or ""."""
+    """A node, or a queue that is seen. `lines` are its words; `outcome` is what became of a node in a run, or "".
+
+    `node` is the name of a node. `badges` are words that stand out, and `look` is how it is drawn, if not by its kind
+    and its outcome.
+    """
 
     own: str
     kind: Literal["task", "op", "end", "point"]
     lines: tuple[str, ...]
     outcome: str = ""
+    node: str = ""
+    badges: tuple[str, ...] = ()
+    look: Look | None = None
 
 
 class Link(NamedTuple):
-    """A line from one mark to another, by their `own`. `errors`: failed items go over it."""
+    """A line from one mark to another, by their `own`. `errors`: failed items go over it.
+
+    `flow` items went over it, which is its last word then; `width` is how thick it is drawn.
+    """
 
     tail: str
     head: str
     lines: tuple[str, ...] = ()
     errors: bool = False
+    flow: int | None = None
+    width: float = 1.0
 
 
 class Picture(NamedTuple):
@@ -46,6 +58,28 @@ class Picture(NamedTuple):
     name: str
     marks: tuple[Mark, ...]
     links: tuple[Link, ...]
+
+
+NOTHING = Picture("", (), ())
+
+
+def plain_picture(picture: Picture) -> dict[str, Any]:
+    """The picture of what became of a run, in plain values, fit for JSON."""
+    marks = [[mark.own, mark.kind, [*mark.lines], mark.outcome, mark.node] for mark in picture.marks]
+    links = [[link.tail, link.head, [*link.lines], link.errors, link.flow] for link in picture.links]
+    return {"name": picture.name, "marks": marks, "links": links}
+
+
+def picture_from(plain: Mapping[str, Any]) -> Picture:
+    """The picture that `plain_picture` made this of.
+
+    >>> picture = Picture("p", (Mark("n1", "task", ("inc",)), Mark("q1", "end", ("out",))), (Link("n1", "q1"),))
+    >>> picture_from(plain_picture(picture)) == picture
+    True
+    """
+    marks = [Mark(own, kind, tuple(lines), *rest) for own, kind, lines, *rest in plain["marks"]]
+    links = [Link(tail, head, tuple(lines), *rest) for tail, head, lines, *rest in plain["links"]]
+    return Picture(plain["name"], tuple(marks), tuple(links))
 
 
 def picture_of(
@@ -79,7 +113,29 @@ def _node_mark(own: str, node: Node, status: Outcomes | None) -> Mark:
     outcome = status.status.get(node.name, "") if status is not None else ""
     if status is not None and outcome:
         lines += (shown(words_of(outcome, status.nodes.get(node.name))),)
-    return Mark(own, "task" if node.task else "op", lines, outcome)
+    return Mark(own, "task" if node.task else "op", lines, outcome, node.name)
+
+
+class Sketch:
+    """The picture of what became of a graph, made when somebody first asks for it. It travels as the picture."""
+
+    def __init__(self, make: Callable[[], Picture] | None = None) -> None:
+        self._make, self._picture = make, None if make else NOTHING
+
+    @property
+    def picture(self) -> Picture:
+        """The picture; without marks if nothing is known of the graph."""
+        if self._picture is None and self._make is not None:
+            self._picture = self._make()
+            self._make = None
+        return self._picture or NOTHING
+
+    def __reduce__(self) -> tuple[Callable[[Picture], Sketch], tuple[Picture]]:
+        return _sketched, (self.picture,)
+
+
+def _sketched(picture: Picture) -> Sketch:
+    return Sketch(lambda: picture)
 
 
 class _Wire:
@@ -95,7 +151,8 @@ class _Wire:
         alone = not (self.tail and self.head) if self.name else not skip
         self.own = own if alone else None
         self._value = _value(producer, queue) if producer else ""
-        self._count = "" if count is None else f"{count} item{'s' * (count != 1)}"
+        self._count = count
+        self._counted = "" if count is None else f"{count} item{'s' * (count != 1)}"
         self._errors = producer is not None and producer.errors is queue
 
     def marks(self) -> Iterator[Mark]:
@@ -108,8 +165,9 @@ class _Wire:
         stops = [stop for stop in (self.tail, self.own, self.head) if stop]
         for tail, head in pairwise(stops):
             first = tail == stops[0]
-            said = (self._value if tail == self.tail else "", "" if self.own else self.name, self._count * first)
-            yield Link(tail, head, tuple(shown(line) for line in said if line), self._errors)
+            said = (self._value if tail == self.tail else "", "" if self.own else self.name, self._counted * first)
+            words = tuple(shown(line) for line in said if line)
+            yield Link(tail, head, words, self._errors, self._count if first else None)
 
 
 def _value(producer: Node, queue: Queue[Any]) -> str:

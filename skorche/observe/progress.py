@@ -14,7 +14,7 @@ SECONDS = 5.0
 
 
 class Progress:
-    """Writes lines while a run goes on; see `runtime.coordinator.Observer`."""
+    """Writes lines while a run goes on; see `runtime.observers.Observer`."""
 
     def __init__(self, name: str, seconds: float = SECONDS) -> None:
         self._name, self._seconds = name, seconds

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 from skorche.errors import shorten, text_of
-from skorche.events import NOTHING_SEEN, Failure, NodeTally, RunFinished, Surroundings
+from skorche.events import NOTHING_SEEN, Decision, Failure, NodeTally, RunFinished, Surroundings
+from skorche.observe.amounts import time_text
 from skorche.observe.outcome import End, Results, Shape, Status
+from skorche.observe.overview import ENDS, FailureText, Overview
+from skorche.observe.picture import Sketch
+from skorche.observe.pictured import Pictured
 from skorche.observe.replay import replayable
 
 SHOWN_FAILURES = 10
@@ -18,7 +23,7 @@ REASONS = ("size", "weight", "timeout", "key", "early", "end")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Pictured):
     """The account of one run. Items unless the name says otherwise.
 
     Each admitted source item is counted once, by the worst end that anything made from it met:
@@ -34,6 +39,7 @@ class Report:
     `folder` is where the run is kept, or "".
     `results` maps the names of end nodes to what they gave: a list, or the value itself of a task that runs once.
     `surroundings` tell of the sources, the readers and the machine. `running`: the run goes on, this is what is known.
+    `decisions` are the changes of workers that `workers="auto"` made.
     """
 
     name: str
@@ -58,6 +64,8 @@ class Report:
     shard: str | None = None
     surroundings: Surroundings = NOTHING_SEEN
     running: bool = False
+    decisions: tuple[Decision, ...] = ()
+    sketch: Sketch = field(default_factory=Sketch, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -89,6 +97,30 @@ class Report:
             record.shard,
             record.surroundings,
             record.running,
+            record.decisions,
+            shape.sketch(record.name, status, record.nodes) if shape is not None else Sketch(),
+        )
+
+    def overview(self) -> Overview:
+        """What the status page tells."""
+        return Overview(
+            self.name,
+            self.headline,
+            self.ok,
+            self.running,
+            self.elapsed,
+            {name: getattr(self, name) for name in ENDS},
+            self.nodes,
+            self.status,
+            self.sketch.picture,
+            [_failure_text(failure) for failure in self.failures[:SHOWN_FAILURES]],
+            len(self.failures),
+            self._notes(),
+            self.surroundings,
+            time.strftime("%Y-%m-%d %H:%M:%S"),
+            # Here the verdict comes in: both are "" of a report that has none.
+            getattr(self, "bottleneck", ""),
+            getattr(self, "verdict", ""),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,17 +140,22 @@ class Report:
             }
             for failure in self.failures
         ]
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "results"}
-        nodes = {name: tally._asdict() | {"closed": dict(tally.closed)} for name, tally in self.nodes.items()}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("results", "sketch")}
+        nodes = {name: _plain_tally(tally) for name, tally in self.nodes.items()}
         plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
+        plain["decisions"] = [decision._asdict() for decision in self.decisions]
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
-        skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
-        remarks = [*self._closed_lines(), *self._failure_lines(), *skipped, *self._shed_lines(), *self.guarantees]
+        decided = [f"decided at {decision}" for decision in self.decisions]
+        remarks = [*decided, *self._failure_lines(), *self._notes()]
         kept = [f"kept in {self.folder}"] if self.folder else []
         return "\n".join([self.headline, self._table(), *remarks, *kept]).rstrip()
+
+    def _notes(self) -> list[str]:
+        skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
+        return [*skipped, *self._closed_lines(), *self._shed_lines(), *self.guarantees]
 
     @property
     def headline(self) -> str:
@@ -148,7 +185,12 @@ class Report:
             table.add_column(heading, justify="right", no_wrap=True)
         for name, tally in self.nodes.items():
             counts = [str(getattr(tally, column)) for column in shown]
-            times = [f"{tally.busy_seconds:.2f}", f"{tally.cpu_seconds:.2f}", _time(tally.p50), _time(tally.p99)]
+            times = [
+                f"{tally.busy_seconds:.2f}",
+                f"{tally.cpu_seconds:.2f}",
+                time_text(tally.p50),
+                time_text(tally.p99),
+            ]
             where = [str(self.phases[name]), self.status[name]] if self.status else []
             table.add_row(_plain(name), *where, *counts, *times)
         written = StringIO()
@@ -175,6 +217,10 @@ class Report:
         return [*lines, f"... and {left} more in report.failures"] if left > 0 else lines
 
 
+def _plain_tally(tally: NodeTally) -> dict[str, Any]:
+    return tally._asdict() | {"closed": dict(tally.closed), "limits": list(tally.limits)}
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_FAILURE else f"{text[:LONGEST_FAILURE]}... (all of it in report.failures)"
 
@@ -185,10 +231,6 @@ def _plain(name: str) -> Any:
     return Text(name)  # a name is no markup
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
+def _failure_text(failure: Failure) -> FailureText:
+    item, error = shorten(failure.item), text_of(failure.error)
+    return FailureText(failure.node, item, error, failure.traceback, failure.attempts, failure.output)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -42,32 +42,37 @@ class Point(NamedTuple):
 
 def svg_of(picture: Picture) -> str:
     """The picture as an SVG document, without a prolog, so that it may stand in a page too."""
+    return Drawing(picture, place(picture, box, label_size)).text()
+
+
+def place(picture: Picture, box: Callable[[Mark, int], Size], label: Callable[[Link], Size | None]) -> Layout:
+    """Where all stands, if marks (with so many lines at most on a side) and labels are of these sizes."""
     numbers = {mark.own: number for number, mark in enumerate(picture.marks)}
     lines = [(numbers[link.tail], numbers[link.head]) for link in picture.links]
     ports = Counter(("out", tail) for tail, _ in lines) + Counter(("in", head) for _, head in lines)
-    boxes = [_box(mark, max(ports["out", own], ports["in", own])) for own, mark in enumerate(picture.marks)]
-    labels = [_label_size(link) for link in picture.links]
-    layout = lay_out(boxes, lines, labels, gap=BETWEEN_MARKS, bare=Size(0, 0))
-    return _Drawing(picture, layout).text()
+    boxes = [box(mark, max(ports["out", own], ports["in", own])) for own, mark in enumerate(picture.marks)]
+    labels = [label(link) for link in picture.links]
+    return lay_out(boxes, lines, labels, gap=BETWEEN_MARKS, bare=Size(0, 0))
 
 
-def _box(mark: Mark, ports: int) -> Size:
+def box(mark: Mark, ports: int) -> Size:
+    """The size of a mark."""
     if mark.kind == "point":
         return Size(3, 6)
-    breadth = max((_length(line, TEXT) for line in mark.lines), default=0)
+    breadth = max((length(line, TEXT) for line in mark.lines), default=0)
     aside, across = (6, 8) if mark.kind == "end" else (12, 14)
     height = max(len(mark.lines) * TEXT * LINE_HEIGHT + across, 28, ports * 4)
     return Size(round(height / 2), max(round(breadth) + 2 * aside, 0 if mark.kind == "end" else 44))
 
 
-def _label_size(link: Link) -> Size | None:
+def label_size(link: Link) -> Size | None:
     """Words stand above their line, and nothing below it: it goes through the middle of its spot."""
     if not link.lines:
         return None
-    return Size(round(len(link.lines) * SMALL * LINE_HEIGHT) + 4, round(max(_length(x, SMALL) for x in link.lines)) + 8)
+    return Size(round(len(link.lines) * SMALL * LINE_HEIGHT) + 4, round(max(length(x, SMALL) for x in link.lines)) + 8)
 
 
-def _length(line: str, size: int) -> float:
+def length(line: str, size: int) -> float:
     """About how long a text is; rather longer, as fonts differ."""
     return sum(_share(one) for one in line) * size
 
@@ -85,8 +90,11 @@ def _share(one: str) -> float:
     return 0.75 if one.isupper() else 0.6
 
 
-class _Drawing:
-    """Where the layers begin, and where the lines leave and enter the marks."""
+class Drawing:
+    """Where the layers begin, and where the lines leave and enter the marks; `arrow` is how long arrows are,
+    and `between` how far layers are from each other."""
+
+    arrow, between = ARROW, BETWEEN_LAYERS
 
     def __init__(self, picture: Picture, layout: Layout) -> None:
         self.picture, self.layout = picture, layout
@@ -95,8 +103,8 @@ class _Drawing:
         left = float(EDGE)
         for depth in self.depths:
             self.lefts.append(left)
-            left += depth + BETWEEN_LAYERS
-        self.breadth = max(left - BETWEEN_LAYERS, EDGE) + EDGE
+            left += depth + self.between
+        self.breadth = max(left - self.between, EDGE) + EDGE
         ends = (centre + spot.size.half for centre, spot in zip(layout.centres, layout.spots, strict=True))
         self.height = max(ends, default=0) + 2 * EDGE
         self.leaving, self.coming = self._ports()
@@ -108,9 +116,9 @@ class _Drawing:
         lines = [head, f"<title>{escape(self.picture.name)}</title>"]
         lines.append(f'<rect width="{self.breadth:g}" height="{self.height:g}" fill="#ffffff"/>')
         for number, link in enumerate(self.picture.links):
-            lines += self._link(number, link)
+            lines += self.draw_link(number, link)
         for own, mark in enumerate(self.picture.marks):
-            lines += self._mark(own, mark)
+            lines += self.draw_mark(own, mark)
         return "\n".join([*lines, "</svg>", ""])
 
     def _ports(self) -> tuple[list[Point], list[Point]]:
@@ -126,7 +134,7 @@ class _Drawing:
     def _spread(self, lines: dict[int, list[tuple[int, int]]], *, at_end: bool) -> list[Point]:
         found = [Point(0, 0)] * len(self.layout.ways)
         for own, there in lines.items():
-            start, middle = self._corner(own), self.layout.centres[own] + EDGE
+            start, middle = self.corner(own), self.layout.centres[own] + EDGE
             size = self.layout.spots[own].size
             step = min(PORTS, (2 * size.half - 8) / max(len(there) - 1, 1))
             for place, (_, number) in enumerate(sorted(there)):
@@ -134,7 +142,7 @@ class _Drawing:
                 found[number] = Point(start.x + size.depth * at_end, y)
         return found
 
-    def _corner(self, own: int) -> Point:
+    def corner(self, own: int) -> Point:
         """The upper left corner of a spot, which stands in the middle of its layer."""
         spot = self.layout.spots[own]
         spare = self.depths[spot.layer] - spot.size.depth
@@ -142,8 +150,9 @@ class _Drawing:
 
     # -- marks -----------------------------------------------------------------------------------------------------
 
-    def _mark(self, own: int, mark: Mark) -> Iterator[str]:
-        corner, size = self._corner(own), self.layout.spots[own].size
+    def draw_mark(self, own: int, mark: Mark) -> Iterator[str]:
+        """A mark, with its words."""
+        corner, size = self.corner(own), self.layout.spots[own].size
         yield f'<g data-node="{escape(mark.own)}">'
         if mark.kind == "point":
             yield f'<circle cx="{corner.x + 3:g}" cy="{corner.y + 3:g}" r="3" fill="{LINE}"/>'
@@ -153,25 +162,26 @@ class _Drawing:
             drawn += ' stroke-dasharray="5 3"' if look.dashed else ""
             place = f'x="{corner.x:g}" y="{corner.y:g}" width="{size.depth}" height="{2 * size.half}"'
             yield f"<rect {place} {drawn}/>"
-        yield from _words(mark.lines, Point(corner.x + size.depth / 2, corner.y + size.half), TEXT, "#000000")
+        yield from words(mark.lines, Point(corner.x + size.depth / 2, corner.y + size.half), TEXT, "#000000")
         yield "</g>"
 
     # -- lines ------------------------------------------------------------------------------------------------------
 
-    def _link(self, number: int, link: Link) -> Iterator[str]:
+    def draw_link(self, number: int, link: Link) -> Iterator[str]:
+        """A line, with its words."""
         colour, end = RED if link.errors else LINE, self.coming[number]
         yield f'<g data-link="{escape(link.tail)} {escape(link.head)}">'
-        yield f'<path d="{self._path(number)}" fill="none" stroke="{colour}"/>'
+        yield f'<path d="{self.path(number)}" fill="none" stroke="{colour}"/>'
         arrow = f"{end.x:g},{end.y:g} {end.x - ARROW:g},{end.y - 3:g} {end.x - ARROW:g},{end.y + 3:g}"
         yield f'<polygon points="{arrow}" fill="{colour}"/>'
         if link.lines:
             spot = self.layout.ways[number][1]
-            corner, size = self._corner(spot), self.layout.spots[spot].size
+            corner, size = self.corner(spot), self.layout.spots[spot].size
             middle = Point(corner.x + size.depth / 2, corner.y + size.half / 2)
-            yield from _words(link.lines, middle, SMALL, RED if link.errors else "#000000")
+            yield from words(link.lines, middle, SMALL, RED if link.errors else "#000000")
         yield "</g>"
 
-    def _path(self, number: int) -> str:
+    def path(self, number: int) -> str:
         """Level through each layer that the line only passes, and bent between."""
         here, end = self.leaving[number], self.coming[number]
         drawn = f"M{here.x:g},{here.y:g}"
@@ -179,7 +189,7 @@ class _Drawing:
             left, y = self.lefts[self.layout.spots[own].layer], self.layout.centres[own] + EDGE
             drawn += _bend(here, Point(left, y)) + f"H{left + self.depths[self.layout.spots[own].layer]:g}"
             here = Point(left + self.depths[self.layout.spots[own].layer], y)
-        return drawn + _bend(here, Point(end.x - ARROW, end.y))
+        return drawn + _bend(here, Point(end.x - self.arrow, end.y))
 
 
 def _bend(start: Point, end: Point) -> str:
@@ -189,7 +199,7 @@ def _bend(start: Point, end: Point) -> str:
     return f"C{middle:g},{start.y:g} {middle:g},{end.y:g} {end.x:g},{end.y:g}"
 
 
-def _words(lines: Sequence[str], middle: Point, size: int, colour: str) -> Iterator[str]:
+def words(lines: Sequence[str], middle: Point, size: int, colour: str) -> Iterator[str]:
     """Lines of text below each other, around a point."""
     first = middle.y - (len(lines) - 1) * size * LINE_HEIGHT / 2 + size * 0.35
     for number, line in enumerate(lines):

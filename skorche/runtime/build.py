@@ -4,64 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
 from skorche.kernel import Grouping
-from skorche.runtime.chunk import Waiting
+from skorche.runtime.command import Resize
 from skorche.runtime.drain import Drain
 from skorche.runtime.engine import Capabilities
-from skorche.runtime.flow import Books, Edge, Gather, Limit, Outlet, Target
+from skorche.runtime.feed import Feed
+from skorche.runtime.flow import Books, Edge, Gather, Outlet, Target
 from skorche.runtime.groups import Grouper
 from skorche.runtime.order import Window
 from skorche.runtime.stage import Stage
 from skorche.runtime.tally import SteppedTally, Tally
 from skorche.runtime.zipping import Span, Way, Zip
-
-
-@dataclass
-class Feed:
-    """A source as the scheduler sees it: `asked` items have been asked for and have not come.
-
-    `portion` is the most that was asked for at once.
-    Several feeders of one target cannot keep room for items that may never come, so what comes may have to wait here.
-    """
-
-    number: int
-    target: Target
-    asked: int = 0
-    portion: int = 0
-    given: int = 0
-    exhausted: bool = False
-    ended: bool = False
-    waiting: Waiting = field(default_factory=Waiting)
-    limits: list[Limit] = field(default_factory=list)
-    fed: list[Zip] = field(default_factory=list)
-
-    @property
-    def room(self) -> int:
-        """Items that may still go on."""
-        room = self.target.room
-        for limit in self.limits:
-            room = min(room, limit.room(self.given - self.waiting.count))
-        return room
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether nothing behind has any use for more of it."""
-        return bool(self.fed) and any(one.exhausted for one in self.fed)
-
-    def flow(self, *, stopping: bool) -> bool:
-        """Let what has come go on, as far as there is room; after the last item close. Whether anything changed."""
-        self.exhausted |= self.unwanted and not self.asked
-        count = self.waiting.count if stopping else min(self.waiting.count, self.room)
-        if count > 0:
-            self.target.accept(*self.waiting.take(count))
-        closing = self.exhausted and not self.ended and not self.waiting.count
-        if closing:
-            self.ended = True
-            self.target.close()
-        return count > 0 or closing
 
 
 @dataclass
@@ -92,7 +48,7 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     stepped = {gather.node for gather in plan.gathers} & {node for stage in plan.stages for node in stage.nodes}
     kinds = [SteppedTally if number in stepped else Tally for number in range(len(plan.nodes))]
     books = Books(plan, [kind(node.name) for kind, node in zip(kinds, plan.nodes, strict=True)])
-    edges = [Edge(books, stage.nodes[0], _first_limit(stage)) for stage in plan.stages]
+    edges = [Edge(books, stage.nodes[0], _bounded(stage, 2 * stage.workers)) for stage in plan.stages]
     outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
     gathers = [_gather(books, gather, gather.node in stepped) for gather in plan.gathers]
     drains = [Drain(books, drain.node, drain.fold) for drain in plan.drains]
@@ -123,7 +79,7 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
         window = Window(len(stage.ports)) if stage.ordered else None
         ahead = can.ahead and not stage.folds  # a chunk begins with the value that the one before has come to
         stages.append(Stage(stage, can._replace(ahead=ahead), edge, targets, error_target, edge.limit, window))
-    _widen(plan, stages)
+    set_floors(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
     groupers = [one for one in gathers if isinstance(one, Grouper)]
     parts = Parts(books, stages, gathers, outlets, feeds, zips, groupers, drains)
@@ -160,8 +116,7 @@ def _connect_zip(parts: Parts, one: Zip) -> None:
         parts.feeds[source].fed.append(one)
 
 
-def _first_limit(stage: StagePlan) -> int:
-    limit = 2 * stage.workers
+def _bounded(stage: StagePlan, limit: int) -> int:
     return limit if stage.maxsize is None else min(limit, stage.maxsize)
 
 
@@ -172,18 +127,29 @@ def _behind_gathers(plan: Plan, port: Destination) -> list[Destination]:
     return [one for output in plan.gathers[port.number].outputs for one in _behind_gathers(plan, output)]
 
 
-def _widen(plan: Plan, stages: list[Stage]) -> None:
-    """An edge takes at least one item from each worker of the stages that feed it, so that none waits for another."""
-    for feeder in plan.stages:
-        errors = [port for node in feeder.nodes if (port := plan.nodes[node].errors) is not None]
-        for port in (*feeder.ports, *errors):
+def resize(parts: Parts, wanted: Resize) -> None:
+    """Give a stage that has not ended another number of workers."""
+    stage = parts.stages[wanted.stage]
+    if stage.unfinished and not parts.books.stopping:
+        stage.resize(wanted.workers)
+        set_floors(parts.books.plan, parts.stages)
+        parts.books.commands.append(wanted)
+        parts.books.decisions.append(wanted.decision)
+
+
+def set_floors(plan: Plan, stages: Sequence[Stage]) -> None:
+    """What each edge takes at least: two items for each worker, and one for each on both sides of it.
+
+    So none waits for another that feeds the same edge.
+    """
+    for stage in stages:
+        stage.floor = _bounded(stage.plan, 2 * stage.given)
+    for feeder in stages:
+        errors = [port for node in feeder.plan.nodes if (port := plan.nodes[node].errors) is not None]
+        for port in (*feeder.plan.ports, *errors):
             for behind in _behind_gathers(plan, port):
                 if behind.kind == "stage":
-                    _raise_floor(stages[behind.number], feeder.workers)
-
-
-def _raise_floor(stage: Stage, feeders: int) -> None:
-    stage.floor = max(stage.floor, feeders + stage.plan.workers)
-    if stage.plan.maxsize is not None:
-        stage.floor = min(stage.floor, stage.plan.maxsize)
-    stage.edge.limit = stage.floor
+                    reader = stages[behind.number]
+                    reader.floor = max(reader.floor, _bounded(reader.plan, feeder.given + reader.given))
+    for stage in stages:
+        stage.settle()

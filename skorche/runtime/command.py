@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from skorche.events import Decision
 from skorche.place import Places
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import EngineEvent, Sight
@@ -44,6 +45,21 @@ class Pause(NamedTuple):
     paused: bool
 
 
+class Resize(NamedTuple):
+    """A stage is to use so many workers; all stages of its engine together `most`. As a command: tell the engine."""
+
+    stage: int
+    workers: int
+    most: int
+    decision: Decision
+
+
+class Hold(NamedTuple):
+    """Sources are to give nothing more for now (`held`), or go on: memory is short, or no longer."""
+
+    held: bool
+
+
 class Diagnosed(NamedTuple):
     """The answer to `Diagnose`: in words, and what the workers of the tickets were seen doing."""
 
@@ -51,7 +67,7 @@ class Diagnosed(NamedTuple):
     sights: dict[int, Sight]
 
 
-Event = EngineEvent | Fed | Taken | Stop | Pause | Diagnosed
+Event = EngineEvent | Fed | Taken | Stop | Pause | Resize | Hold | Diagnosed
 
 
 class Submit(NamedTuple):
@@ -117,4 +133,4 @@ class Diagnose(NamedTuple):
     more: int
 
 
-Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose
+Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose | Resize

@@ -12,7 +12,6 @@ limit. If it fails, every waiter gets an `InternalError`.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -20,19 +19,36 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread, get_ident
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from skorche.compile.plan import Plan, StagePlan
-from skorche.errors import InternalError, SkorcheError
-from skorche.events import RunFinished, View
+from skorche.errors import InternalError, internal
+from skorche.events import RunFinished
 from skorche.port import Outbox
-from skorche.runtime.command import Command, Deliver, Diagnose, Event, Fed, Kill, Pause, Pull, Stop, Submit, Taken, Warn
+from skorche.runtime.command import (
+    Command,
+    Deliver,
+    Diagnose,
+    Event,
+    Fed,
+    Hold,
+    Kill,
+    Pause,
+    Pull,
+    Resize,
+    Stop,
+    Submit,
+    Taken,
+    Warn,
+)
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine, SharedEngine
+from skorche.runtime.engine import Engine, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
 from skorche.runtime.log import say
 from skorche.runtime.lookout import Lookout
+from skorche.runtime.memory import MemoryBudget
+from skorche.runtime.observers import Observer, Observers
 from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
@@ -61,18 +77,6 @@ class Snapshot(NamedTuple):
     answer: SimpleQueue[RunFinished]
 
 
-class Observer(Protocol):
-    """Watches a run from a thread of its own. It cannot slow the run, nor fail it."""
-
-    def start(self, view: View) -> None:
-        """The run begins; what is known of it can be asked of `view` until it has ended."""
-        ...
-
-    def stop(self, record: RunFinished) -> None:
-        """The run has ended, and this is how. Nobody who waits for it is told before."""
-        ...
-
-
 class Coordinator:
     """Runs a plan from start to end. Make it, `start` it, wait for `ended`."""
 
@@ -84,6 +88,7 @@ class Coordinator:
         outboxes: Sequence[Callable[[Callable[[int], None]], Outbox[Any]]],
         policy: Policy,
         observers: Sequence[Observer] = (),
+        memory_bytes: int | None = None,
         tap: Tap | None = None,
     ) -> None:
         self.ended = Flag()
@@ -107,10 +112,11 @@ class Coordinator:
         self._over = False
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
-        self._observers = list(observers)
+        self._observers = Observers(observers)
         numbered = [(engine, [stage.number for stage in stages]) for engine, stages in engines]
         self._gauges = Gauges(self.scheduler.parts, numbered)
-        self._lookout = Lookout(self._gauges, plan.name)
+        budget = None if memory_bytes is None else MemoryBudget(memory_bytes, self._hold)
+        self._lookout = Lookout(self._gauges, plan.name, budget)
         self._shared = [engine for engine, _ in engines if isinstance(engine, SharedEngine)]
 
     def _reporter(self, end: int) -> Callable[[int], None]:
@@ -127,18 +133,23 @@ class Coordinator:
             for source, make in enumerate(self._input_makers):
                 ready = Ready(source)
                 self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
+            self._observers.start(self)
+            self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
+            self._thread.start()
         except BaseException as error:
-            for outbox in self.outboxes:
-                outbox.close(error)
-            for one in self._inputs:
-                one.finish()
-            for engine in opened:
-                engine.close("kill")
+            self._give_up(opened, error)
             raise
-        self._lookout.start()
-        self._notify(lambda observer: observer.start(self))
-        self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
-        self._thread.start()
+
+    def _give_up(self, opened: Sequence[Engine], error: BaseException) -> None:
+        """The run does not begin."""
+        for outbox in self.outboxes:
+            outbox.close(error)
+        for one in self._inputs:
+            one.finish()
+        for engine in opened:
+            engine.close("kill")
+        self.error = error
+        self._observers.stop(self._make_record(running=False))
 
     def wait_ended(self, timeout: float | None = None) -> bool:
         """Wait for the end, and for the thread, which has nothing left to do then; whether it came in time."""
@@ -151,15 +162,6 @@ class Coordinator:
         """Wait for the end in an event loop."""
         await self._waiters.wait(lambda: self.ended.is_set() or None)
         self.wait_ended()
-
-    def _notify(self, tell: Callable[[Observer], None]) -> None:
-        """Tell the observers; one that is broken is told nothing more."""
-        for observer in self._observers[:]:
-            try:
-                tell(observer)
-            except Exception:  # noqa: BLE001  (whatever it raises, it is told and left out)
-                say("an observer of the run failed; it is told nothing more", level=logging.ERROR, with_error=True)
-                self._observers.remove(observer)
 
     def counts(self) -> dict[str, int]:
         """Source items admitted, and their ends, so far. A look without a lock, so a little behind."""
@@ -193,6 +195,13 @@ class Coordinator:
         self._turns.post(Pause(self._plan.stage_of(node), paused))
         self.snapshot()  # comes back only after the turn that takes what was posted before
 
+    def resize(self, wanted: Resize) -> None:
+        """Have a stage use another number of workers. Its engine must be `Resizable`."""
+        self._turns.post(wanted)
+
+    def _hold(self, held: bool) -> None:
+        self._turns.post(Hold(held))
+
     @property
     def paused(self) -> list[str]:
         """The nodes that are paused. A look without a lock, so a little behind."""
@@ -219,18 +228,19 @@ class Coordinator:
 
     def _run(self) -> None:
         """The coordinator's own thread."""
+        self._lookout.start()
         self._turns.open()
         while not self._over:
             self._turns.wait(self._patience())
         try:
             self._close("drain" if self.scheduler.finished else "kill")
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error = self.error or _internal(error)
+            self.error = self.error or internal(error, "the coordinator")
         self._lookout.stop()
         self.record = record = self._make_record(running=False)
         if self._shared:
             self._tell_others(record)
-        self._notify(lambda observer: observer.stop(record))
+        self._observers.stop(record)
         self.ended.set()
         self._waiters.ring()
 
@@ -258,7 +268,7 @@ class Coordinator:
             self._execute(commands)  # the last thing a turn does: whoever it wakes will soon find the GIL free
             self._over = self.scheduler.finished
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error, self._over = _internal(error), True
+            self.error, self._over = internal(error, "the coordinator"), True
         if self._over:
             self._turns.ring()
 
@@ -330,6 +340,10 @@ class Coordinator:
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
                 self._warn(command.text)
+            elif isinstance(command, Resize):
+                engine = self._engine_of[command.stage]
+                assert isinstance(engine, Resizable)
+                engine.resize(command.stage, command.workers, command.most)
             elif isinstance(command, Diagnose):
                 self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)
                 self._diagnosis.start()
@@ -380,11 +394,3 @@ class Coordinator:
             guarantees=[engine.capabilities.guarantee for engine, _ in self._engines],
             running=running,
         )
-
-
-def _internal(error: BaseException) -> BaseException:
-    if isinstance(error, SkorcheError):
-        return error
-    wrapped = InternalError(f"the coordinator failed with {type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -160,6 +160,18 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Resizable(Protocol):
+    """An engine whose stages can get other numbers of workers while they run."""
+
+    def resize(self, stage: int, workers: int, most: int) -> None:
+        """Let a stage use so many workers from now on, and all stages of this engine together `most` at a time.
+
+        Called like `submit`. Where there are too many, none is stopped: those that are at work finish what they have.
+        """
+        ...
+
+
+@runtime_checkable
 class HasWorkers(Protocol):
     """An engine with worker processes of its own, whose memory counts."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from skorche.compile.plan import Plan
+from skorche.events import Decision
 from skorche.kernel import Regrouping
 from skorche.place import Places
 from skorche.runtime.chunk import Waiting
@@ -34,6 +35,8 @@ class Books:
     arrived: int = 0
     now: float = 0.0
     fatal: BaseException | None = None
+    holding: bool = False
+    decisions: list[Decision] = field(default_factory=list)
 
 
 class Target(Protocol):
@@ -230,6 +233,11 @@ class Outlet:
     def room(self) -> int:
         """Results that may still come."""
         return UNBOUNDED if self.maxsize is None else self.maxsize - self._unread - self._held
+
+    @property
+    def unread(self) -> bool:
+        """Whether nothing more may come because of results that nobody has read."""
+        return bool(self.open and self._unread) and self.room < 1
 
     @property
     def idle(self) -> bool:

@@ -27,6 +27,7 @@ class Gauge:
 
     stage: Stage
     engine: str
+    serial: bool
     watched: float = 0.0
     workers: float = 0.0
     starved: float = 0.0
@@ -34,6 +35,7 @@ class Gauge:
     queued: float = 0.0
     full: float = 0.0
     waiting: float = 0.0
+    held: float = 0.0
     worker_bytes: int = 0
 
     def look(self, seconds: float) -> None:
@@ -54,9 +56,12 @@ class Gauge:
             self.starved += seconds * idle
         elif idle and any(target.room < 1 for target in stage.targets):
             self.blocked += seconds * idle
+        elif idle:
+            self.held += seconds * idle
 
     def seen(self) -> dict[str, Any]:
         """What a `NodeTally` says of the whole stage."""
+        plan = self.stage.plan
         return {
             "workers": self.stage.workers,
             "bytes_in": self.stage.bytes_in,
@@ -69,6 +74,10 @@ class Gauge:
             "queued_seconds": self.queued,
             "full_seconds": self.full,
             "mean_waiting": self.waiting / self.watched if self.watched else 0.0,
+            "held_seconds": self.held,
+            "serial": self.serial,
+            "ordered": plan.ordered,
+            "limits": tuple([str(one) for one in plan.limits]),
         }
 
 
@@ -77,25 +86,32 @@ class Gauges:
 
     def __init__(self, parts: Parts, engines: Sequence[tuple[Engine, Sequence[int]]] = ()) -> None:
         """`engines` with the numbers of their stages."""
-        names = {number: stage.plan.engine_name for number, stage in enumerate(parts.stages)}
         self._parts = parts
-        self._gauges = [Gauge(stage, names[number]) for number, stage in enumerate(parts.stages)]
+        is_task = [node.is_task for node in parts.books.plan.nodes]
+        self._gauges = [
+            Gauge(stage, stage.plan.engine_name, stage.plan.folds or not is_task[stage.plan.nodes[0]])
+            for stage in parts.stages
+        ]
         self._engines = [(engine, numbers) for engine, numbers in engines if isinstance(engine, HasWorkers)]
         self._stage_of = {node: gauge for gauge in self._gauges for node in gauge.stage.plan.nodes}
-        self._watched = self._source = self._sink = self._memory = 0.0
+        self._watched = self._source = self._reading = self._sink = self._memory = self._gil = 0.0
         self._resident = 0
         self._cpu_began = time.process_time()
 
-    def look(self, seconds: float) -> None:
-        """So it has been for `seconds`."""
+    def look(self, seconds: float, *, locked: bool = False) -> None:
+        """So it has been for `seconds`; `locked`: who looks had to wait for Python's lock."""
         parts = self._parts
         self._watched += seconds
+        self._gil += seconds * locked
+        self._memory += seconds * parts.books.holding
         for gauge in self._gauges:
             gauge.look(seconds)
-        feeds = [feed for feed in parts.feeds if not feed.exhausted]
-        if any(feed.asked and not feed.waiting.count and feed.target.idle for feed in feeds):
+        reading = [feed for feed in parts.feeds if feed.asked and not (feed.exhausted or feed.waiting.count)]
+        if reading:
+            self._reading += seconds
+        if any(feed.target.idle for feed in reading):
             self._source += seconds
-        if any(outlet.open and outlet.maxsize is not None and outlet.room < 1 for outlet in parts.outlets):
+        if any(outlet.unread for outlet in parts.outlets):
             self._sink += seconds
 
     def weigh(self) -> int:
@@ -133,6 +149,8 @@ class Gauges:
             memory_seconds=self._memory,
             cpu_seconds=time.process_time() - self._cpu_began,
             resident_bytes=self._resident,
+            reading_seconds=self._reading,
+            gil_seconds=self._gil,
         )
 
 

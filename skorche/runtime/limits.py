@@ -15,6 +15,9 @@ from skorche.limits import AnyLimit
 from skorche.runtime.gate import Gate, gate_of
 from skorche.runtime.stage import Flight, Stage
 
+LATEST_START = 1.0
+"""Seconds within which work begins, once the engine has said so, however busy the machine is."""
+
 
 class Limits:
     """The gates of one run, and whose turn it is. `wakes_at`: when time alone will let one more start."""
@@ -60,8 +63,8 @@ class Limits:
     def end(self, flight: Flight, now: float, seconds: float | None) -> None:
         """An item has come back, after so many `seconds` of work (None: not known)."""
         begun = self._begun.pop(flight.ticket, None)
-        if seconds is None:
-            at = now if begun is None else begun
+        if seconds is None:  # it died, and may have begun long after the engine said so
+            at = now if begun is None else min(now, begun + LATEST_START)
         else:
             at = max(flight.since if begun is None else begun, now - seconds)
         for gate in flight.stage.gates:

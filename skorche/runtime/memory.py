@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
+HIGH, LOW = 0.85, 0.65
+"""Marks of a budget, as Ray Data has them: above the first nothing new is taken in, below the other it is again."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MEMBERSHIP, GROUPS = "/proc/self/cgroup", "/sys/fs/cgroup"
 
@@ -51,3 +54,27 @@ def _events_of_group() -> str:
         if found:
             return f"{GROUPS}{found[1]}/memory.events"
     return ""
+
+
+class MemoryBudget:
+    """Has the sources held while memory is short, from the high mark down to the low one.
+
+    >>> budget = MemoryBudget(100, print)
+    >>> budget.weigh(80), budget.weigh(86), budget.weigh(70), budget.weigh(64)
+    True
+    False
+    (None, None, None, None)
+    """
+
+    def __init__(self, most_bytes: int, hold: Callable[[bool], None]) -> None:
+        self.most_bytes, self._hold = most_bytes, hold
+        self._held = False
+
+    def weigh(self, used_bytes: int) -> None:
+        """So much is in use now."""
+        if used_bytes > HIGH * self.most_bytes and not self._held:
+            self._held = True
+            self._hold(True)
+        elif used_bytes < LOW * self.most_bytes and self._held:
+            self._held = False
+            self._hold(False)

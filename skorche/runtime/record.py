@@ -42,4 +42,5 @@ def make_record(
         shard=None if plan.shard is None else str(plan.shard),
         surroundings=gauges.surroundings(),
         running=running,
+        decisions=tuple(scheduler.books.decisions),
     )

@@ -20,10 +20,9 @@ from random import Random
 from skorche.compile.plan import Plan
 from skorche.errors import InternalError
 from skorche.kernel import Outcome, Trouble
-from skorche.place import SOURCE_STRIDE
 from skorche.runtime.audit import audit, stuck
-from skorche.runtime.build import build
-from skorche.runtime.command import Command, Diagnosed, Event, Fed, Pause, Pull, Stop, StopSources, Taken, Warn
+from skorche.runtime.build import build, resize
+from skorche.runtime.command import Command, Diagnosed, Event, Fed, Hold, Pause, Resize, Stop, StopSources, Taken, Warn
 from skorche.runtime.deadlines import Deadlines, timeout_error
 from skorche.runtime.engine import (
     Broken,
@@ -36,6 +35,7 @@ from skorche.runtime.engine import (
     Started,
     Starved,
 )
+from skorche.runtime.feed import pull, pull_one, take_fed
 from skorche.runtime.flow import Edge
 from skorche.runtime.ledger import End
 from skorche.runtime.recovery import Policy, Recovery
@@ -43,9 +43,6 @@ from skorche.runtime.resolve import Resolver
 from skorche.runtime.stage import Again, Flight, Stage, shed_worker
 from skorche.runtime.starting import Starting
 from skorche.runtime.watchdog import Watchdog
-
-LARGEST_PULL = 1 << 16
-"""Items a source is asked for at once, also when what follows has room without end."""
 
 
 class Scheduler:
@@ -132,8 +129,6 @@ class Scheduler:
             self._stop(event.error)
             if isinstance(event, Stop) and event.grace is not None:
                 self._deadlines.end_grace(now + event.grace)
-        elif isinstance(event, Pause):
-            self._pause(event, now)
         elif isinstance(event, Recycled):
             self.recycled += event.workers
         elif isinstance(event, Starved):
@@ -142,6 +137,17 @@ class Scheduler:
             self.books.commands.append(Warn(event.text))
         elif isinstance(event, Diagnosed):
             self._diagnosed(event, now)
+        else:
+            self._take_wish(event, now)
+
+    def _take_wish(self, event: Event, now: float) -> None:
+        """Somebody outside wants something changed."""
+        if isinstance(event, Pause):
+            self._pause(event, now)
+        elif isinstance(event, Resize):
+            resize(self.parts, event)
+        elif isinstance(event, Hold):
+            self.books.holding = event.held
 
     def _begun(self, event: Started, now: float) -> None:
         flight = self.flights.get(event.ticket)
@@ -270,17 +276,9 @@ class Scheduler:
     # -- what comes from sources and users --------------------------------------------------------------------------
 
     def _fed(self, event: Fed) -> None:
-        feed = self.parts.feeds[event.source]
-        count = len(event.items)
-        feed.asked -= min(count, feed.asked)
-        if count:
-            start = event.source * SOURCE_STRIDE + feed.given
-            feed.given += count
-            self.books.ledger.admitted += count
-            feed.waiting.add(event.items, range(start, start + count))
+        take_fed(self.parts.feeds[event.source], event, self.books)
         if event.error is not None and self.error is None:
             self._stop(event.error)
-        feed.exhausted |= event.ended
 
     def _pause(self, event: Pause, now: float) -> None:
         stage = self.parts.stages[event.stage]
@@ -338,8 +336,10 @@ class Scheduler:
             closed = books.closing and self._close_finished()
             if not (flowed or closed or (started and self._backlogged())):
                 break
-        if not books.stopping:
-            self._pull()
+        if books.holding and not (self.flights or books.stopping):
+            pull_one(self.parts.feeds, books)
+        elif not (books.holding or books.stopping):
+            pull(self.parts.feeds, books)
         if not (self.flights and self._unfinished):
             self._check_end()
 
@@ -367,19 +367,6 @@ class Scheduler:
             for target in stage.targets:
                 target.close()
         return bool(ended)
-
-    def _pull(self) -> None:
-        """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""
-        for feed in self.parts.feeds:
-            if feed.exhausted or feed.unwanted:
-                continue
-            wanted = min(feed.room, LARGEST_PULL) - feed.asked - feed.waiting.count
-            if wanted <= 0 or wanted < feed.asked:
-                continue
-            if 4 * wanted >= feed.portion or feed.target.idle:
-                feed.asked += wanted
-                feed.portion = max(wanted, feed.portion)
-                self.books.commands.append(Pull(feed.number, wanted))
 
     def _check_end(self) -> None:
         parts = self.parts

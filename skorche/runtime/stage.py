@@ -84,8 +84,8 @@ class Flight:
 class Stage:
     """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
 
-    It has `workers` to use. `slots` chunks may be out at a time: one per worker, and as many again waiting in the
-    engine, while these are short.
+    It has `workers` to use, of `given` that it was given. `slots` chunks may be out at a time: one per worker, and
+    as many again waiting in the engine, while these are short.
     """
 
     plan: StagePlan
@@ -100,6 +100,7 @@ class Stage:
     due: deque[Again] = field(default_factory=deque)
     cost: float | None = None
     workers: int = 0
+    given: int = 0
     slots: int = 0
     side_by_side: bool = False
     gates: tuple[Gate, ...] = ()
@@ -117,7 +118,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self._ratios = [1.0] * len(self.targets)
-        self.slots = self.workers = self.plan.workers
+        self.slots = self.workers = self.given = self.plan.workers
         self.side_by_side = self.capabilities.side_by_side and self.window is None and not self.plan.one_by_one
 
     @property
@@ -184,7 +185,7 @@ class Stage:
 
         The rest is shared out as workers come back ("factoring": Hummel, Schonberg and Flynn, CACM 35(8), 1992).
         """
-        workers = self.plan.workers  # a chunk should not grow where workers die of what is in it
+        workers = self.given  # a chunk should not grow where workers die of what is in it
         return items if workers == 1 else -(-items // (2 * workers))
 
     def shed(self) -> bool:
@@ -197,6 +198,19 @@ class Stage:
         self.workers -= 1
         self.slots = self.workers
         return True
+
+    def resize(self, workers: int) -> None:
+        """Use so many workers from now on, but for those it has shed; then `settle`, when floors have been set anew."""
+        self.workers = max(1, workers - (self.given - self.workers))
+        self.given = workers
+        self.slots = self.workers
+
+    def settle(self) -> None:
+        """How much its edge holds, and how many chunks may be out, with the workers there are now."""
+        if self.cost is None:
+            self.edge.limit = self.floor
+        else:
+            self._settle()
 
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
@@ -282,7 +296,7 @@ class Stage:
             self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
             return
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
-        ahead = can.ahead and short and not self.plan.one_by_one and workers == self.plan.workers
+        ahead = can.ahead and short and not self.plan.one_by_one and workers == self.given
         self.slots = 2 * workers if ahead else workers
 
 
@@ -299,7 +313,7 @@ def _explain_shedding(stage: Stage) -> str:
     """What to tell when a stage has begun to shed workers."""
     workers = "1 worker" if stage.workers == 1 else f"{stage.workers} workers"
     return (
-        f"task {stage.plan.names[0]!r} goes on with {workers} at a time, not {stage.plan.workers}: one was killed from "
+        f"task {stage.plan.names[0]!r} goes on with {workers} at a time, not {stage.given}: one was killed from "
         "outside, probably because memory ran out. Each such death takes one more, down to the last; give it fewer "
         "workers (max_workers=), or smaller items."
     )

@@ -9,6 +9,7 @@ runs/<name>_<time>/
     job.json        what the command line was given, if that has run it
     summary.txt     a line for each task: name, arguments, phase, status, result
     graph.svg       the picture, coloured by what became of each node
+    status.html     the status page: how busy each task was, what failed, what limited the run
     report.txt      the report, as it prints
     report.json     the same for programs; written last, so a run without it did not end
 """
@@ -30,7 +31,7 @@ from skorche.events import RunFinished, View
 from skorche.graph import Graph
 from skorche.observe.account import Account
 from skorche.observe.arguments import arguments_text
-from skorche.observe.picture import picture_of
+from skorche.observe.picture import picture_of, plain_picture
 from skorche.observe.report import Report
 from skorche.observe.svg import svg_of
 from skorche.runtime.log import complain, say
@@ -42,14 +43,14 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HEADINGS = ("name", "arguments", "phase", "status", "result")
 GRAPH, REPORT, LOG, SUMMARY, RESULTS = "graph.json", "report.json", "log.txt", "summary.txt", "results"
 REPORT_TEXT, PIPELINE = "report.txt", "pipeline.yaml"
-FAILURES, JOB = "failures", "job.json"
+FAILURES, JOB, PAGE = "failures", "job.json", "status.html"
 SHOWN_CHANGES = 10
 MOST_FAILURES = 1000
 """Items that failed and are kept: to be replayed."""
 
 
 class RunFolder:
-    """Watches a run and keeps what there is to know of it; see `runtime.coordinator.Observer`."""
+    """Watches a run and keeps what there is to know of it; see `runtime.observers.Observer`."""
 
     def __init__(self, path: Path, graph: Graph, account: Account) -> None:
         self.path, self._graph, self._shape, self._make_report = path, graph, account.shape, account
@@ -80,9 +81,11 @@ class RunFolder:
     def _write_all(self, report: Report) -> None:
         files = self._write_results(report)
         self._attempt("graph.svg", partial(self._draw, report))
+        self._attempt(PAGE, lambda: self.write(PAGE, report.to_html()))
         named = dict(report.results.nodes)
         whole: dict[str, Any] = {"report": report.to_dict(), "arguments": self.arguments, "results": files}
         whole |= {"outputs": named, "items": self._write_items(report)}
+        whole["picture"] = plain_picture(report.sketch.picture)
         texts = {
             SUMMARY: summary_text(self._rows(report, files)),
             REPORT_TEXT: f"{report}\n",

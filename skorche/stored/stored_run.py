@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from skorche.errors import SkorcheError, StoreError, text_of
-from skorche.events import NodeTally
+from skorche.events import NodeTally, Surroundings
+from skorche.observe.overview import ENDS, FailureText, Overview
+from skorche.observe.picture import NOTHING, Link, Picture, picture_from, plain_picture
+from skorche.observe.pictured import Pictured
+from skorche.observe.report import SHOWN_FAILURES
 from skorche.stored.run_folder import GRAPH, JOB, LOG, PIPELINE, REPORT, REPORT_TEXT, SUMMARY, runs_in
 from skorche.stored.values import Stored, read_value
 
@@ -18,9 +23,10 @@ WORST_LAST = ("cached", "ok", "skipped", "cancelled", "failed")
 NOT_ADDED = ("p50", "p90", "p99", "mean_waiting", "worker_bytes")
 
 
-class StoredRun:
+class StoredRun(Pictured):
     """What is known of a run that was kept in a store: what its report said, and the results.
 
+    `to_html`, `save_page`, `to_svg` and `to_dot` give its status page and diagram, as those of a `Report`.
     `ok`, `status`, `phases`, `failures` and `nodes` are as in `Report`, in plain values; `arguments` are those of the
     tasks, as text. `results` reads a result when it is asked for. `print(run)` shows the report.
     """
@@ -52,6 +58,37 @@ class StoredRun:
     def to_dict(self) -> dict[str, Any]:
         """The report in plain values, as `Report.to_dict` gave it."""
         return dict(self._whole["report"])
+
+    def overview(self) -> Overview:
+        """What the status page tells."""
+        whole = self.to_dict()
+        failures = [FailureText(**failure) for failure in self.failures[:SHOWN_FAILURES]]
+        skipped = [f"{name} was skipped: {cause} failed" for name, cause in whole["causes"].items()]
+        return Overview(
+            self.name,
+            str(self).partition("\n")[0],
+            self.ok,
+            running=False,
+            elapsed=self._elapsed(),
+            counts={name: whole[name] for name in ENDS},
+            nodes=self.nodes,
+            status=self.status,
+            picture=self._picture(),
+            failures=failures,
+            failed=len(self.failures),
+            notes=[*skipped, *whole["guarantees"]],
+            surroundings=Surroundings(**whole["surroundings"]),
+            written=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.ended / 1e9)),
+            # Here the verdict comes in: both are "" of a report that has none.
+            bottleneck=whole.get("bottleneck", ""),
+            verdict=whole.get("verdict", ""),
+        )
+
+    def _elapsed(self) -> float:
+        return float(self._whole["report"]["elapsed"])
+
+    def _picture(self) -> Picture:
+        return picture_from(self._whole.get("picture") or plain_picture(NOTHING))
 
     def item(self, number: int) -> Any:
         """The item of a failure, by its place in `failures`.
@@ -139,6 +176,16 @@ class ShardedRun(StoredRun):
     def _worst(self, name: str) -> str:
         return max((run.status[name] for run in self.parts), key=WORST_LAST.index)
 
+    def _elapsed(self) -> float:
+        """The shards may have run at the same time."""
+        return max(run._elapsed() for run in self.parts)
+
+    def _picture(self) -> Picture:
+        """What went over each line in all of them; the pictures are of equal pipelines."""
+        pictures = [run._picture() for run in self.parts]
+        alike = zip(*(picture.links for picture in pictures), strict=True)
+        return pictures[0]._replace(links=tuple(_joined(links) for links in alike))
+
     def item(self, number: int) -> Any:
         """The item of a failure, by its place in `failures`."""
         for run in self.parts[:-1]:
@@ -162,6 +209,11 @@ class ShardedRun(StoredRun):
         whole = self.to_dict()
         counts = ", ".join(f"{whole[name]} {name}" for name in ("admitted", "delivered", "filtered", "failed"))
         return "\n".join([f"{self.name}: {'ok' if self.ok else 'NOT ok'}; {counts}", "", super().__str__(), *missing])
+
+
+def _joined(links: Sequence[Link]) -> Link:
+    counts = [link.flow for link in links]
+    return links[0]._replace(flow=sum(one or 0 for one in counts) if None not in counts else None)
 
 
 def _sum(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -51,11 +51,11 @@ class Bounds:
         if not self._out[event.ticket]:
             del self._out[event.ticket]
         if outcome is not None and outcome.parts:
-            rests = 2 * line.plan.workers * sum(part.rest is not None for part in outcome.parts)
+            rests = 2 * line.most_workers * sum(part.rest is not None for part in outcome.parts)
             self._allow(Destination("stage", line.plan.number), rests)
         if outcome is not None and (outcome.expansions or (outcome.parts and not line.plan.flows)):
             for port, (items, _) in zip(line.plan.ports, outcome.ports, strict=True):
-                self._allow(port, 2 * line.plan.workers * len(items))
+                self._allow(port, 2 * line.most_workers * len(items))
 
     def _allow(self, port: Destination, overflow: int) -> None:
         if port.kind == "gather":
@@ -91,7 +91,7 @@ class Bounds:
     def _too_much_out(self) -> Iterator[str]:
         for line in self._lines:
             ahead = line.capabilities.ahead and not line.plan.one_by_one
-            allowed = line.plan.workers * (2 if ahead else 1)
+            allowed = line.most_workers * (2 if ahead else 1)
             if line.out > allowed:
                 yield f"{line.out} chunks are out for {line.plan.edge}, {allowed} are allowed"
 

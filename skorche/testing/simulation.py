@@ -14,12 +14,15 @@ from random import Random
 from typing import Any
 
 from skorche.api import Pipeline
+from skorche.compile.planner import make_plan
+from skorche.engines import EngineNames
 from skorche.errors import RunCancelled
+from skorche.events import Decision, RunFinished
 from skorche.observe.report import Report
 from skorche.options import EngineChoice, OnError
 from skorche.place import sort_by_place
 from skorche.queue import Queue
-from skorche.runtime.command import Command, Deliver, Event, Kill, Pause, Pull, Stop, StopSources, Submit
+from skorche.runtime.command import Command, Deliver, Event, Hold, Kill, Pause, Pull, Resize, Stop, StopSources, Submit
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
@@ -27,10 +30,12 @@ from skorche.runtime.scheduler import Scheduler
 from skorche.testing.bounds import Bounds, BrokenPromise
 from skorche.testing.clock import Agenda, FakeClock
 from skorche.testing.outside import Reader, Source
-from skorche.testing.workers import SimulatedEngine
+from skorche.testing.workers import Line, SimulatedEngine
+from skorche.tuning.pilot import LOOK_SECONDS, Pilot
 
 STEP_LIMIT = 20_000
 PAUSE_SECONDS = 2.0
+MOST_WORKERS = 5
 LATEST = 0.01
 """Seconds by which a busy coordinator may come late to an event."""
 
@@ -41,7 +46,8 @@ class Faults:
 
     `losses`: a process dies between two items; `crashes`: it dies on an item that is worked on for the first time;
     `stop`: the run is cancelled at a random moment; `breakdown`: the engine breaks down at a random moment;
-    `pauses`: at each step of the run, that a stage is paused, for up to two seconds.
+    and at each step of the run: `pauses`, that a stage is paused, for up to two seconds; `resizes`, that a task gets
+    another number of workers; `holds`, that the sources are held, for up to two seconds.
     """
 
     losses: float = 0.0
@@ -49,6 +55,8 @@ class Faults:
     stop: float = 0.0
     breakdown: float = 0.0
     pauses: float = 0.0
+    resizes: float = 0.0
+    holds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,11 +90,13 @@ def simulate(
     on_error: OnError = "raise",
     max_failures: float | None = None,
     engine: EngineChoice = None,
+    max_workers: int | None = None,
 ) -> Simulation:
     """Run a pipeline without threads, processes or waiting; everything random is drawn from the seed.
 
     Tasks run for real, whatever their engine; one may call `clock.sleep`, or `crash`. A run that fails does not raise
-    here. A live input gives what was put into it before, and ends.
+    here. A live input gives what was put into it before, and ends. `max_workers` has the run tuned within that budget,
+    as `run(workers="auto", max_workers=...)` does.
 
     >>> with Pipeline() as pipeline:
     ...     doubled = pipeline.map(lambda number: 2 * number, Queue(fixed_inputs=[1, 2, 3]))
@@ -98,8 +108,8 @@ def simulate(
         InternalError: the scheduler found its own account broken.
         GraphError: the pipeline cannot run.
     """
-    play = _Play(pipeline, Random(seed), clock or FakeClock(), faults, Policy(on_error, max_failures), engine)
-    return play.run()
+    policy = Policy(on_error, max_failures)
+    return _Play(pipeline, Random(seed), clock or FakeClock(), faults, policy, engine, max_workers).run()
 
 
 class _Play:
@@ -113,9 +123,11 @@ class _Play:
         faults: Faults,
         policy: Policy,
         engine: EngineChoice,
+        budget: int | None,
     ) -> None:
         self._random, self._clock, self._pipeline = random, clock, pipeline
-        self._plan = plan = pipeline.plan(engine=engine)
+        resizing = faults.resizes > 0 or budget is not None
+        self._plan = plan = make_plan(pipeline.graph, engine=engine, engines=EngineNames(), resizing=resizing)
         self._agenda = Agenda(clock, random)
         self._events: list[Event] = []
         self._trace: list[tuple[object, ...]] = []
@@ -131,7 +143,18 @@ class _Play:
         self._bounds = Bounds(self._scheduler, self._engine.lines, self._sources, self._readers)
         self._stop_at = self._moment(faults.stop)
         self._break_at = self._moment(faults.breakdown)
-        self._pauses = faults.pauses
+        self._faults = faults
+        self._resizable = [line for line in self._engine.lines if line.plan.resizes and line.kind != "inline"]
+        if budget is not None:
+            steered = [line.plan.number for line in self._resizable]
+            self._tune(Pilot(plan, steered, budget, [[stage.number for stage in plan.stages]]))
+
+    def _tune(self, pilot: Pilot) -> None:
+        """Have the pilot look, now and again."""
+        wanted = pilot.look(self._record())
+        if wanted is not None:
+            self._events.append(wanted)
+        self._agenda.after(LOOK_SECONDS, lambda: self._tune(pilot))
 
     def _moment(self, chance: float) -> int | None:
         """A step of the run, likelier an early one; None if it is not to be."""
@@ -167,10 +190,22 @@ class _Play:
             self._events.append(Stop(RunCancelled("the run was cancelled."), grace))
         if step == self._break_at:
             self._engine.break_down()
-        if self._plan.stages and self._pauses and self._random.random() < self._pauses:
+        if self._plan.stages and self._happens(self._faults.pauses):
             stage = self._random.randrange(len(self._plan.stages))
             self._events.append(Pause(stage, paused=True))
             self._agenda.soon(PAUSE_SECONDS, lambda: self._events.append(Pause(stage, paused=False)))
+        if self._resizable and self._happens(self._faults.resizes):
+            self._resize(self._random.choice(self._resizable), self._random.randint(1, MOST_WORKERS))
+        if self._happens(self._faults.holds):
+            self._events.append(Hold(held=True))
+            self._agenda.soon(PAUSE_SECONDS, lambda: self._events.append(Hold(held=False)))
+
+    def _happens(self, chance: float) -> bool:
+        return bool(chance) and self._random.random() < chance
+
+    def _resize(self, line: Line, workers: int) -> None:
+        decision = Decision(self._clock.now, line.plan.names[0], line.workers, workers, "the simulation wanted it")
+        self._events.append(Resize(line.plan.number, workers, workers, decision))
 
     def _next_events(self) -> list[Event]:
         """What happens next: one event, several at once, as a busy coordinator sees them, or none: a timer is due."""
@@ -212,6 +247,8 @@ class _Play:
                 self._sources[command.source].ask(command.count)
             elif isinstance(command, Kill):
                 self._engine.kill(command.ticket, command.stage)
+            elif isinstance(command, Resize):
+                self._engine.resize(command.stage, command.workers)
             elif isinstance(command, StopSources):
                 for source in self._sources:
                     source.stop()
@@ -221,9 +258,14 @@ class _Play:
         sizes = [len(part) if isinstance(part, list | range) else part for part in what if type(part) in _TOLD]
         self._trace.append((self._clock.now, type(what).__name__, *sizes))
 
+    def _record(self) -> RunFinished:
+        scheduler = self._scheduler
+        running = not scheduler.finished
+        return make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error, running=running)
+
     def _finish(self) -> Simulation:
         scheduler = self._scheduler
-        record = make_record(self._plan, scheduler, self._gauges, self._clock.now, scheduler.error)
+        record = self._record()
         ends = {id(queue): reader for queue, reader in zip(self._pipeline.graph.ends(), self._readers, strict=True)}
         return Simulation(Report.of(record), scheduler.error, tuple(self._trace), ends)
 

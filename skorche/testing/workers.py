@@ -76,6 +76,7 @@ class Line:
     def __init__(self, plan: StagePlan, random: Random, ends: Ends) -> None:
         self.plan = plan
         self.kernel = plan.kernel.opened(ends)
+        self.workers = self.most_workers = plan.workers
         self.kind: str = plan.engine if plan.engine in CAPABILITIES else "thread"
         self.capabilities = CAPABILITIES[self.kind]
         self.waiting: deque[tuple[int, Chunk]] = deque()
@@ -121,6 +122,16 @@ class SimulatedEngine:
         line.waiting.append((ticket, chunk))
         self._serve(line)
 
+    def resize(self, stage: int, workers: int) -> None:
+        """Let a line have so many workers; those that are at work finish what they have."""
+        line = self.lines[stage]
+        line.workers = workers
+        line.most_workers = max(workers, line.most_workers)
+        if line.kind == "async":
+            self._fill(line)
+        else:
+            self._serve(line)
+
     def kill(self, ticket: int, stage: int) -> None:
         """Stop work on a ticket a little later, if it has not come back by then."""
         line = self.lines[stage]
@@ -135,7 +146,7 @@ class SimulatedEngine:
                 self._stop(line, ticket, blame=False)
 
     def _serve(self, line: Line) -> None:
-        workers = 1 if line.kind == "inline" else line.plan.workers
+        workers = 1 if line.kind == "inline" else line.workers
         while line.waiting and len(line.working) < workers:
             self._begin(line, *line.waiting.popleft())
 
@@ -165,7 +176,7 @@ class SimulatedEngine:
         return sorted({0, count, *(random.randrange(count + 1) for _ in range(random.randrange(3)))})
 
     def _run(self, line: Line, chunk: Chunk, start: int, stop: int) -> tuple[Outcome, float]:
-        """The results of a slice, and the virtual seconds they took."""
+        """The results of a slice, and the virtual seconds they took, waiting: there is no CPU to run short of."""
         clock, random = self._agenda.clock, self._agenda.random
         began = clock.now
         portion = chunk.portion and chunk.portion._replace(seconds=math.inf)  # real time has no say here
@@ -174,7 +185,7 @@ class SimulatedEngine:
         clock.now = began
         reached = [count for count in outcome.counts if count is not None]
         share = took / max(1, len(reached))
-        outcome.counts = [count and count._replace(seconds=share, cpu_seconds=share) for count in outcome.counts]
+        outcome.counts = [count and count._replace(seconds=share, cpu_seconds=0.0) for count in outcome.counts]
         outcome.bytes_in = outcome.bytes_out = (stop - start) * line.item_bytes
         return outcome, took
 
@@ -243,7 +254,7 @@ class SimulatedEngine:
         """Begin items as long as fewer than `workers` are in flight, those of the oldest chunk first."""
         for loop in [*line.loops.values()]:
             for index in loop.out:
-                if sum(len(one.begun) for one in line.loops.values()) >= line.plan.workers:
+                if sum(len(one.begun) for one in line.loops.values()) >= line.workers:
                     return
                 if index not in loop.begun and index not in loop.done:
                     self._begin_item(line, loop, index)

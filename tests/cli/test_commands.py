@@ -200,3 +200,38 @@ def test_help_loads_nothing_heavy(skorche_command):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stderr))
     assert not loaded & {"rich", "yaml", "cloudpickle", "asyncio", "sqlite3", "shtab", "skorche.api"}
+
+
+# -- status pages -----------------------------------------------------------------------------------------------------
+
+
+def keep_a_run(skorche_command) -> None:
+    done = skorche_command("run", "job.py", "--on-error", "collect", "--store", "store", "--quiet")
+    assert done.returncode == 3, done.stderr
+
+
+def test_report_writes_the_status_page_and_says_where(skorche_command):
+    keep_a_run(skorche_command)
+    named = skorche_command("report", "store", "--html", "made/page.html")
+    unnamed = skorche_command("report", "store", "--html")
+
+    assert (named.returncode, named.stdout, named.stderr) == (3, "", "the status page: made/page.html\n")
+    assert (unnamed.returncode, unnamed.stdout, unnamed.stderr) == (3, "", "the status page: squares.html\n")
+    assert "ValueError: no 9" in (skorche_command.folder / "made" / "page.html").read_text(encoding="utf-8")
+    assert "<svg" in (skorche_command.folder / "squares.html").read_text(encoding="utf-8")
+
+
+def test_report_prints_the_status_page_alone(skorche_command):
+    keep_a_run(skorche_command)
+    done = skorche_command("report", "store", "--html", "-")
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith("<!DOCTYPE html>")
+    assert done.stdout.endswith("</html>\n")
+
+
+def test_run_writes_the_status_page(skorche_command):
+    done = skorche_command("run", "job.py", "--on-error", "collect", "--quiet", "--page", "status.html")
+
+    assert done.returncode == 3
+    assert "squares: NOT ok" in (skorche_command.folder / "status.html").read_text(encoding="utf-8")

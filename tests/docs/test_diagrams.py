@@ -17,6 +17,7 @@ NAMES = [
     "batch",
     "chain",
     "demo",
+    "demo_status",
     "filter",
     "flat_map",
     "map",

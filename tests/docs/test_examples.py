@@ -12,6 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SAID = {
     "archive_job.py": "pipeline and plain loop agree",
     "archive_site.py": "the same each time",
+    "autotune.py": "orders/s, ",
     "crawler.py": "1998 titles; at most 200 requests at a time",
     "demo.py": "('1.pgm', (8, 6), 1.0)",
     "extraction_functions.py": "2 pages, the same by both files",

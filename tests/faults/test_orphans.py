@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engines.census import find_family, is_gone, mark_family
 from engines.programs import start_program
-from engines.waiting import holds_within
+from engines.waiting import holds_within, wait_until
 
 pytestmark = pytest.mark.timeout(60)
 mark_family()
@@ -21,9 +21,9 @@ def orphans_of(what: str, folder: Path, number: int) -> list[int]:
     with start_program("-m", "faults.orphaned", what, folder) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"
-        family = {pid for pid in find_family() if os.getsid(pid) != os.getsid(0)} - {program.pid}
         workers = {int(path.name) for path in folder.iterdir()}
-        assert workers <= family
+        wait_until(lambda: workers <= {*find_family()})  # a program that has just been started has no environment yet
+        family = {pid for pid in find_family() if os.getsid(pid) != os.getsid(0)} - {program.pid}
         os.kill(program.pid, number)
         program.wait()
         holds_within(SECONDS, lambda: all(map(is_gone, workers)))

@@ -216,6 +216,10 @@ def test_a_report_goes_through_json_unchanged():
                 "queued_seconds": 0.0,
                 "full_seconds": 0.0,
                 "mean_waiting": 0.0,
+                "held_seconds": 0.0,
+                "serial": False,
+                "ordered": False,
+                "limits": [],
             }
         },
         "guarantees": ["an item may run twice"],
@@ -232,8 +236,11 @@ def test_a_report_goes_through_json_unchanged():
             "memory_seconds": 0.0,
             "cpu_seconds": 0.0,
             "resident_bytes": 0,
+            "reading_seconds": 0.0,
+            "gil_seconds": 0.0,
         },
         "running": False,
+        "decisions": [],
         "folder": "",
     }
 

@@ -152,3 +152,39 @@ def test_the_snapshot_of_a_run_that_has_ended_is_its_report():
 
     assert run.snapshot() is report
     assert not report.running
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """The system has no room for threads of this name."""
+    start = threading.Thread.start
+
+    def start_if_there_is_room(thread: threading.Thread) -> None:
+        if thread.name.startswith(kind):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
+
+
+def test_a_run_goes_on_unseen_where_nobody_can_look(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    refuse_threads(monkeypatch, "skorche lookout")
+    with skorche.Pipeline() as pipeline:
+        results = skorche.map(abs, skorche.Queue(fixed_inputs=[-1]))
+
+    with caplog.at_level("WARNING", logger="skorche"):
+        report = pipeline.run().wait()
+
+    assert results.flush() == [1]
+    assert report.surroundings.watched_seconds == 0
+    assert "can't start new thread, so the report will not tell what limits the run" in caplog.text
+
+
+def test_a_run_for_which_there_is_no_thread_is_refused_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch):
+    with skorche.Pipeline("threadless") as pipeline:
+        skorche.map(abs, skorche.Queue(fixed_inputs=[-1]))
+    refuse_threads(monkeypatch, "skorche threadless")
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        pipeline.run()
+
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("skorche")] == []

@@ -132,11 +132,22 @@ def test_a_retry_is_a_start():
     (out,) = hand.feed(1, now=0.0)
     begin(hand, out, now=0.0)
 
-    at_once = submitted(hand.tell(Lost(out.ticket, CRASH, 0, ()), now=1.0))
+    at_once = submitted(hand.tell(Lost(out.ticket, CRASH, 0, ()), now=0.01))
     (again,) = submitted(hand.tell(now=10.02))
 
     assert at_once == []
     assert (again.chunk.items, again.chunk.attempts) == ([1], [1])
+
+
+@pytest.mark.parametrize(("lost_at", "leaves"), [(0.01, 10.01), (0.5, 10.5), (5.0, 11.02)])
+def test_work_that_died_may_have_begun_later_than_was_told_but_not_by_more_than_a_second(lost_at: float, leaves: float):
+    hand = limited([skorche.rate("api", 1, per=10.0)])
+    (out,) = hand.feed(1, 2, now=0.0)
+    begin(hand, out, now=0.0)
+
+    hand.tell(Lost(out.ticket, CRASH, 0, ()), now=lost_at)
+
+    assert hand.scheduler.next_timer == pytest.approx(leaves)
 
 
 def test_an_item_that_is_given_back_has_started_and_starts_again():

@@ -52,6 +52,12 @@ class ProcessEngine:
         assert hub is not None
         hub.call(lambda: hub.kill(ticket))
 
+    def resize(self, stage: int, workers: int, most: int) -> None:
+        """Let the hub use more or fewer workers for a stage."""
+        hub = self._hub
+        assert hub is not None
+        hub.call(lambda: hub.resize(stage, workers, most))
+
     def look(self, tickets: Sequence[int]) -> dict[int, Sight]:
         """The stacks of the workers, which all are asked before one is waited for."""
         hub, answer = self._hub, SimpleQueue[dict[int, Asked]]()
@@ -62,7 +68,7 @@ class ProcessEngine:
     def worker_bytes(self) -> list[tuple[Sequence[int], int]]:
         """What each worker has in memory, with the stages it has worked for. A look without a lock."""
         hub = self._hub
-        members = [] if hub is None else hub.members
+        members = [] if hub is None else hub.crew.members[:]
         return [(tuple(one.stages), resident_bytes_of(one.process.pid)) for one in members]
 
     def close(self, how: Literal["drain", "kill"]) -> None:

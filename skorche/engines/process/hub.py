@@ -24,7 +24,8 @@ from threading import Thread, get_ident
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
 from skorche.engines.process.blame import Verdict, explain_crash, given_up, judge, told_ending
-from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker, cannot_hire, cannot_load
+from skorche.engines.process.breaker import Breaker, cannot_load
+from skorche.engines.process.crew import Crew
 from skorche.engines.process.job import Job, explain_size
 from skorche.engines.process.launch import Ending
 from skorche.engines.process.listener import Listener
@@ -45,10 +46,9 @@ class Hub:
 
     def __init__(self, stages: Sequence[StagePlan], kernels: dict[int, bytes], most: int, emit: Emit) -> None:
         self._stages = {stage.number: stage for stage in stages}
-        self._kernels, self._most, self._emit = kernels, most, emit
+        self._kernels, self._emit = kernels, emit
         self._out: dict[int, Job] = {}
         self._queued: dict[int, deque[Job]] = {stage.number: deque() for stage in stages}
-        self._members: list[Member] = []
         self._told_size: set[int] = set()
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
@@ -56,8 +56,7 @@ class Hub:
         self._listener = Listener({stage.number: stage.names for stage in stages}, stages[0].capture)
         self._closing = self._broken = False
         self._breaker = Breaker(most)
-        self._first_workers = 0
-        self._has_started = False
+        self.crew = Crew(most, self._breaker, self._selector, self._listener.mouth)
         self._last_pulse = time.monotonic()
         # A daemon: a run that is stuck in another engine must not hold the interpreter. Workers see their parent end.
         self._thread = Thread(target=self._run, name="skorche processes", daemon=True)
@@ -67,14 +66,9 @@ class Hub:
         for one in (self._bell, self._ringer):
             one.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        self._first_workers = workers
+        self.crew.first = workers
         self._listener.start()
         self._thread.start()
-
-    @property
-    def members(self) -> list[Member]:
-        """The workers there are now."""
-        return self._members[:]
 
     def call(self, action: Callable[[], None]) -> None:
         """Have the thread do something."""
@@ -104,7 +98,7 @@ class Hub:
     def _run(self) -> None:
         try:
             self._memory_kills = count_memory_kills()
-            self._hire_first()
+            self.crew.hire_first()
             while not self._closing:
                 self._assign()
                 self._turn()
@@ -139,7 +133,7 @@ class Hub:
 
     def _look_for_dead(self) -> None:
         self._last_pulse = time.monotonic()
-        for member in self._members[:]:
+        for member in self.crew.members[:]:
             if member.process.has_ended:
                 self._serve(member, has_ended=True)
             elif member.retired_at is not None and self._last_pulse > member.retired_at + END_SECONDS:
@@ -152,8 +146,8 @@ class Hub:
 
     def _handle(self, member: Member, message: wire.Frame) -> None:
         if message.kind == wire.READY:
-            member.ready = self._has_started = True
-            self._hire_first()
+            member.ready = self.crew.has_started = True
+            self.crew.hire_first()
         elif message.kind == wire.REFUSED:
             raise cannot_load(self._stages[message.ticket].names[0], load_error(message.body))
         elif message.kind == wire.BEGUN:
@@ -225,6 +219,11 @@ class Hub:
         else:
             self._queued[job.stage.number].append(job)
 
+    def resize(self, stage: int, workers: int, most: int) -> None:
+        """Let a stage use so many workers, of `most` in all (in the hub's thread). Those too many stay idle."""
+        self._stages[stage] = self._stages[stage]._replace(workers=workers)
+        self.crew.most = max(1, most)
+
     def _give_back(self, event: Done | Lost) -> None:
         """Whatever has happened to it, a ticket comes back once."""
         del self._out[event.ticket]
@@ -233,52 +232,10 @@ class Hub:
     def _assign(self) -> None:
         for number, queue in self._queued.items():
             while queue:
-                member = self._choose(self._stages[number], queue[0])
+                member = self.crew.choose(self._stages[number], queue[0])
                 if member is None:
                     break
                 self._give(member, queue.popleft())
-
-    def _choose(self, stage: StagePlan, job: Job) -> Member | None:
-        """An idle worker while the stage may use one more; else one that works for the stage and has none ahead."""
-        busy = [member for member in self._members if member.jobs and member.jobs[0].stage is stage]
-        if len(busy) < stage.workers:
-            idle = next((member for member in self._members if not member.jobs and not member.dismissed), None)
-            if idle is not None:
-                return idle
-            if self._may_hire():
-                return self._hire()
-            if not self._is_full:
-                return None  # there will be one more as soon as others have shown that they can start
-        if stage.timeout is not None or job.careful:
-            return None
-        return next((one for one in busy if len(one.jobs) == 1 and not one.jobs[0].careful and not one.dismissed), None)
-
-    def _hire_first(self) -> None:
-        """The workers to begin with; most of them only when one has shown that they can start."""
-        while len(self._members) < self._first_workers and self._may_hire():
-            self._hire()
-
-    def _may_hire(self) -> bool:
-        """Whether there may be one more. Where workers die as they start no more are started than it takes to know."""
-        failed = self._breaker.failed_starts
-        if failed or not self._has_started:
-            most = MOST_FAILED_STARTS if failed else MOST_FAILED_STARTS - 1
-            if failed + sum([member.is_starting for member in self._members]) >= most:
-                return False
-        return not self._is_full
-
-    @property
-    def _is_full(self) -> bool:
-        return sum([not member.dismissed for member in self._members]) >= self._most
-
-    def _hire(self) -> Member:
-        try:
-            member = Member(self._listener.mouth, keep_stderr=self._breaker.failed_starts > 0)
-        except OSError as error:
-            raise cannot_hire(error) from error
-        self._members.append(member)
-        self._selector.register(member.process.channel, selectors.EVENT_READ, member)
-        return member
 
     def _give(self, member: Member, job: Job) -> None:
         request = job.request()
@@ -307,7 +264,7 @@ class Hub:
 
     def ask(self, ticket: int) -> Asked | None:
         """Ask the worker that is on this ticket what it does."""
-        at_work = [one for one in self._members if one.ready and one.jobs and one.jobs[0].ticket == ticket]
+        at_work = [one for one in self.crew.members if one.ready and one.jobs and one.jobs[0].ticket == ticket]
         return at_work[0].ask() if at_work else None
 
     # -- deaths -----------------------------------------------------------------------------------------------------
@@ -320,7 +277,7 @@ class Hub:
                     queue.remove(job)
                     self._give_back(job.lost(given_up(), None, 0))
                     return
-        for member in self._members:
+        for member in self.crew.members:
             for job in member.jobs:
                 if job.ticket == ticket:
                     job.stopped = member.dismissed = True
@@ -330,7 +287,7 @@ class Hub:
     def _bury(self, member: Member) -> None:
         """A worker has died: find out what it was on, and give its jobs back."""
         self._selector.unregister(member.process.channel)
-        self._members.remove(member)
+        self.crew.members.remove(member)
         member.save_spooled()
         slot = list(member.process.slot)
         ending = member.process.bury()
@@ -342,7 +299,7 @@ class Hub:
         if job is not None and member.ready and slot[STEP] != LOADING:
             if ending.code == -signal.SIGKILL and not (ending.hung_up or member.dismissed):
                 self._emit(Starved(job.stage.number))
-                self._hire_first()  # so that nobody waits for one to start, now that there are no others at work
+                self.crew.hire_first()  # so that nobody waits for one to start, now that there are no others at work
             self._blame(job, slot, ending)
         else:
             if job is not None:
@@ -389,12 +346,12 @@ class Hub:
 
     def _dismiss_all(self) -> None:
         """End every worker: those at work are killed, the others end with their pipes."""
-        for member in self._members:
+        for member in self.crew.members:
             if member.jobs:
                 member.process.kill()
             self._selector.unregister(member.process.channel)
             member.process.hang_up()
         end = time.monotonic() + END_SECONDS
-        for member in self._members:
+        for member in self.crew.members:
             member.process.finish(max(0.0, end - time.monotonic()))
-        self._members.clear()
+        self.crew.members.clear()

@@ -1,0 +1,63 @@
+"""A run that finds out how many workers each task should have, and tells what it did and what it gained.
+
+Three services are asked for each order, and take 1, 4 and 2 ms to answer. Nobody says how many threads should wait for
+each: the run begins with one, adds where its own account says that one more would help, and keeps what did.
+"""
+
+import json
+import pathlib
+import tempfile
+import time
+
+import skorche
+
+BUDGET = 14
+ORDERS = 4000
+
+
+@skorche.task
+def reserve(order: int) -> int:
+    """Ask the stock."""
+    time.sleep(0.001)  # what the service takes to answer
+    return order
+
+
+@skorche.task
+def charge(order: int) -> int:
+    """Ask the bank."""
+    time.sleep(0.004)
+    return order
+
+
+@skorche.task
+def notify(order: int) -> int:
+    """Ask the post."""
+    time.sleep(0.002)
+    return order
+
+
+def orders_per_second(count: int, **options: object) -> tuple[float, skorche.Report]:
+    """Work off so many orders; gives the throughput and the report."""
+    with skorche.Pipeline("orders") as pipeline:
+        done = skorche.chain([reserve, charge, notify], skorche.Queue(name="incoming", fixed_inputs=range(count)))
+    report = pipeline.run(**options).wait()  # type: ignore[arg-type]
+    assert done.flush() == list(range(count))
+    return count / report.elapsed, report
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        found = pathlib.Path(folder) / "tuned.json"
+        before, _ = orders_per_second(ORDERS // 10)
+        _, report = orders_per_second(ORDERS, workers="auto", max_workers=BUDGET, tuning=found)
+        after, _ = orders_per_second(ORDERS, tuning=found)
+        workers = json.loads(found.read_text())["workers"]
+
+    for decision in report.decisions:
+        print(decision)
+    assert workers["charge"] > workers["reserve"]  # it takes four times as long
+    assert sum(workers.values()) <= BUDGET
+    assert after > 2 * before
+    print(
+        f"one worker each: {before:.0f} orders/s; {workers}: {after:.0f} orders/s, {after / before:.1f} times as many"
+    )

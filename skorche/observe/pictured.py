@@ -1,0 +1,59 @@
+"""`Pictured`: what can be shown as a status page: a report, or a run that was kept."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skorche.observe.overview import Overview
+
+
+class Pictured:
+    """Shows how busy each task was, what went over each queue, what failed, and what limited the run."""
+
+    __slots__ = ()
+
+    def overview(self) -> Overview:
+        """What is to be shown."""
+        raise NotImplementedError
+
+    def to_html(self) -> str:
+        """The status page: one HTML document with the diagram, the table of the nodes and the failures.
+
+        It holds no script, and asks for nothing from elsewhere.
+
+        >>> pipeline = Pipeline("sizes")
+        >>> _ = pipeline.map(len, Queue("words", ["a", "bc"]), queue_out=Queue("sizes"))
+        >>> pipeline.run().wait().to_html().startswith("<!DOCTYPE html>")
+        True
+        """
+        from skorche.observe.page import page_of  # who shows no page needs none of it
+
+        return page_of(self.overview())
+
+    def to_svg(self) -> str:
+        """The status diagram alone, as SVG: the same for the same counts and times."""
+        from skorche.observe.diagram import diagram_of
+
+        return diagram_of(self.overview())
+
+    def to_dot(self) -> str:
+        """The status diagram as text for Graphviz."""
+        from skorche.observe.dot import dot_of
+        from skorche.observe.load import load_picture
+
+        return dot_of(load_picture(self.overview()))
+
+    def save_page(self, path: str | os.PathLike[str]) -> str:
+        """Write the status page to a file, whole or not at all, and return its path.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        from pathlib import Path  # not with an import of skorche
+
+        from skorche.observe.page import write_page
+
+        write_page(Path(path), self.to_html())
+        return str(path)
