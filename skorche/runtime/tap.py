@@ -17,7 +17,7 @@ from skorche.errors import text_of
 from skorche.events import Happened, Note, Queued, Worked
 from skorche.kernel import Outcome
 from skorche.place import SOURCE_STRIDE, Place, roots
-from skorche.runtime.command import Command, Event, Pause, Submit, Warn
+from skorche.runtime.command import Command, Event, Hold, Pause, Submit, Warn
 from skorche.runtime.engine import Died, Done, Emit, Engine, EngineEvent, HasWorkers, Lost, Recycled, Returned, Starved
 from skorche.runtime.scheduler import Scheduler
 
@@ -156,6 +156,8 @@ class _Turns:
         """Events that are rare."""
         if isinstance(event, Pause):
             self._note(Happened(at, "pause" if event.paused else "resume", self._name(event.stage)))
+        elif isinstance(event, Hold):
+            self._note(Happened(at, "sources held" if event.held else "sources go on"))
         elif isinstance(event, Died):
             self._note(Happened(at, "worker died", told=f"process {event.worker}, {event.text}"))
         elif isinstance(event, Starved):
