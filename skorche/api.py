@@ -159,7 +159,8 @@ class Pipeline:
         machines that know nothing of each other, take every item exactly once. Sources that are zipped by number are
         dealt out by number.
 
-        `progress` ("auto") writes a line to stderr every five seconds; False writes none.
+        `progress` ("auto", or True) shows on stderr how far a run is that takes longer than a moment: bars on a
+        terminal, a table in a notebook, else a line every five seconds. "lines" gives lines everywhere, False nothing.
 
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are

@@ -18,7 +18,7 @@ from skorche.observe.report import Report
 from skorche.options import Recycling
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, make_policy, open_store
+from skorche.run_options import RunSettings, check_capture, check_progress, make_policy, open_store
 from skorche.runtime.coordinator import Coordinator, Observer
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
@@ -52,7 +52,9 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         return beginning.serve(shared)
     try:
         open_store(store, graph)
-        watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        watching: list[Observer] = []
+        if settings.progress is not False:
+            watching.append(Progress(graph.name, shape=account.shape, how=settings.progress))
         if store is None:
             return beginning.lead(policy, watching)
         from skorche.stored.run_folder import begin_folder
@@ -122,6 +124,7 @@ def _store(settings: RunSettings) -> Store | None:
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
+    check_progress(settings.progress)
     shard = Shard.of(settings.shard)
     plan = make_plan(
         graph,

@@ -216,6 +216,7 @@ def test_a_report_goes_through_json_unchanged():
                 "queued_seconds": 0.0,
                 "full_seconds": 0.0,
                 "mean_waiting": 0.0,
+                "passed": 0,
             }
         },
         "guarantees": ["an item may run twice"],
