@@ -160,7 +160,7 @@ class Pipeline:
         dealt out by number.
 
         `progress` ("auto", or True) shows on stderr how far a run is that takes longer than a moment: bars on a
-        terminal, a table in a notebook, else a line every five seconds. "lines" gives lines everywhere, False nothing.
+        terminal, a table in a notebook, else a line now and then. "lines" gives lines everywhere, False nothing.
 
         `store` is a folder, made if it is missing, in which a folder of this run is kept; see `open_run`. Results of
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are

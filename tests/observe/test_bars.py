@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from engines.programs import run_program
+from engines.programs import ROOT, run_program
 from terminals import needs_tmux, screen_of
 
 pytestmark = pytest.mark.timeout(120)
@@ -279,3 +279,25 @@ def test_the_command_line_shows_bars_on_stderr_unless_told_to_be_quiet(tmp_path)
         quiet = screen.wait_lines("exit 3")
 
     assert sorted(quiet[:-1]) == sorted(out.read_text().splitlines()) == ["index: 1", *["index: 2"] * 4]
+
+
+@needs_tmux
+def test_the_demo_shows_bars_on_a_terminal(tmp_path):
+    with screen_of(ROOT / "examples" / "archive_job.py", "--output", tmp_path, lines=60) as screen:
+        lines = screen.wait_lines("archive_job  ", "download  ", "unzip  ", "thumbnails  ", "index_text", "index_page")
+        last = screen.wait_lines("exit 0", "pipeline and plain loop agree")
+
+    assert sum("━" in line for line in lines) >= 3
+    rows = {row[0]: row[1:] for row in map(cells_of, last) if "/s" in " ".join(row)}
+    assert rows["archive_job"][:3] == ["100", "%", "36/36"]
+    assert rows["archive_job"][-2:] == ["2", "failed"]
+    assert rows["download"][:3] == ["100", "%", "36/36"]
+    assert rows["unzip"][-2:] == ["1", "failed"]
+
+
+def test_the_demo_writes_plain_lines_where_it_is_piped(tmp_path):
+    ended = run_program(ROOT / "examples" / "archive_job.py", "--output", tmp_path, folder=tmp_path, seconds=100)
+
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("archive_job: ")]
+    assert re.match(r"archive_job: 1 s, \d+ admitted, \d+ delivered, ", lines[0])
+    assert "\x1b" not in ended.stdout + ended.stderr

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextvars import copy_context
 from threading import Event, Thread
 from typing import Literal, Protocol
@@ -19,11 +20,12 @@ from skorche.events import RunFinished, View
 from skorche.observe.outcome import Shape
 
 How = Literal["auto", "lines"]
+Kind = Literal["bars", "lines", "notebook"]
 
 SECONDS = 5.0
-"""Between two lines, and before the first: a short run says nothing."""
-FIRST_SECONDS = 0.5
-"""Before bars, or a table, are first drawn."""
+"""Between two lines."""
+FIRST_SECONDS: Mapping[Kind, float] = {"lines": 1.0, "bars": 0.5, "notebook": 0.5}
+"""Before anything is shown: a short run says nothing."""
 PATIENCE = 2.0
 """What the end of a run waits for the last drawing: a terminal may be held (Ctrl-S), or nobody reads a pipe."""
 
@@ -76,7 +78,7 @@ class Progress:
             self._thread.join(PATIENCE)
 
     def _watch(self, view: View, kind: Kind, began: float) -> None:
-        if self._ended.wait(self._seconds if kind == "lines" else FIRST_SECONDS):
+        if self._ended.wait(min(FIRST_SECONDS[kind], self._seconds)):
             return
         try:
             display = self._display(kind, view)
@@ -107,9 +109,6 @@ class Progress:
         from skorche.observe.progress.bars import Bars
 
         return Bars(rows)
-
-
-Kind = Literal["bars", "lines", "notebook"]
 
 
 def kind_of_display() -> Kind:

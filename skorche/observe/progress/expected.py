@@ -1,8 +1,8 @@
 """How many items each node will get in all, where that is known.
 
-It is known behind sources with a length, as long as each item gives one: through tasks, up to the first operator that
-filters, splits, gathers or spreads. Behind that it is known when everything before has ended. What may still fail on
-the way is counted as coming, so a total may go down.
+It is known behind sources with a length, as long as each item gives one: through tasks, merges and tees, up to the
+first operator that filters, splits, gathers or spreads. Behind that it is known when everything before has ended. What
+may still fail on the way is counted as coming, so a total may go down.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Expected:
                 self._lengths[id(queue)] = len(given)
 
     def items(self, tallies: Mapping[str, NodeTally]) -> dict[str, int]:
-        """By name of the node, for those of which it is known."""
+        """By name of the node, for those of which it is known. Parts of a divided item are items of their own."""
         found: dict[str, int] = {}
         for node in self._order:
             coming = [self._through(queue, found, tallies) for queue in node.inputs]
             known = [count for count in coming if count is not None]
             if len(known) == len(coming) and node.pairing is None:
-                found[node.name] = sum(known)
+                found[node.name] = sum(known) + tallies[node.name].divided
             elif all(self._ended(queue, found, tallies) for queue in node.inputs):
-                found[node.name] = tallies[node.name].received
+                found[node.name] = came_to(tallies[node.name])
         return found
 
     def _through(self, queue: Queue[object], found: Mapping[str, int], tallies: Mapping[str, NodeTally]) -> int | None:
@@ -51,7 +51,7 @@ class Expected:
         if maker.name not in found or not _gives_one_for_one(maker, queue):
             return None
         tally = tallies[maker.name]
-        return tally.emitted + max(0, found[maker.name] - done_by(tally))
+        return tally.passed + max(0, found[maker.name] - done_by(tally))
 
     def _ended(self, queue: Queue[object], found: Mapping[str, int], tallies: Mapping[str, NodeTally]) -> bool:
         """Whether nothing comes through the queue any more."""
@@ -62,9 +62,17 @@ class Expected:
 
 
 def _gives_one_for_one(node: Node, queue: Queue[object]) -> bool:
-    return node.task is not None and node.places == "kept" and node.outputs == (queue,)
+    """Whether each item that gets through gives one for this queue: of a task, and of what only passes them on."""
+    if node.places != "kept" or node.pairing is not None or queue is node.errors:
+        return False
+    return node.task is not None or (node.regrouping is not None and node.work is None)
 
 
 def done_by(tally: NodeTally) -> int:
     """How many of its items the node is done with, whatever became of them."""
-    return tally.passed + tally.filtered + tally.failed + tally.cancelled - tally.divided
+    return tally.passed + tally.filtered + tally.failed + tally.cancelled
+
+
+def came_to(tally: NodeTally) -> int:
+    """How many items the node has had to do with so far."""
+    return tally.received + tally.divided

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from skorche.events import NodeTally, RunFinished
 from skorche.observe.outcome import Shape
-from skorche.observe.progress.expected import Expected, done_by
+from skorche.observe.progress.expected import Expected, came_to, done_by
 
 WINDOW_SECONDS = 10.0
 """A rate is that of the last so many seconds."""
@@ -117,7 +117,7 @@ class Rows:
 def _row(name: str, tally: NodeTally, expected: int | None, rate: float) -> Row:
     done = done_by(tally)
     total = None if expected is None else max(done, expected)
-    return Row(name, done, total, rate, tally.failed, max(0, tally.received - done))
+    return Row(name, done, total, rate, tally.failed, max(0, came_to(tally) - done))
 
 
 def span(seconds: float) -> str:

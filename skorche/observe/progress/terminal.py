@@ -48,7 +48,7 @@ class Terminal:
             if not self._shown:
                 self._fd, self._encoding = stream.fileno(), stream.encoding
                 self._line_begun = False
-                self._guard()
+                self._guard(stream)
             self._shown[key] = ()
 
     def show(self, key: object, lines: Sequence[str]) -> None:
@@ -106,9 +106,10 @@ class Terminal:
 
     # -- streams ----------------------------------------------------------------------------------------------------
 
-    def _guard(self) -> None:
+    def _guard(self, *streams: object) -> None:
         place = os.fstat(self._fd)
-        for stream in {id(one): one for one in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)}.values():
+        known = (*streams, sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+        for stream in {id(one): one for one in known}.values():
             if isinstance(stream, io.TextIOWrapper) and _leads_to(stream, place):
                 before, ours = vars(stream).get("write"), self._guarded_write(stream, stream.write)
                 self._guarded.append((stream, ours, before))
