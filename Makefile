@@ -13,7 +13,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up dot mpi chromium demo test check format-check lint types arrows diagrams-check diagrams bench fuzz soak \
+.PHONY: help set-up dot mpi chromium tmux demo test check format-check lint types arrows diagrams-check diagrams bench \
+        fuzz soak \
         wheel-check clean
 
 help:  ## this list
@@ -42,10 +43,13 @@ mpi:
 chromium:
 	@bash .ci/chromium
 
+tmux:
+	@bash .ci/tmux
+
 demo: set-up  ## run examples/archive_job.py
 	@$(PYTHON) examples/archive_job.py
 
-test: set-up mpi chromium  ## run the tests; ARGS='tests/ops -x' chooses
+test: set-up mpi chromium tmux  ## run the tests; ARGS='tests/ops -x' chooses
 	@$(PYTHON) -m pytest $(ARGS)
 
 check: format-check lint types arrows diagrams-check  ## format, lint, types, arrows and diagrams

@@ -268,7 +268,7 @@ def log(message: str) -> None:
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("archive_job_output"), metavar="DIR")
-    parser.add_argument("--archives", type=int, default=24, metavar="N", help="how many archives, at least 3")
+    parser.add_argument("--archives", type=int, default=36, metavar="N", help="how many archives, at least 3")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs made, and start over")
     options = parser.parse_args(arguments)
     if options.archives < 3:

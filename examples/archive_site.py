@@ -88,7 +88,7 @@ class Site:
     """What is served, how far away it is, and which archives still have a 503 to give."""
 
     archives: dict[str, bytes]
-    latency: float = 0.03
+    latency: float = 0.1
     busy: set[str] = field(default_factory=set)
     address: str = ""
 

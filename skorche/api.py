@@ -164,7 +164,8 @@ class Pipeline:
         found, and a later run begins with it. `memory` (bytes, or a text such as "4GB") is what this process and its
         workers should have together: above 85 % of it sources give nothing more, until it is below 65 %.
 
-        `progress` ("auto") writes a line to stderr every five seconds; False writes none.
+        `progress` ("auto", or True) shows on stderr how far a run is: bars on a terminal, a table in a notebook, else a
+        line now and then. "lines" gives lines everywhere, False nothing.
 
         `page="status.html"` writes the run's status page there, anew every other second; see `Report.to_html`. `trace`
         is a file that tells what each worker did when; open it with ui.perfetto.dev; see docs/tracing.md.

@@ -88,7 +88,8 @@ class NodeTally(NamedTuple):
     """What one node did. Items unless the name says otherwise; seconds as float.
 
     `members` are what a batch's lists hold, or what an unbatch's inputs held; `divided` counts the batches that
-    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). `shed_workers`: so many of
+    `isolate=True` broke in two, and elements that failed by themselves (each adds an item). In the end
+    `received + divided` are `passed + filtered + failed + cancelled`. `shed_workers`: so many of
     its workers it had to do without from some time on, since one was killed each time, probably because memory ran out.
     `closed` tells how many lists a batch closed for which reason: "size", "weight", "timeout", "key" (another key had
     need of the place), "early" (`fill_batch=False`) or "end" (of the input). `paused`: it was told by `run.pause()` to
@@ -139,6 +140,7 @@ class NodeTally(NamedTuple):
     serial: bool = False
     ordered: bool = False
     limits: tuple[str, ...] = ()
+    passed: int = 0
 
 
 class Surroundings(NamedTuple):

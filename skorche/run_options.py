@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 from skorche.compile.plan import Capture
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
+from skorche.observe.progress import How
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
@@ -30,7 +31,7 @@ class RunSettings(NamedTuple):
     engine: EngineChoice = None
     stall_timeout: float | None = STALL_TIMEOUT
     on_stall: OnStall = "warn"
-    progress: Literal["auto"] | bool = "auto"
+    progress: How | bool = "auto"
     max_items_per_worker: int | None = None
     max_worker_memory: int | str | None = None
     capture: Capture = "stream"
@@ -54,7 +55,7 @@ class RunOptions(TypedDict, total=False):
     engine: EngineChoice
     stall_timeout: float | None
     on_stall: OnStall
-    progress: Literal["auto"] | bool
+    progress: How | bool
     max_items_per_worker: int | None
     max_worker_memory: int | str | None
     capture: Capture
@@ -163,6 +164,16 @@ def check_capture(capture: Capture) -> None:
     if capture not in ("stream", "item", "off"):
         raise GraphError(
             f"run() was given capture={capture!r}.", "it has no meaning.", "give 'stream', 'item' or 'off'."
+        )
+
+
+def check_progress(progress: How | bool) -> None:
+    """Refuse what is no way to show progress."""
+    if not isinstance(progress, bool) and progress not in ("auto", "lines"):
+        raise GraphError(
+            f"run() was given progress={progress!r}.",
+            "it has no meaning.",
+            "give 'auto' for what suits the place, 'lines' for plain lines, or False for none.",
         )
 
 

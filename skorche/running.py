@@ -19,7 +19,15 @@ from skorche.observe.report import Report
 from skorche.options import Recycling, size_in_bytes
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import RunSettings, check_capture, check_page, check_workers, make_policy, open_store
+from skorche.run_options import (
+    RunSettings,
+    check_capture,
+    check_page,
+    check_progress,
+    check_workers,
+    make_policy,
+    open_store,
+)
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
@@ -60,7 +68,9 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         return beginning.serve(shared)
     try:
         open_store(store, graph)
-        watching: list[Observer] = [Progress(graph.name)] if settings.progress else []
+        watching: list[Observer] = []
+        if settings.progress is not False:
+            watching.append(Progress(graph.name, shape=account.shape, how=settings.progress))
         watching += _pages(graph, settings, account)
         if settings.workers == "auto":
             from skorche.tuning.start import make_pilot  # only who wants it needs it
@@ -163,6 +173,7 @@ def _trace(settings: RunSettings, plan: Plan) -> Trace | None:
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
     check_workers(settings)
+    check_progress(settings.progress)
     shard = Shard.of(settings.shard)
     plan = make_plan(
         graph,

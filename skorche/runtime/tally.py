@@ -80,6 +80,7 @@ class Tally:
             dict(self.closed),
             self.paused,
             self.cached,
+            passed=self.passed,
         )
 
 

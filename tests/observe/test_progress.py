@@ -5,10 +5,11 @@ import logging
 import sys
 import threading
 
+import pytest
 from engines.waiting import wait_until
 
 import skorche
-from skorche.events import RunFinished
+from skorche.events import NodeTally, RunFinished
 from skorche.observe.progress import Progress
 
 ENDED = RunFinished("job", 14.0, 40, 30, 0, 2, 0, 0, 2, 0, (), {})
@@ -123,3 +124,56 @@ def test_a_run_that_has_nothing_to_do_but_to_wait_for_an_input_names_it():
     run.close()
     run.wait(10)
     assert coordinator.awaited() == []
+
+
+def test_a_line_tells_how_much_is_left_and_which_task_has_no_time_to_spare(monkeypatch):
+    class Known(Counted):
+        def total(self) -> int:
+            return 640
+
+        def snapshot(self) -> RunFinished:
+            busy = NodeTally(worker_seconds=50.0, starved_seconds=0.5, blocked_seconds=0.5)
+            return ENDED._replace(nodes={"load": NodeTally(worker_seconds=9.0, starved_seconds=6.0), "shrink": busy})
+
+    stream = Written()
+    monkeypatch.setattr(sys, "stderr", stream)
+    progress = Progress("job", seconds=0.01)
+
+    progress.start(Known())
+    assert stream.told.wait(10)
+    progress.stop(ENDED)
+
+    line = stream.getvalue().splitlines()[0]
+    assert ", 5 % of 640, " in line
+    assert line.endswith(" left; shrink is busy 98 % of the time")
+
+
+def test_drawing_that_fails_is_logged_once_and_the_run_goes_on(monkeypatch, caplog):
+    class Broken(Counted):
+        def snapshot(self) -> RunFinished:
+            raise RuntimeError("no snapshot today")
+
+    monkeypatch.setattr(sys, "stderr", Written())
+    progress = Progress("job", seconds=0.001)
+
+    with caplog.at_level(logging.ERROR, logger="skorche"):
+        progress.start(Broken())
+        progress._thread.join(10)
+        progress.stop(ENDED)
+
+    assert caplog.text.count("progress of the run cannot be shown any more") == 1
+    assert "no snapshot today" in caplog.text
+
+
+def test_what_is_no_way_to_show_progress_is_refused(told):
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, skorche.Queue(fixed_inputs=[1]))
+
+    with pytest.raises(skorche.GraphError) as caught:
+        pipeline.run(progress="bar")
+
+    assert told(caught) == (
+        "run() was given progress='bar'.\n"
+        "  Why:  it has no meaning.\n"
+        "  Mend: give 'auto' for what suits the place, 'lines' for plain lines, or False for none."
+    )

@@ -220,6 +220,7 @@ def test_a_report_goes_through_json_unchanged():
                 "serial": False,
                 "ordered": False,
                 "limits": [],
+                "passed": 0,
             }
         },
         "guarantees": ["an item may run twice"],
