@@ -149,8 +149,9 @@ class Surroundings(NamedTuple):
     `source_seconds` something could have started and the sources had given nothing; `reading_seconds` a source had been
     asked for items that had not come; `sink_seconds` an output was full that nobody read; `memory_seconds` sources were
     held because memory was short; `gil_seconds` Python's lock was not to be had for some milliseconds, since threads of
-    this process were running Python. `cpu_seconds` this process has used. `resident_bytes` of this process and its
-    workers, at the most. `source` and `output`: the name of the one that was last seen so.
+    this process were running Python. `cpu_seconds` this process has used; `lined_seconds` its worker processes, added
+    up, stood in line for a core. `resident_bytes` of this process and its workers, at the most. `source` and `output`:
+    the name of the one that was last seen so.
     """
 
     cores: int = 0
@@ -162,6 +163,7 @@ class Surroundings(NamedTuple):
     resident_bytes: int = 0
     reading_seconds: float = 0.0
     gil_seconds: float = 0.0
+    lined_seconds: float = 0.0
     source: str = ""
     output: str = ""
 

@@ -77,15 +77,17 @@ class Analysis(NamedTuple):
 
     `throughput` in source items per second, of which `admitted` came. `others` are the loads of what is no stage:
     source, sink, memory, cpu, gil; of all loads the highest decides. `cores` there are, of which `used_cores` were in
-    use by this run. `starving`: the share of the time in which tasks could have started something, had the sources
-    given it. `bottleneck` is the name of a node, one of those words, or "" if nothing can be said; `verdict` says it in
-    a sentence. `source` and `output` are the names of those that were waited for last.
+    use by this run; `in_line` for one stood so many of its worker processes. `starving`: the share of the time in which
+    tasks could have started something, had the sources given it. `bottleneck` is the name of a node, one of those
+    words, or "" if nothing can be said; `verdict` says it in a sentence. `source` and `output` are the names of those
+    that were waited for last.
     """
 
     seconds: float
     throughput: float
     cores: int
     used_cores: float
+    in_line: float
     stages: tuple[StageLoad, ...]
     others: Mapping[str, float]
     starving: float

@@ -56,6 +56,7 @@ def analyze(record: Watched) -> Analysis:
         throughput=throughput,
         cores=around.cores,
         used_cores=used,
+        in_line=_in_line(around),
         stages=stages,
         others=others,
         starving=_share(around.source_seconds, watched),
@@ -134,6 +135,11 @@ def _used_cores(record: Watched, stages: Sequence[StageLoad]) -> float:
     return max(here, around.cpu_seconds / elapsed if elapsed else 0.0) + away
 
 
+def _in_line(around: Surroundings) -> float:
+    """How many workers stood in line for a core, on the average: so many more cores would be in use."""
+    return around.lined_seconds / around.watched_seconds if around.watched_seconds else 0.0
+
+
 def _other_loads(around: Surroundings, stages: Sequence[StageLoad], used: float) -> dict[str, float]:
     """How much of what is no stage is used."""
     watched = around.watched_seconds
@@ -141,7 +147,7 @@ def _other_loads(around: Surroundings, stages: Sequence[StageLoad], used: float)
         "source": _share(around.reading_seconds or around.source_seconds, watched),
         "sink": _share(around.sink_seconds, watched),
         "memory": _share(around.memory_seconds, watched),
-        "cpu": used / around.cores if around.cores else 0.0,
+        "cpu": min(1.0, (used + _in_line(around)) / around.cores) if around.cores else 0.0,
         "gil": _python_load(around, stages, used),
     }
     top = max([stage.load for stage in stages], default=0.0)

@@ -17,7 +17,7 @@ def verdict_of(analysis: Analysis) -> str:
     """The sentence.
 
     >>> from skorche.observe.analysis import Analysis
-    >>> nothing = Analysis(0.01, 0.0, 4, 0.0, (), {}, 0.0, admitted=3)
+    >>> nothing = Analysis(0.01, 0.0, 4, 0.0, 0.0, (), {}, 0.0, admitted=3)
     >>> verdict_of(nothing)
     'it was too short to tell what limits it: 0.01 s were watched'
     """
@@ -97,6 +97,9 @@ def _idle_cores(analysis: Analysis, limit: StageLoad) -> list[str]:
 
 def _cpu(analysis: Analysis) -> str:
     cores = "the one core is" if analysis.cores == 1 else f"all {analysis.cores} cores are"
+    if analysis.in_line > analysis.used_cores:
+        waits = f"{analysis.in_line:.1f} workers stand in line for a core, on the average"
+        return f"the cores limit, which other programs use too: {waits}; more workers gain little; {_most(analysis)}"
     return f"{cores} in use ({analysis.others['cpu']:.0%}): more workers gain nothing; {_most(analysis)}"
 
 

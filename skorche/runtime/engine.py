@@ -171,15 +171,21 @@ class Resizable(Protocol):
         ...
 
 
+class WorkerNow(NamedTuple):
+    """A worker process: the numbers of the stages it has worked for, what it has in memory, and what it waited for."""
+
+    pid: int
+    stages: Sequence[int]
+    resident_bytes: int
+    seconds_in_line: float
+
+
 @runtime_checkable
 class HasWorkers(Protocol):
-    """An engine with worker processes of its own, whose memory counts."""
+    """An engine with worker processes of its own, which need memory and cores."""
 
-    def worker_bytes(self) -> Sequence[tuple[Sequence[int], int]]:
-        """For each worker process: the numbers of the stages it has worked for, and its resident bytes now.
-
-        Called now and then, from any thread, while the engine goes on.
-        """
+    def workers_now(self) -> Sequence[WorkerNow]:
+        """All of them. Called now and then, from any thread, while the engine goes on."""
         ...
 
 

@@ -8,7 +8,6 @@ true, though another may be a moment younger.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from typing import Any
 from skorche.events import NodeTally, Surroundings
 from skorche.runtime.build import Parts
 from skorche.runtime.engine import Engine, HasWorkers
-from skorche.runtime.memory import resident_bytes
 from skorche.runtime.stage import Stage
+from skorche.runtime.vitals import usable_cores
 
 
 @dataclass(slots=True)
@@ -97,6 +96,7 @@ class Gauges:
         self._watched = self._source = self._reading = self._sink = self._memory = self._gil = 0.0
         self._last_source = self._last_output = -1
         self._resident = 0
+        self._lined, self._lines = 0.0, dict[int, float]()
         self._cpu_began = time.process_time()
 
     def look(self, seconds: float, *, locked: bool = False) -> None:
@@ -119,14 +119,17 @@ class Gauges:
             self._sink += seconds
             self._last_output = unread[0]
 
-    def weigh(self) -> int:
-        """Look at memory: what this process and its workers have now, in bytes."""
-        total = resident_bytes()
+    def weigh(self, own_bytes: int) -> int:
+        """Look at the worker processes; gives what they and this one have in memory now, in bytes."""
+        total = own_bytes
         for engine, _ in self._engines:
-            for stages, size in engine.worker_bytes():
-                total += size
-                for number in stages:
-                    self._gauges[number].worker_bytes = max(size, self._gauges[number].worker_bytes)
+            for worker in engine.workers_now():
+                total += worker.resident_bytes
+                self._lined += max(0.0, worker.seconds_in_line - self._lines.get(worker.pid, 0.0))
+                self._lines[worker.pid] = worker.seconds_in_line
+                for number in worker.stages:
+                    gauge = self._gauges[number]
+                    gauge.worker_bytes = max(worker.resident_bytes, gauge.worker_bytes)
         self._resident = max(total, self._resident)
         return total
 
@@ -157,11 +160,7 @@ class Gauges:
             resident_bytes=self._resident,
             reading_seconds=self._reading,
             gil_seconds=self._gil,
+            lined_seconds=self._lined,
             source=plan.sources[source].name if source >= 0 else "",
             output=plan.ends[output].name if output >= 0 else "",
         )
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,12 +10,13 @@ from threading import Event, Thread
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.log import say
 from skorche.runtime.memory import MemoryBudget
+from skorche.runtime.vitals import Vitals
 
 FIRST_SECONDS, LONGEST_SECONDS = 0.005, 0.05
 GROWTH = 1.5
 """Looks are frequent at first, so that something is known of a short run."""
-WEIGH_SECONDS, BUDGET_SECONDS = 0.5, 0.1
-"""How often memory is looked at, and how often where there is a budget for it."""
+WEIGH_SECONDS = 0.1
+"""How often memory is looked at, and who stands in line for a core."""
 LATE_SHARE = 0.8
 """Of what a thread that runs Python may keep its lock (5 ms): who wakes so late had to wait for it."""
 
@@ -43,31 +44,29 @@ class Lookout:
             self._thread.join()
 
     def _watch(self) -> None:
+        vitals = Vitals()
+        try:
+            self._look_on(vitals)
+        finally:
+            vitals.close()
+
+    def _look_on(self, vitals: Vitals) -> None:
         random, pause = Random(0), FIRST_SECONDS
         late = LATE_SHARE * sys.getswitchinterval()
         last = weighed = time.monotonic()
         while True:
-            due, stood = time.monotonic() + pause * random.uniform(0.5, 1.5), _seconds_in_line()
+            due, stood = time.monotonic() + pause * random.uniform(0.5, 1.5), vitals.seconds_in_line()
             if self._ended.wait(due - time.monotonic()):
                 return
             now = time.monotonic()
-            self._gauges.look(now - last, locked=now - due - (_seconds_in_line() - stood) > late)
+            self._gauges.look(now - last, locked=now - due - (vitals.seconds_in_line() - stood) > late)
             last = now
-            if now - weighed >= (WEIGH_SECONDS if self._budget is None else BUDGET_SECONDS):
-                self._weigh()
+            if now - weighed >= WEIGH_SECONDS:
+                self._weigh(vitals)
                 weighed = now
             pause = min(pause * GROWTH, LONGEST_SECONDS)
 
-    def _weigh(self) -> None:
-        used = self._gauges.weigh()
+    def _weigh(self, vitals: Vitals) -> None:
+        used = self._gauges.weigh(vitals.resident_bytes())
         if self._budget is not None:
             self._budget.weigh(used)
-
-
-def _seconds_in_line() -> float:
-    """How long this thread has stood in line for a core, ready to run; 0 where the system does not tell."""
-    try:
-        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, LookupError, ValueError):
-        return 0.0

@@ -15,24 +15,14 @@ MEMBERSHIP, GROUPS = "/proc/self/cgroup", "/sys/fs/cgroup"
 
 def resident_bytes() -> int:
     """What of this process is in memory now; where the system does not tell, the most that ever was."""
-    size = resident_bytes_of("self")
-    if size:
-        return size
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def resident_bytes_of(pid: int | str) -> int:
-    """What of a process is in memory now; 0 if it has ended, or the system does not tell."""
     try:
-        file = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+        file = os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
-        return 0
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     try:
         return int(os.read(file, 128).split()[1]) * PAGE_BYTES
-    except (OSError, IndexError):
-        return 0  # it has ended meanwhile
     finally:
         os.close(file)
 

@@ -73,12 +73,14 @@ class Pilot:
     def _most(self, record: RunFinished, number: int, step: Step) -> int:
         """How many calls at a time are of use to the engine of a stage: one for each core to those that compute."""
         together = next(one for one in self._shares if number in one)
+        on_cores = sum([tally.cpu_seconds for tally in record.nodes.values() if tally.engine == "process"])
+        in_line = record.surroundings.lined_seconds / on_cores if on_cores else 0.0
         computing = waiting = 0
         for name, stage in self._stages.items():
             if stage.number in together:
                 tally = record.nodes[name]
                 workers = self.tuner.workers.get(name, stage.workers)
-                if tally.cpu_seconds > COMPUTES * tally.busy_seconds:
+                if tally.cpu_seconds * (1 + in_line) > COMPUTES * tally.busy_seconds:
                     computing += workers
                 else:
                     waiting += workers

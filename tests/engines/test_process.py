@@ -202,8 +202,9 @@ def test_workers_are_children_in_sessions_of_their_own_with_little_open() -> Non
     assert parent == os.getpid()
     assert session == pid
     # standard input, output and errors, the pipe, the memory shared with the parent and the file behind it for stacks,
-    # the lifeline, and the pipe for what is logged and printed
-    assert len(files) == 8
+    # the lifeline, the pipe for what is logged and printed; and of the thread that tells the parent of memory and cores
+    # another view of the shared memory, and the two files of the system that it looks into
+    assert len(files) == 11
 
 
 def test_a_program_that_a_task_starts_inherits_no_pipe() -> None:

@@ -117,6 +117,19 @@ def test_cores_that_are_all_in_use_limit():
     )
 
 
+def test_workers_that_stand_in_line_for_a_core_would_use_one():
+    resize = stage("resize", 0.98, engine="process", workers=4, cpu_seconds=8.0, queued=1.0)
+
+    analysis = found(resize, lined_seconds=31.0)
+
+    assert analysis.bottleneck == "cpu"
+    assert analysis.others["cpu"] == pytest.approx(0.975)
+    assert analysis.verdict == (
+        "the cores limit, which other programs use too: 3.1 workers stand in line for a core, on the average; "
+        "more workers gain little; `resize` computes most, 0.8 of 0.8 cores in use"
+    )
+
+
 def test_python_on_threads_is_limited_by_its_lock_and_processes_would_help():
     parse = stage("parse", 0.98, workers=4, cpu_seconds=9.7, queued=1.0)
 

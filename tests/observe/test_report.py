@@ -239,6 +239,7 @@ def test_a_report_goes_through_json_unchanged():
             "resident_bytes": 0,
             "reading_seconds": 0.0,
             "gil_seconds": 0.0,
+            "lined_seconds": 0.0,
             "source": "",
             "output": "",
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Literal
 
@@ -11,10 +12,10 @@ from skorche.compile.plan import StagePlan
 from skorche.engines.process.hub import Hub
 from skorche.engines.process.job import Job
 from skorche.engines.process.member import Asked
+from skorche.engines.process.worker import LINED, RESIDENT
 from skorche.engines.transfer import dump_kernel
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Capabilities, Emit, Sight
-from skorche.runtime.memory import resident_bytes_of
+from skorche.runtime.engine import Capabilities, Emit, Sight, WorkerNow
 
 HUB_SECONDS = 2.0
 """How long the thread that talks to the workers is waited for when it is asked about them."""
@@ -65,11 +66,14 @@ class ProcessEngine:
         hub.call(lambda: answer.put({ticket: asked for ticket in tickets if (asked := hub.ask(ticket)) is not None}))
         return {ticket: asked.sight() for ticket, asked in answer.get(timeout=HUB_SECONDS).items()}
 
-    def worker_bytes(self) -> list[tuple[Sequence[int], int]]:
-        """What each worker has in memory, with the stages it has worked for. A look without a lock."""
-        hub = self._hub
-        members = [] if hub is None else hub.crew.members[:]
-        return [(tuple(one.stages), resident_bytes_of(one.process.pid)) for one in members]
+    def workers_now(self) -> list[WorkerNow]:
+        """What each worker says of itself. A look without a lock: one that is buried meanwhile is left out."""
+        hub, found = self._hub, []
+        for member in [] if hub is None else hub.crew.members[:]:
+            with suppress(ValueError):  # what it shared with us is gone
+                resident, in_line = member.process.slot[RESIDENT], member.process.slot[LINED] / 1e9
+                found.append(WorkerNow(member.process.pid, tuple(member.stages), resident, in_line))
+        return found
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """End all workers; those still at work are killed."""

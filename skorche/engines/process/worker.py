@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from mmap import mmap
+from mmap import PAGESIZE, mmap
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,16 +48,19 @@ from skorche.engines.transfer import dump_error, encode, largest_result, loads
 from skorche.errors import TransferError, WorkerStartError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 from skorche.runtime.memory import resident_bytes
+from skorche.runtime.vitals import Vitals
 
 if TYPE_CHECKING:
     from skorche.compile.plan import Capture  # which a worker does without
 
 SLICE_SECONDS = 0.001
+WATCH_SECONDS = 0.1
 GROWTH = 4
 
 # the numbers of the slot
 INDEX, STEP, TICKET, LAST, SPOOLED = 0, 1, 2, 3, 4
-SLOT_BYTES = 7 * 8  # two of them are the transcript's
+RESIDENT, LINED = 7, 8  # its memory in bytes, and how long it stood in line for a core, in nanoseconds
+SLOT_BYTES = 9 * 8  # two of them are the transcript's
 SPOOL_END = 1 << 16
 SHARED_BYTES = SPOOL_END + TRANSCRIPT_BYTES
 """The slot, behind it the spool, and behind that the transcript."""
@@ -88,7 +91,7 @@ def main(files: Files, parent: int, levels: dict[str, int], disabled: int, captu
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     _hang_on(files.lifeline)
     answer_in(files.slot)
-    Thread(target=_watch_parent, args=(parent,), name="skorche parent watch", daemon=True).start()
+    Thread(target=_watch, args=(parent, files.slot), name="skorche parent watch", daemon=True).start()
     with (
         mmap(files.slot, SHARED_BYTES) as shared,
         memoryview(shared) as view,
@@ -116,11 +119,15 @@ def _hang_on(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def _watch_parent(parent: int) -> None:
-    """The same, where the lifeline does not do it: end this process and its children when the parent has died."""
+def _watch(parent: int, slot: int) -> None:
+    """Tell the parent what this process needs; and where the lifeline does not do it, end when the parent has died."""
     answer_here()
+    vitals = Vitals(os.getpid())  # the main thread has the number of the process
+    numbers = memoryview(mmap(slot, PAGESIZE)).cast("q")
     while os.getppid() == parent:
-        time.sleep(0.5)
+        numbers[RESIDENT] = vitals.resident_bytes()
+        numbers[LINED] = round(1e9 * vitals.seconds_in_line())
+        time.sleep(WATCH_SECONDS)
     try:
         os.killpg(os.getpid(), signal.SIGKILL)  # the task cannot be asked, and nobody is left to want its result
     finally:
