@@ -17,7 +17,7 @@ from benchmarks.peers import work
 SETTINGS = {
     "chain": "no hooks, a buffer of 1,000",
     "demo": "path_variants, no hooks, a buffer of 1,000",
-    "processes": "a ProcessPoolExecutor, aggregate(10,000)",
+    "processes": "a ProcessPoolExecutor, aggregate(1,000)",
     "waits": "concurrency=16 each, 48 threads",
     "arrays": "a ProcessPoolExecutor, concurrency=2",
     "cpu": "a ProcessPoolExecutor, concurrency=2, aggregate(8)",
@@ -26,7 +26,7 @@ SETTINGS = {
     "photos": "a ProcessPoolExecutor, all three steps in one function, concurrency=2",
     "latency": "no hooks, a buffer of one",
 }
-COUNTS = {"chain": 2_000, "demo": 2_000, "memory": 5_000}
+COUNTS = {"chain": 2_000, "demo": 2_000, "processes": 10_000, "memory": 5_000}
 
 IMPORT = "import spdl.pipeline"
 START_THREADS = """
@@ -89,7 +89,7 @@ def _wanted(number: int) -> int | None:
 
 def processes(items: Iterable[int]) -> Iterator[int]:
     """Lists of its own making."""
-    return _on_processes(items, _incremented, 10_000)
+    return _on_processes(items, _incremented, 1_000)
 
 
 def _incremented(numbers: list[int]) -> list[int]:
