@@ -5,6 +5,7 @@
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 STAMP    := $(VENV)/.set-up
+PEERS    := .venv-peers
 EXAMPLES ?= 20000
 MINUTES  ?= 1
 ARGS     ?=
@@ -14,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help set-up dot mpi chromium tmux demo test check format-check lint types arrows diagrams-check diagrams bench \
-        fuzz soak \
+        bench-peers fuzz soak \
         wheel-check clean
 
 help:  ## this list
@@ -27,6 +28,9 @@ set-up: $(STAMP) dot  ## make .venv (once) and see that Graphviz is there
 # An editable install holds the folder's path: in a folder that was moved or copied it is made again.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
+endif
+ifneq ($(shell cat $(PEERS)/.set-up 2>/dev/null),$(CURDIR))
+.PHONY: $(PEERS)/.set-up
 endif
 
 $(STAMP): setup.cfg pyproject.toml .ci/venv
@@ -75,6 +79,14 @@ diagrams: set-up  ## draw graphviz/ anew
 bench: $(STAMP)  ## run the benchmarks
 	@$(PYTHON) -m benchmarks $(ARGS)
 
+bench-peers: $(PEERS)/.set-up  ## measure skorche beside its peers, in a .venv-peers of their own; ARGS='--quick' tries it
+	@$(PEERS)/bin/python -m benchmarks.peers $(ARGS)
+
+$(PEERS)/.set-up: setup.cfg pyproject.toml .ci/venv
+	@bash .ci/venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --editable '.[peers]' --config-settings editable_mode=compat
+	@echo '$(CURDIR)' > $@
+
 fuzz: $(STAMP)  ## try each law on many random graphs; EXAMPLES=20000 says how many
 	@EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest tests/laws --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 
@@ -84,7 +96,7 @@ soak: $(STAMP)  ## run random graphs while workers are killed at random; MINUTES
 wheel-check: $(STAMP)  ## build a wheel, install it apart and run examples/demo.py with it
 	@bash .ci/wheel-check $(PYTHON)
 
-clean:  ## remove what was made, except .venv
+clean:  ## remove what was made, except .venv and .venv-peers
 	@rm -rf build dist *.egg-info archive_job_output benchmarks/raw \
 	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	@find . -name .venv -prune -o -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	@find . -name '.venv*' -prune -o -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +

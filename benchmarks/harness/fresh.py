@@ -47,9 +47,18 @@ def call(module: str, function: str, *arguments: object) -> Any:
 
 def seconds_of_program(program: str, expected: str = "") -> float:
     """The seconds a fresh interpreter takes for a program, from its start to its end; its output is compared."""
+    return _seconds_of(["-c", program], expected)
+
+
+def seconds_of_file(file: Path, expected: str = "") -> float:
+    """The same for a program that stands in a file."""
+    return _seconds_of([str(file)], expected)
+
+
+def _seconds_of(arguments: list[str], expected: str) -> float:
     began = perf_counter()
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     seconds = perf_counter() - began
     if ended.returncode or ended.stdout.strip() != expected:

@@ -48,23 +48,24 @@ def last_entries() -> list[dict[str, Any]]:
 def rows_of(entries: Iterable[dict[str, Any]]) -> list[tuple[str, ...]]:
     """A row for each figure, with the `HEADINGS`."""
     return [
-        _row(one["name"] if not number else "", Figure.from_dict(kept))
+        row_of(one["name"] if not number else "", Figure.from_dict(kept))
         for one in entries
         for number, kept in enumerate(one["figures"])
     ]
 
 
-def _row(name: str, figure: Figure) -> tuple[str, ...]:
+def row_of(name: str, figure: Figure) -> tuple[str, ...]:
+    """The cells of a figure, below the `HEADINGS`."""
     met = {True: "yes", False: "NO", None: ""}[figure.met]
-    spread = f"{_short(figure.low)} .. {_short(figure.high)}" if figure.samples > 1 else ""
-    value = f"{_short(figure.value)} {figure.unit}"
+    spread = f"{short(figure.low)} .. {short(figure.high)}" if figure.samples > 1 else ""
+    value = f"{short(figure.value)} {figure.unit}"
     return name, figure.what, figure.count, figure.against, value, spread, figure.wanted, met
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits that mean something.
 
-    >>> _short(0.01234), _short(1.2345), _short(123.4), _short(0.0)
+    >>> short(0.01234), short(1.2345), short(123.4), short(0.0)
     ('0.0123', '1.23', '123', '0')
     """
     if not value:
@@ -75,8 +76,12 @@ def _short(value: float) -> str:
 
 def as_text(rows: Sequence[tuple[str, ...]]) -> str:
     """A table for the terminal."""
-    table = [HEADINGS, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
+    return aligned([HEADINGS, *rows])
+
+
+def aligned(table: Sequence[tuple[str, ...]]) -> str:
+    """Columns one below the other; the first line holds the headings."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
@@ -101,9 +106,9 @@ def _origin(entries: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def write_readme(table: str) -> None:
-    """Put the table between the marks in the README."""
+def write_readme(table: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put a table between its marks in the README."""
     text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    README.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")

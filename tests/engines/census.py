@@ -157,10 +157,11 @@ def _is_used_by_others(name: str) -> bool:
     By its number, since a semaphore is mapped under the name it had before its own.
     """
     try:
-        number = os.stat(f"{SHARED_MEMORY}/{name}").st_ino
+        there = os.stat(f"{SHARED_MEMORY}/{name}")
     except OSError:
         return True
-    mapped = re.compile(rf"^\S+ \S+ \S+ \S+ {number} +{SHARED_MEMORY}/".encode(), flags=re.MULTILINE)
+    device = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}"
+    mapped = re.compile(rf"^\S+ \S+ \S+ {device} {there.st_ino} +{SHARED_MEMORY}/".encode(), flags=re.MULTILINE)
     strangers = (pid for pid in _listed_processes() if pid != os.getpid() and not _is_family(pid))
     return any(mapped.search(_read(f"/proc/{pid}/maps")) for pid in strangers)
 

@@ -167,9 +167,10 @@ def test_bytes_over_process_borders_and_the_memory_of_workers_are_counted():
     with skorche.Pipeline() as pipeline:
         skorche.map(skorche.task(len, engine="process"), skorche.Queue(fixed_inputs=give()))
 
-    report = until_seen(
-        pipeline, release, lambda report: report.nodes["len"].worker_bytes * report.nodes["len"].bytes_out > 0
-    )
+    def is_done_and_seen(report: Report) -> bool:
+        return report.nodes["len"].worker_bytes > 0 and report.nodes["len"].bytes_out > 0
+
+    report = until_seen(pipeline, release, is_done_and_seen)
 
     assert report.nodes["len"].engine == "process"
     assert 100_000 < report.nodes["len"].bytes_in < 110_000
