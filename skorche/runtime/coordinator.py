@@ -133,22 +133,22 @@ class Coordinator:
             for source, make in enumerate(self._input_makers):
                 ready = Ready(source)
                 self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
-            self._observers.start(self)
             self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
+            self._observers.start(self)
             self._thread.start()
         except BaseException as error:
             self._give_up(opened, error)
             raise
 
     def _give_up(self, opened: Sequence[Engine], error: BaseException) -> None:
-        """The run does not begin."""
+        """The run does not begin; observers that ask it something need not wait for it."""
+        self.error, self._over = error, True
         for outbox in self.outboxes:
             outbox.close(error)
         for one in self._inputs:
             one.finish()
         for engine in opened:
             engine.close("kill")
-        self.error = error
         self._observers.stop(self._make_record(running=False))
 
     def wait_ended(self, timeout: float | None = None) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from engines.waiting import wait_until
 
 import skorche
-from skorche.events import NodeTally, RunFinished
+from skorche.events import NodeTally, RunFinished, Surroundings
 from skorche.observe.progress import Progress
 
 ENDED = RunFinished("job", 14.0, 40, 30, 0, 2, 0, 0, 2, 0, (), {})
@@ -126,14 +126,25 @@ def test_a_run_that_has_nothing_to_do_but_to_wait_for_an_input_names_it():
     assert coordinator.awaited() == []
 
 
-def test_a_line_tells_how_much_is_left_and_which_task_has_no_time_to_spare(monkeypatch):
+def test_a_line_tells_how_much_is_left_and_what_limits_the_run(monkeypatch):
     class Known(Counted):
         def total(self) -> int:
             return 640
 
         def snapshot(self) -> RunFinished:
-            busy = NodeTally(worker_seconds=50.0, starved_seconds=0.5, blocked_seconds=0.5)
-            return ENDED._replace(nodes={"load": NodeTally(worker_seconds=9.0, starved_seconds=6.0), "shrink": busy})
+            busy = NodeTally(
+                received=40,
+                emitted=40,
+                busy_seconds=13.7,
+                stage="shrink",
+                engine="thread",
+                workers=1,
+                watched_seconds=14.0,
+                worker_seconds=14.0,
+                queued_seconds=13.0,
+            )
+            around = Surroundings(cores=2, watched_seconds=14.0)
+            return ENDED._replace(nodes={"shrink": busy}, surroundings=around, running=True)
 
     stream = Written()
     monkeypatch.setattr(sys, "stderr", stream)
@@ -145,7 +156,10 @@ def test_a_line_tells_how_much_is_left_and_which_task_has_no_time_to_spare(monke
 
     line = stream.getvalue().splitlines()[0]
     assert ", 5 % of 640, " in line
-    assert line.endswith(" left; shrink is busy 98 % of the time")
+    assert line.endswith(
+        " left; `shrink` limits: busy 98%, items waiting for it 93% of the time; +1 worker (max_workers=2): "
+        "about 2.0 times"
+    )
 
 
 def test_drawing_that_fails_is_logged_once_and_the_run_goes_on(monkeypatch, caplog):

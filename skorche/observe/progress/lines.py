@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from skorche.events import NodeTally, RunFinished, View
+from skorche.events import RunFinished, View
+from skorche.observe.analyze import analyze
 from skorche.observe.progress.rows import span
-
-BUSY = 0.8
-"""A stage whose workers are busy for a smaller share of the time is not worth a word."""
 
 
 class Lines:
@@ -21,7 +19,7 @@ class Lines:
     def draw(self, view: View, seconds: float) -> float:
         """Write a line."""
         line = progress_line(self._name, view.counts(), seconds, view.total())
-        text = f"{line}{busiest(view.snapshot().nodes)}{waiting_for(view.awaited())}\n"
+        text = f"{line}{limit_of(view.snapshot())}{waiting_for(view.awaited())}\n"
         if sys.stderr is not None:  # there may be none
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -53,23 +51,10 @@ def progress_line(name: str, counts: dict[str, int], seconds: float, total: int 
     return f"{name}: {seconds:.0f} s, {', '.join(parts)}"
 
 
-def busiest(nodes: Mapping[str, NodeTally]) -> str:
-    """What a line says of the task that has least time to spare, if that is little.
-
-    >>> busiest({"resize": NodeTally(worker_seconds=50.0, starved_seconds=1.0)})
-    '; resize is busy 98 % of the time'
-    >>> busiest({"resize": NodeTally(worker_seconds=50.0, starved_seconds=30.0)})
-    ''
-    """
-    shares = {name: _busy_share(tally) for name, tally in nodes.items() if tally.worker_seconds}
-    name = max(shares, key=lambda one: shares[one], default=None)
-    return (
-        f"; {name} is busy {shares[name]:.0%} of the time".replace("%", " %") if name and shares[name] >= BUSY else ""
-    )
-
-
-def _busy_share(tally: NodeTally) -> float:
-    return 1 - (tally.starved_seconds + tally.blocked_seconds) / tally.worker_seconds
+def limit_of(record: RunFinished) -> str:
+    """What a line says of what limits the run, if that is known."""
+    analysis = analyze(record)
+    return f"; {analysis.verdict}" if analysis.bottleneck else ""
 
 
 def waiting_for(inputs: Sequence[str]) -> str:
