@@ -12,7 +12,7 @@ import time
 import skorche
 
 BUDGET = 14
-ORDERS = 4000
+ORDERS = 2500
 
 
 @skorche.task

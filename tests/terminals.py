@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from engines.census import is_gone
 from engines.programs import PATH
 from engines.waiting import holds_within, wait_until
 
@@ -64,18 +65,9 @@ def screen_of(
         size = ["-x", str(columns), "-y", str(lines)]
         wrapped = shlex.join(["env", *environment, "sh", "-c", command])
         screen.tmux("new-session", "-d", *size, "-c", folder, wrapped)
-        processes = screen.tmux("display-message", "-p", "#{pid} #{pane_pid}").split()
+        processes = [*map(int, screen.tmux("display-message", "-p", "#{pid} #{pane_pid}").split())]
         try:
             yield screen
         finally:
             screen.tmux("kill-server")
-            wait_until(lambda: not any(map(alive, processes)))
-
-
-def alive(process: str) -> bool:
-    """Whether there is a process of this id."""
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    return True
+            wait_until(lambda: all(map(is_gone, processes)))  # whether or not the system has buried them

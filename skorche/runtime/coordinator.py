@@ -228,10 +228,11 @@ class Coordinator:
 
     def _run(self) -> None:
         """The coordinator's own thread."""
-        self._lookout.start()
         self._turns.open()
         while not self._over:
-            self._turns.wait(self._patience())
+            self._turns.wait(self._lookout.patience(self._patience()))
+            if not self._over:
+                self._lookout.begin()
         try:
             self._close("drain" if self.scheduler.finished else "kill")
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)

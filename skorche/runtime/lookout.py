@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from random import Random
@@ -12,6 +13,8 @@ from skorche.runtime.log import say
 from skorche.runtime.memory import MemoryBudget
 from skorche.runtime.vitals import Vitals
 
+UNSEEN_SECONDS = 0.005
+"""A run that is over by then is not looked at: a thread would cost it more than there is to see."""
 FIRST_SECONDS, LONGEST_SECONDS = 0.005, 0.05
 GROWTH = 1.5
 """Looks are frequent at first, so that something is known of a short run."""
@@ -27,11 +30,22 @@ class Lookout:
     def __init__(self, gauges: Gauges, name: str, budget: MemoryBudget | None = None) -> None:
         self._gauges, self._budget = gauges, budget
         self._ended = Event()
+        self._due = time.monotonic() + UNSEEN_SECONDS
         # A daemon, as the coordinator is where a run is stuck; whoever starts it stops it.
         self._thread = Thread(target=self._watch, name=f"skorche lookout {name}", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look. Where there is no room for one thread more the run goes on unseen, which is told."""
+    def patience(self, seconds: float | None) -> float | None:
+        """How long who calls `begin` may sleep, who would sleep so long (None: for ever)."""
+        if self._due == math.inf:
+            return seconds
+        soon = max(0.0, self._due - time.monotonic())
+        return soon if seconds is None else min(seconds, soon)
+
+    def begin(self) -> None:
+        """Begin to look, if it is time. Where there is no room for one thread more the run goes on unseen."""
+        if time.monotonic() < self._due or self._due == math.inf:
+            return
+        self._due = math.inf
         try:
             self._thread.start()
         except RuntimeError as error:

@@ -144,7 +144,7 @@ say(out.flush(), report.delivered)
 pipeline, out = mapping(even, range(5))
 with pipeline.run(engine="mpi", on_error="collect") as run:
     pass
-say(out.flush(), [(failure.item, type(failure.error) is Odd) for failure in run.report.failures])
+say(out.flush(), sorted([(failure.item, type(failure.error) is Odd) for failure in run.report.failures]))
 say(run.statistics()["even"].failed, run.running, len(list(out)))
 
 try:

@@ -76,6 +76,7 @@ def test_a_run_gives_what_its_graph_means(graph: Graph, seed: int, faults: Fault
     check_run(graph, seed, faults)
 
 
+@share(0.3)
 @given(graph=graphs(), seed=SEEDS, faults=RESIZES)
 def test_a_run_whose_workers_change_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
     check_run(graph, seed, faults)

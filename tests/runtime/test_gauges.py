@@ -179,10 +179,11 @@ def test_bytes_over_process_borders_and_the_memory_of_workers_are_counted():
 
 
 def test_the_look_out_ends_with_the_run():
+    release = threading.Event()
     with skorche.Pipeline() as pipeline:
-        skorche.map(abs, skorche.Queue(fixed_inputs=[1]))
+        skorche.map(lambda item: release.wait(30), skorche.Queue(fixed_inputs=[1]))
 
-    pipeline.run(progress=False).wait()
+    until_seen(pipeline, release, lambda report: report.surroundings.watched_seconds > 0)
 
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("skorche")] == []
 
@@ -211,15 +212,20 @@ def refuse_threads(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
 
 def test_a_run_goes_on_unseen_where_nobody_can_look(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     refuse_threads(monkeypatch, "skorche lookout")
+    told = "can't start new thread, so the report will not tell what limits the run"
+
+    def give():
+        wait_until(lambda: told in caplog.text)
+        yield -1
+
     with skorche.Pipeline() as pipeline:
-        results = skorche.map(abs, skorche.Queue(fixed_inputs=[-1]))
+        results = skorche.map(abs, skorche.Queue(fixed_inputs=give()))
 
     with caplog.at_level("WARNING", logger="skorche"):
         report = pipeline.run().wait()
 
     assert results.flush() == [1]
     assert report.surroundings.watched_seconds == 0
-    assert "can't start new thread, so the report will not tell what limits the run" in caplog.text
 
 
 def test_a_run_for_which_there_is_no_thread_is_refused_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch):

@@ -231,6 +231,9 @@ class Point:
     def __eq__(self, other):
         return isinstance(other, Point) and other.x == self.x
 
+    def __repr__(self):
+        return f"Point({self.x})"
+
     __hash__ = None
 
 
