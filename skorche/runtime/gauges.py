@@ -53,10 +53,17 @@ class Gauge:
             self.full += seconds
         if idle and not (waiting or stage.due):
             self.starved += seconds * idle
-        elif idle and any(target.room < 1 for target in stage.targets):
+        elif idle and self._is_blocked():
             self.blocked += seconds * idle
         elif idle:
             self.held += seconds * idle
+
+    def _is_blocked(self) -> bool:
+        """Whether there is no room for results in some target, as far as can be told from another thread."""
+        try:
+            return any(target.room < 1 for target in self.stage.targets)
+        except RuntimeError:  # an operator's memory changed while its groups were counted: items are on the move there
+            return False
 
     def seen(self) -> dict[str, Any]:
         """What a `NodeTally` says of the whole stage."""

@@ -7,7 +7,10 @@ import pytest
 from engines.waiting import wait_until
 
 import skorche
+from skorche.engines.thread import ThreadEngine
 from skorche.observe.report import Report
+from skorche.runtime.build import build
+from skorche.runtime.gauges import Gauge
 from skorche.testing import FakeClock
 from skorche.testing.simulation import simulate
 
@@ -237,3 +240,21 @@ def test_a_run_for_which_there_is_no_thread_is_refused_and_leaves_nothing(monkey
         pipeline.run()
 
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("skorche")] == []
+
+
+def test_a_look_at_what_is_just_changing_tells_nothing_and_harms_nothing():
+    class OnTheMove:
+        @property
+        def room(self) -> int:
+            raise RuntimeError("dictionary changed size during iteration")
+
+    with skorche.Pipeline() as pipeline:
+        skorche.map(abs, skorche.Queue(fixed_inputs=[1]))
+    (stage,) = build(pipeline.plan(), [ThreadEngine.capabilities]).stages
+    stage.edge.accept([1], range(1))
+    stage.targets = [OnTheMove()]
+    gauge = Gauge(stage, "thread", serial=False)
+
+    gauge.look(1.0)
+
+    assert (gauge.watched, gauge.blocked) == (1.0, 0.0)

@@ -151,3 +151,25 @@ def test_a_run_whose_memory_is_short_takes_in_one_item_after_the_other():
     assert run.report is not None
     assert before <= 5
     assert results.flush() == list(range(50))
+
+
+def test_tuning_that_fails_is_logged_and_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def refuse(tuner: object, record: object) -> None:
+        raise ArithmeticError("no tuning today")
+
+    def give():
+        wait_until(lambda: "tuning has failed" in caplog.text)
+        yield from range(5)
+
+    monkeypatch.setattr("skorche.tuning.tuner.Tuner.look", refuse)
+    with skorche.Pipeline() as pipeline:
+        results = skorche.map(abs, skorche.Queue(fixed_inputs=give()))
+
+    with caplog.at_level("ERROR", logger="skorche"):
+        report = pipeline.run(workers="auto").wait()
+
+    assert report.ok
+    assert results.flush() == list(range(5))
+    assert "no tuning today" in caplog.text
