@@ -26,7 +26,9 @@ def check(trial: Trial) -> None:
         check_reason(trial)
         check_subset(trial, meant)
     else:
-        extra = failed - Counter(told(meant.failures))
+        died = (failed - Counter(told(meant.failures))) & deaths_of(trial)
+        meant = interpret(trial.graph, frozenset(died))  # with what follows, such as a sum without them that fails too
+        extra = died + (failed - Counter(told(meant.failures)))
         check_extra(trial, extra)
         meant = interpret(trial.graph, frozenset(extra))
         assert failed == Counter(told(meant.failures)), differences(failed, Counter(told(meant.failures)))
@@ -48,6 +50,13 @@ def failures_of(trial: Trial) -> Counter[Failed]:
     """What the report lists."""
     nodes = nodes_of(trial)
     return Counter((nodes[one.node].name, repr(label_of(one.item))) for one in trial.report.failures)
+
+
+def deaths_of(trial: Trial) -> Counter[Failed]:
+    """Of these, what a worker died of, or did not end in time."""
+    nodes, deadly = nodes_of(trial), (skorche.WorkerCrash, skorche.TaskTimeout)
+    died = [one for one in trial.report.failures if isinstance(one.error, deadly)]
+    return Counter((nodes[one.node].name, repr(label_of(one.item))) for one in died)
 
 
 def check_account(trial: Trial) -> None:
