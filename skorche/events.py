@@ -103,7 +103,8 @@ class NodeTally(NamedTuple):
     idle with items waiting and no room for results, `held_seconds` idle for another reason: a limit or rate (`limits`
     names those that it obeys), a pause, or what is about to start. In seconds: `queued_seconds` with an item in front
     of it, and `full_seconds` with no room there for another; `mean_waiting` items stood there. `serial`: more workers
-    would not be used, since it goes on from the value before, or is a predicate; `ordered`: results keep their order.
+    would not be used, since it goes on from the value before, or is a predicate; `ordered`: results keep their order;
+    `pinned`: the task was to keep its workers (`pin=True`); `ending`: all that comes to it has come.
     """
 
     received: int = 0
@@ -141,6 +142,8 @@ class NodeTally(NamedTuple):
     ordered: bool = False
     limits: tuple[str, ...] = ()
     passed: int = 0
+    pinned: bool = False
+    ending: bool = False
 
 
 class Surroundings(NamedTuple):

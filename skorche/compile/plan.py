@@ -62,6 +62,7 @@ class StagePlan(NamedTuple):
     folds: bool = False
     limits: tuple[AnyLimit, ...] = ()
     resizes: bool = False
+    pinned: bool = False
 
     @property
     def engine_name(self) -> str:

@@ -166,6 +166,7 @@ class _Planner:
             head.folds,
             members.limits,
             members.resizes,
+            options.pin if options else False,
         )
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:

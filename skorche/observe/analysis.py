@@ -38,7 +38,8 @@ class StageLoad(NamedTuple):
 
     `load` is the share of what it could do in the time that was watched: at 1 it can do no more. `bound` is the
     throughput at which that would be so, in source items per second, and infinite if it did nothing. A `serial` stage,
-    or one whose limits hold it (`gated`), gains nothing by more workers.
+    or one whose limits hold it (`gated`), gains nothing by more workers; a `pinned` one is to get none. All that comes
+    to one that is `ending` has come.
     """
 
     name: str
@@ -65,6 +66,8 @@ class StageLoad(NamedTuple):
     paused: bool = False
     limits: tuple[str, ...] = ()
     cores: float = 0.0
+    pinned: bool = False
+    ending: bool = False
 
     @property
     def computes(self) -> float:

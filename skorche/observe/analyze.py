@@ -123,6 +123,8 @@ def _load_of(group: Sequence[tuple[str, NodeTally]], admitted: int, watched: flo
         paused=head.paused,
         limits=tuple(head.limits),
         cores=cpu / watched if watched else 0.0,
+        pinned=head.pinned,
+        ending=head.ending,
     )
 
 

@@ -58,6 +58,9 @@ def _advice(analysis: Analysis, limit: StageLoad) -> str:
         return (
             "it takes one item after the other, so no workers help: let it do less, or do its work in a task before it"
         )
+    if limit.pinned:
+        kept = _count(max(1, round(limit.workers)), "worker")
+        return f"pin=True keeps it at {kept}: let it do less, or take the pin away if more may work side by side"
     if limit.ordered and limit.blocked > SELDOM:
         return (
             f"results wait for their turn {limit.blocked:.0%} of its workers' time: without ordered=True they would not"

@@ -228,6 +228,8 @@ class Coordinator:
 
     def _run(self) -> None:
         """The coordinator's own thread."""
+        if self._few < 0:
+            self._lookout.begin(early=True)  # an engine that does not return may do all the work within one turn
         self._turns.open()
         while not self._over:
             self._turns.wait(self._lookout.patience(self._patience()))

@@ -84,6 +84,8 @@ class Gauge:
             "serial": self.serial,
             "ordered": plan.ordered,
             "limits": tuple([str(one) for one in plan.limits]),
+            "pinned": plan.pinned,
+            "ending": not self.stage.edge.open,
         }
 
 

@@ -30,7 +30,7 @@ class Lookout:
     def __init__(self, gauges: Gauges, name: str, budget: MemoryBudget | None = None) -> None:
         self._gauges, self._budget = gauges, budget
         self._ended = Event()
-        self._due = time.monotonic() + UNSEEN_SECONDS
+        self._due = self._seen_from = time.monotonic() + UNSEEN_SECONDS
         # A daemon, as the coordinator is where a run is stuck; whoever starts it stops it.
         self._thread = Thread(target=self._watch, name=f"skorche lookout {name}", daemon=True)
 
@@ -41,9 +41,12 @@ class Lookout:
         soon = max(0.0, self._due - time.monotonic())
         return soon if seconds is None else min(seconds, soon)
 
-    def begin(self) -> None:
-        """Begin to look, if it is time. Where there is no room for one thread more the run goes on unseen."""
-        if time.monotonic() < self._due or self._due == math.inf:
+    def begin(self, *, early: bool = False) -> None:
+        """Begin to look, if it is time. Where there is no room for one thread more the run goes on unseen.
+
+        Who cannot come back when it is time begins `early`: the thread then waits in its place.
+        """
+        if self._due == math.inf or (not early and time.monotonic() < self._due):
             return
         self._due = math.inf
         try:
@@ -58,6 +61,8 @@ class Lookout:
             self._thread.join()
 
     def _watch(self) -> None:
+        if self._ended.wait(max(0.0, self._seen_from - time.monotonic())):
+            return
         vitals = Vitals()
         try:
             self._look_on(vitals)

@@ -12,7 +12,7 @@ from skorche.events import Decision, RunFinished, View
 from skorche.runtime.command import Resize
 from skorche.runtime.log import say
 from skorche.tuning.tuned import write_tuned
-from skorche.tuning.tuner import Step, Tuner
+from skorche.tuning.tuner import Tuner
 
 LOOK_SECONDS = 0.125
 COMPUTES = 0.5
@@ -73,9 +73,9 @@ class Pilot:
             return None
         stage = self._stages[step.node]
         decision = Decision(record.elapsed, *step)
-        return Resize(stage.number, step.after, self._most(record, stage.number, step), decision)
+        return Resize(stage.number, step.after, self._most(record, stage.number), decision)
 
-    def _most(self, record: RunFinished, number: int, step: Step) -> int:
+    def _most(self, record: RunFinished, number: int) -> int:
         """How many calls at a time are of use to the engine of a stage: one for each core to those that compute."""
         together = next(one for one in self._shares if number in one)
         on_cores = sum([tally.cpu_seconds for tally in record.nodes.values() if tally.engine == "process"])

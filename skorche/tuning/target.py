@@ -45,13 +45,9 @@ def find_target(analysis: Analysis, tasks: Mapping[str, int], budget: int) -> Ta
     return Target({name: max(1, _needed(work.get(name, 0.0), speed)) for name in found}, speed)
 
 
-def speed_with(analysis: Analysis, workers: Mapping[str, int]) -> float:
-    """How many times the present throughput these workers would bring."""
-    speeds = [1 / load for load in analysis.others.values() if load > 0]
-    for stage in analysis.stages:
-        count = workers.get(stage.name, stage.workers)
-        speeds.append(_speed(count, stage.load * stage.workers))
-    return min([MOST_TIMES, *speeds])
+def present_speed(analysis: Analysis) -> float:
+    """How many times the present throughput the present workers would bring, if nothing were in their way."""
+    return min([MOST_TIMES, *(ROOM / load for load in analysis.loads if load > 0)])
 
 
 def _speed(workers: float, work: float) -> float:

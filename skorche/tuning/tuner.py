@@ -3,7 +3,8 @@
 Measured is what the stages got through, in a window that begins with each change. A task gets more workers as soon as
 a window tells something of all tasks; until then one more, if items wait in front of it and none behind it. Workers are
 taken away only after a longer window, and only where several are idle: so numbers do not flap. What did not help is not
-tried again, until a task takes another time per item than it did: then all is open once more.
+tried again, until a task takes another time per item than it did: then all is open once more. A task that is paused, or
+held by its limits, or to which nothing more comes, keeps what it has: what it does now does not tell what it needs.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from statistics import median
 from typing import NamedTuple
 
 from skorche.events import RunFinished
-from skorche.observe.analyze import Analysis, analyze
+from skorche.observe.analyze import Analysis, analyze, predict
 from skorche.observe.window import since
-from skorche.tuning.target import Target, find_target, speed_with
+from skorche.tuning.target import Target, find_target, present_speed
 
 GROW_SECONDS = 0.25
 """A window that is long enough to add workers, doubled by each step that had to be undone, up to:"""
@@ -39,6 +40,7 @@ BUSY = 0.7
 OTHER = 1.4
 """A task has changed if an item takes so many times as long as before, or the other way round."""
 SLACK = 1.1
+"""Times as many workers as are busy must be left when one is taken away that nobody else needs."""
 
 
 class Step(NamedTuple):
@@ -80,20 +82,29 @@ class Tuner:
         if window.elapsed < GROW_SECONDS or not analysis.stages:
             return None
         self._notice_change(analysis)
-        step = self._judge(window) or self._choose(analysis, window)
+        free = self._free(analysis)
+        step = self._judge(window, free) or self._choose(analysis, window, free)
         if step is not None:
             self.workers[step.node] = step.after
         if step is not None or window.elapsed >= max(LONG_SECONDS, self._patience):
             self._began = record
         return step
 
+    def _free(self, analysis: Analysis) -> dict[str, int]:
+        """The workers of those tasks of which another number can be of use now."""
+        at_work = [one.name for one in analysis.stages if not (one.ending or one.paused or one.gated)]
+        return {name: count for name, count in self.workers.items() if name in at_work}
+
     # -- was it any good? -------------------------------------------------------------------------------------------
 
-    def _judge(self, window: RunFinished) -> Step | None:
+    def _judge(self, window: RunFinished, free: Mapping[str, int]) -> Step | None:
         """Undo the last step if it did not bring what it was to bring."""
         if self._trial is None:
             return None
         step, rates, predicted = self._trial
+        if step.node not in free:
+            self._trial = None
+            return None
         gain = _gain(rates, _rates(window))
         if gain >= (1 + PART * (predicted - 1) if predicted >= SURE else HARM):
             self._trial, self._patience = None, GROW_SECONDS
@@ -120,19 +131,20 @@ class Tuner:
 
     # -- what next? -------------------------------------------------------------------------------------------------
 
-    def _choose(self, analysis: Analysis, window: RunFinished) -> Step | None:
-        if self._trial is not None or window.elapsed < self._patience:
+    def _choose(self, analysis: Analysis, window: RunFinished, free: Mapping[str, int]) -> Step | None:
+        if self._trial is not None or window.elapsed < self._patience or not free:
             return None
-        if not all(stage.items >= MANY for stage in analysis.stages if stage.name in self.workers):
-            return self._add_one(analysis, window)
-        target = find_target(analysis, self.workers, self._budget)
+        if not all(stage.items >= MANY for stage in analysis.stages if stage.name in free):
+            return self._add_one(analysis, window, free)
+        held = sum(self.workers.values()) - sum(free.values())
+        target = find_target(analysis, free, self._budget - held)
         return self._step_towards(target, analysis, window)
 
     def _step_towards(self, target: Target, analysis: Analysis, window: RunFinished) -> Step | None:
         loads = {stage.name: stage.load for stage in analysis.stages}
         wanted = [name for name, count in target.workers.items() if count > self.workers[name]]
-        limited = max([loads.get(name, 0.0) for name in self.workers], default=0.0) >= BUSY
-        gain = target.speed / speed_with(analysis, self.workers)
+        limited = max([loads[name] for name in target.workers]) >= BUSY
+        gain = target.speed / present_speed(analysis)
         if limited and wanted and gain >= WORTH:
             for name in sorted(wanted, key=lambda one: -loads.get(one, 0.0)):
                 step = self._grow(name, target, window, analysis)
@@ -150,21 +162,21 @@ class Tuner:
 
     def _shrink(self, target: Target, window: RunFinished, analysis: Analysis, *, by_half: bool) -> Step | None:
         """Take workers from who has most too many: half of these where others are to have them, else one."""
-        spare = {name: count - target.workers[name] for name, count in self.workers.items()}
+        spare = {name: self.workers[name] - count for name, count in target.workers.items()}
         if not by_half:
-            loads = {stage.name: stage.load * self.workers.get(stage.name, 0) for stage in analysis.stages}
-            spare = {name: one for name, one in spare.items() if self.workers[name] - 1 >= SLACK * loads.get(name, 0.0)}
+            busy = {stage.name: stage.load * self.workers.get(stage.name, 0) for stage in analysis.stages}
+            spare = {name: one for name, one in spare.items() if self.workers[name] - 1 >= SLACK * busy[name]}
         name = max(spare, key=lambda one: spare[one], default="")
         if not name or spare[name] < 1:
             return None
         after = self.workers[name] - ((spare[name] + 1) // 2 if by_half else 1)
         return None if (name, after) in self._tried else self._try(name, after, window, analysis)
 
-    def _add_one(self, analysis: Analysis, window: RunFinished) -> Step | None:
+    def _add_one(self, analysis: Analysis, window: RunFinished, free: Mapping[str, int]) -> Step | None:
         """Too little is known to say more than this: items wait in front of it, and none behind it."""
         if sum(self.workers.values()) >= self._budget or window.elapsed < 2 * GROW_SECONDS:
             return None
-        stages = [stage for stage in analysis.stages if stage.name in self.workers]
+        stages = [stage for stage in analysis.stages if stage.name in free]
         for stage in sorted(stages, key=lambda one: -one.load):
             after = self.workers[stage.name] + 1
             held = stage.full > 0.9 and stage.blocked < 0.1 and stage.occupied > 0.9
@@ -173,9 +185,7 @@ class Tuner:
         return None
 
     def _try(self, name: str, after: int, window: RunFinished, analysis: Analysis) -> Step:
-        before = self.workers[name]
-        now, then = speed_with(analysis, self.workers), speed_with(analysis, self.workers | {name: after})
-        predicted = then / now if now else 1.0
+        before, predicted = self.workers[name], predict(analysis, name, after)
         step = Step(name, before, after, _why(name, analysis, predicted, more=after > before))
         self._trial = _Trial(step, _rates(window), predicted)
         return step

@@ -245,6 +245,15 @@ def test_a_predicate_gains_nothing_by_workers():
     assert "it takes one item after the other, so no workers help" in analysis.verdict
 
 
+def test_of_a_pinned_task_no_more_workers_are_advised():
+    analysis = found(stage("train", 0.97, workers=2, pinned=True, queued=1.0))
+
+    assert analysis.bottleneck == "train"
+    assert analysis.verdict.endswith(
+        "pin=True keeps it at 2 workers: let it do less, or take the pin away if more may work side by side"
+    )
+
+
 def test_inline_tasks_take_turns_and_the_longest_is_named():
     analysis = found(stage("read", 0.2, engine="inline"), stage("parse", 0.75, engine="inline"))
 
@@ -325,6 +334,23 @@ def waiting(name: str, seconds: float, **options: object) -> skorche.Task[int, i
 
 def report_of(pipeline: skorche.Pipeline, **options: object) -> Report:
     return pipeline.run(progress=False, **options).wait()
+
+
+def test_a_run_that_does_all_its_work_in_one_turn_is_looked_at():
+    with skorche.Pipeline() as pipeline:
+        skorche.chain([waiting("slow", 0.01), waiting("quick", 0.001)], skorche.Queue(fixed_inputs=range(30)))
+
+    report = report_of(pipeline, engine="inline")
+
+    assert report.bottleneck == "slow"
+    assert report.surroundings.watched_seconds > 0.2
+
+
+def test_a_pinned_task_is_known_to_be_so():
+    with skorche.Pipeline() as pipeline:
+        skorche.map(waiting("slow", 0.01, pin=True), skorche.Queue(fixed_inputs=range(30)))
+
+    assert "pin=True keeps it at 1 worker" in report_of(pipeline).verdict
 
 
 def test_a_task_that_waits_longest_is_named():

@@ -221,6 +221,8 @@ def test_a_report_goes_through_json_unchanged():
                 "ordered": False,
                 "limits": [],
                 "passed": 0,
+                "pinned": False,
+                "ending": False,
             }
         },
         "guarantees": ["an item may run twice"],

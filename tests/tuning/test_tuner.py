@@ -201,6 +201,32 @@ def test_a_short_window_decides_nothing(seconds: float):
     assert tuner.look(plus(seen, seconds, int(100 * seconds), 1)) is None
 
 
+@pytest.mark.parametrize(
+    "state",
+    [{"ending": True}, {"paused": True}, {"limits": ("at most 1 at a time",), "held_seconds": 0.5}],
+    ids=["nothing more comes", "paused", "held by its limits"],
+)
+def test_a_task_that_cannot_show_what_it_needs_keeps_its_workers(state: dict[str, object]):
+    tuner = Tuner({"a": 1}, 8)
+    seen = record(0.1, 10, 1)
+    tuner.look(seen)
+    seen = plus(seen, 1.0, 100, 1)
+
+    assert tuner.look(seen._replace(nodes={"a": seen.nodes["a"]._replace(**state)})) is None
+    assert tuner.workers == {"a": 1}
+
+
+def test_a_step_is_not_judged_by_what_a_task_does_when_nothing_more_comes():
+    tuner = Tuner({"a": 1}, 8)
+    seen = record(0.1, 10, 1)
+    tuner.look(seen)
+    tuner.look(seen := plus(seen, 1.0, 100, 1))
+    seen = plus(seen, 2.0, 2, 5)
+
+    assert tuner.look(seen._replace(nodes={"a": seen.nodes["a"]._replace(ending=True)})) is None
+    assert tuner.workers == {"a": 5}
+
+
 def test_of_few_items_no_more_is_made_than_one_worker_more():
     tuner = Tuner({"a": 1}, 8)
     seen = record(0.1, 1, 1)
