@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 import skorche
 from benchmarks.cpu_processes import spin, turns_per_millisecond
@@ -57,9 +58,9 @@ def seconds_of(
             for name, work, number in zip("abc", works, workers, strict=False)
         ]
         results = skorche.chain(tasks, skorche.Queue(fixed_inputs=range(count)))
-    options: dict[str, object] = {"workers": "auto", "max_workers": BUDGET} if tuned else {}
     began, came = time.perf_counter(), []
-    with pipeline.run(progress=False, **options) as run:  # type: ignore[arg-type]
+    workers_now: Literal["auto"] | None = "auto" if tuned else None
+    with pipeline.run(progress=False, workers=workers_now, max_workers=BUDGET if tuned else None) as run:
         found = []
         for item in results:
             found.append(item)

@@ -36,11 +36,13 @@ def notify(order: int) -> int:
     return order
 
 
-def orders_per_second(count: int, **options: object) -> tuple[float, skorche.Report]:
-    """Work off so many orders; gives the throughput and the report."""
+def orders_per_second(
+    count: int, *, tuned: pathlib.Path | None = None, find: bool = False
+) -> tuple[float, skorche.Report]:
+    """Work off so many orders, with the workers that `tuned` tells, or finding them; gives throughput and report."""
     with skorche.Pipeline("orders") as pipeline:
         done = skorche.chain([reserve, charge, notify], skorche.Queue(name="incoming", fixed_inputs=range(count)))
-    report = pipeline.run(**options).wait()  # type: ignore[arg-type]
+    report = pipeline.run(tuning=tuned, workers="auto" if find else None, max_workers=BUDGET if find else None).wait()
     assert done.flush() == list(range(count))
     return count / report.elapsed, report
 
@@ -49,8 +51,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         found = pathlib.Path(folder) / "tuned.json"
         before, _ = orders_per_second(ORDERS // 10)
-        _, report = orders_per_second(ORDERS, workers="auto", max_workers=BUDGET, tuning=found)
-        after, _ = orders_per_second(ORDERS, tuning=found)
+        _, report = orders_per_second(ORDERS, tuned=found, find=True)
+        after, _ = orders_per_second(ORDERS, tuned=found)
         workers = json.loads(found.read_text())["workers"]
 
     for decision in report.decisions:

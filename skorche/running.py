@@ -72,10 +72,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         if settings.progress is not False:
             watching.append(Progress(graph.name, shape=account.shape, how=settings.progress))
         watching += _pages(graph, settings, account)
-        if settings.workers == "auto":
-            from skorche.tuning.start import make_pilot  # only who wants it needs it
-
-            beginning.pilot = make_pilot(plan, beginning.engines, settings)
+        pilot = _pilot(settings, plan, beginning.engines)
         with ExitStack() as discarding:
             trace = _trace(settings, plan)
             if trace is not None:
@@ -87,7 +84,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
                 folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
                 discarding.callback(folder.discard)
                 watching.append(folder)
-            run = beginning.lead(policy, watching, None if trace is None else Tap(trace.note))
+            run = beginning.lead(policy, watching, pilot, None if trace is None else Tap(trace.note))
             discarding.pop_all()
             return run
     except BaseException as error:
@@ -119,22 +116,21 @@ class _Beginning:
     ) -> None:
         self.graph, self.plan, self.engines, self.account, self.keeps = graph, plan, engines, account, keeps
         self.memory_bytes = memory_bytes
-        self.pilot: Pilot | None = None
 
     @property
     def shared(self) -> SharedEngine | None:
         """The engine that other processes of this program have a part of, if there is one."""
         return next((engine for engine, _ in self.engines if isinstance(engine, SharedEngine)), None)
 
-    def lead(self, policy: Policy, observers: list[Observer], tap: Tap | None) -> Run[Report]:
+    def lead(self, policy: Policy, observers: list[Observer], pilot: Pilot | None, tap: Tap | None) -> Run[Report]:
         """Start it in this process."""
         sources = self.graph.sources()
         inputs = [_input(queue, keeps) for queue, keeps in zip(sources, _keepers(self.plan, sources), strict=True)]
         outboxes = [partial(_outbox, queue, self.keeps) for queue in self.graph.ends()]
-        watching = observers if self.pilot is None else [*observers, self.pilot]
+        watching = observers if pilot is None else [*observers, pilot]
         coordinator = Coordinator(self.plan, self.engines, inputs, outboxes, policy, watching, self.memory_bytes, tap)
-        if self.pilot is not None:
-            self.pilot.steer = coordinator.resize
+        if pilot is not None:
+            pilot.steer = coordinator.resize
         return self._run(coordinator)
 
     def serve(self, shared: SharedEngine) -> Run[Report]:
@@ -168,6 +164,14 @@ def _trace(settings: RunSettings, plan: Plan) -> Trace | None:
     from skorche.observe.trace import Trace  # with json: only who traces needs it
 
     return Trace(settings.trace, plan, say)
+
+
+def _pilot(settings: RunSettings, plan: Plan, engines: Sequence[tuple[Engine, Sequence[StagePlan]]]) -> Pilot | None:
+    if settings.workers != "auto":
+        return None
+    from skorche.tuning.start import make_pilot  # only who wants it needs it
+
+    return make_pilot(plan, engines, settings)
 
 
 def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:

@@ -30,6 +30,10 @@ def square(number: int) -> int:
     return number * number
 
 
+THREE = (increment, double, square)
+"""The steps of the chain."""
+
+
 def all_three(number: int) -> int:
     """The chain as one function, for peers that know no second step."""
     return square(double(increment(number)))

@@ -195,7 +195,7 @@ def test_on_threads_words_are_nobodys(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_another_choice_is_refused() -> None:
     with pytest.raises(skorche.GraphError) as caught:
-        skorche.run(capture="tee")  # type: ignore[arg-type]
+        skorche.run(capture="tee")  # type: ignore[arg-type]  # it is refused
 
     assert str(caught.value) == (
         "run() was given capture='tee'.\n  Why:  it has no meaning.\n  Mend: give 'stream', 'item' or 'off'."

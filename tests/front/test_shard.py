@@ -326,7 +326,7 @@ def test_what_is_no_shard_is_refused(shard: Any, why: str) -> None:
 
 def test_a_key_that_is_no_function_is_refused() -> None:
     with pytest.raises(skorche.GraphError, match="was given key='name'"):
-        skorche.Queue(key="name")  # type: ignore[arg-type]
+        skorche.Queue(key="name")  # type: ignore[arg-type]  # it is refused
 
 
 def test_a_key_of_a_queue_that_is_filled_is_refused() -> None:

@@ -313,7 +313,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_runs(tmp_path)
 
 def test_what_is_no_path_is_refused():
     with pytest.raises(skorche.GraphError, match=r"expected str, bytes or os\.PathLike object, not bool"):
-        chain_of(pause_briefly).run(trace=True)  # type: ignore[arg-type]
+        chain_of(pause_briefly).run(trace=True)  # type: ignore[arg-type]  # it is refused
 
 
 def test_a_run_that_could_not_begin_leaves_an_empty_trace(tmp_path):

@@ -38,8 +38,6 @@ if __name__ == "__main__":
 START_THREADS = _START.format(executor="ThreadPoolExecutor")
 START_PROCESSES = _START.format(executor="ProcessPoolExecutor")
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int]) -> list[int]:
     """A pool of one thread for each step."""
@@ -75,7 +73,7 @@ def cpu(items: list[int]) -> list[int]:
 def memory(items: Iterable[int], end: Callable[[int], None]) -> None:
     """Each `map` takes all inputs at once."""
     with ExitStack() as stack:
-        for task in THREE:
+        for task in work.THREE:
             items = stack.enter_context(ThreadPoolExecutor(1)).map(task, items)
         for result in items:
             end(result)

@@ -37,8 +37,6 @@ if __name__ == "__main__":
 START_THREADS = _START.format(method="threading")
 START_PROCESSES = _START.format(method="fork")
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int]) -> list[int]:
     """A pool for each step."""
@@ -74,7 +72,7 @@ def cpu(items: list[int]) -> list[int]:
 def memory(items: Iterable[int], end: Callable[[int], None]) -> None:
     """A bound for what is active."""
     with ExitStack() as stack:
-        for task in THREE:
+        for task in work.THREE:
             pool = stack.enter_context(WorkerPool(1, start_method="threading"))
             items = pool.imap(task, items, chunk_size=1_000, max_tasks_active=2_000)
         for result in items:

@@ -39,8 +39,6 @@ if __name__ == "__main__":
 START_THREADS = _START.format(statement="from multiprocessing.pool import ThreadPool", pool="ThreadPool")
 START_PROCESSES = _START.format(statement="from multiprocessing import Pool", pool="Pool")
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int]) -> list[int]:
     """A pool of one thread for each step."""
@@ -76,7 +74,7 @@ def cpu(items: list[int]) -> list[int]:
 def memory(items: Iterable[int], end: Callable[[int], None]) -> None:
     """Each pool has a thread that takes the inputs as fast as it can."""
     with ExitStack() as stack:
-        for task in THREE:
+        for task in work.THREE:
             items = stack.enter_context(ThreadPool(1)).imap(task, items, chunksize=1_000)
         for result in items:
             end(result)

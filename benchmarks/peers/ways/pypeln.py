@@ -39,13 +39,11 @@ if __name__ == "__main__":
 START_THREADS = _START.format(kind="thread")
 START_PROCESSES = _START.format(kind="process")
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int]) -> Iterable[int]:
     """A worker for each step."""
     stage: Any = items
-    for task in THREE:
+    for task in work.THREE:
         stage = pl.thread.map(task, stage, workers=1, maxsize=1_000)
     return stage
 
@@ -108,7 +106,7 @@ def latency() -> Iterator[tuple[Callable[[int], object], Callable[[], int]]]:
     """The source is an iterator that waits for the next item."""
     inputs: SimpleQueue[int | None] = SimpleQueue()
     stage: Any = iter(inputs.get, None)
-    for task in THREE:
+    for task in work.THREE:
         stage = pl.thread.map(task, stage, workers=1)
     results = iter(stage)
     yield inputs.put, lambda: next(results)

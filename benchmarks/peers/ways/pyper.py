@@ -43,12 +43,10 @@ if __name__ == "__main__":
 START_THREADS = _START.format(multiprocess=False)
 START_PROCESSES = _START.format(multiprocess=True)
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int], **settings: Any) -> Iterable[int]:
     """A worker for each step."""
-    return _pipeline(items, *(task(one, **settings) for one in THREE))
+    return _pipeline(items, *(task(one, **settings) for one in work.THREE))
 
 
 def demo(items: Iterable[int]) -> list[int]:

@@ -19,14 +19,13 @@ SETTINGS = {
 COUNTS = {"chain": 100_000}
 
 BOUND = 1_000
-THREE = (work.increment, work.double, work.square)
 END = object()
 
 
 def chain(items: Iterable[int]) -> list[int]:
     """A thread for each step and one for the source."""
     results: list[int] = []
-    _flow(items, THREE, 1, Queue, results.append)
+    _flow(items, work.THREE, 1, Queue, results.append)
     return results
 
 
@@ -39,14 +38,14 @@ def waits(items: Iterable[int]) -> list[int]:
 
 def memory(items: Iterable[int], end: Callable[[int], None]) -> None:
     """Bounded queues, and the slow end in this thread."""
-    _flow(items, THREE, 1, Queue, end)
+    _flow(items, work.THREE, 1, Queue, end)
 
 
 @contextmanager
 def latency() -> Iterator[tuple[Callable[[int], object], Callable[[], int]]]:
     """Four queues and three threads."""
     queues: list[SimpleQueue[Any]] = [SimpleQueue() for _ in range(4)]
-    threads = _threads(queues, THREE, 1)
+    threads = _threads(queues, work.THREE, 1)
     yield queues[0].put, queues[-1].get
     queues[0].put(END)
     for thread in threads:

@@ -42,12 +42,10 @@ if __name__ == "__main__":
 START_THREADS = _START.format(engine="thread")
 START_PROCESSES = _START.format(engine="process")
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int]) -> list[int]:
     """Each task has a thread of its own."""
-    return _results(lambda: skorche.chain(list(THREE), skorche.Queue(fixed_inputs=items)))
+    return _results(lambda: skorche.chain(list(work.THREE), skorche.Queue(fixed_inputs=items)))
 
 
 def demo(items: Iterable[int]) -> list[int]:
@@ -90,7 +88,7 @@ def cpu(items: list[int]) -> list[int]:
 def memory(items: Iterable[int], end: Callable[[int], None]) -> None:
     """Whoever reads slowly holds up all the rest."""
     source = skorche.Queue(fixed_inputs=items)
-    for result in _read(lambda out: skorche.chain(list(THREE), source, queue_out=out), 1_000):
+    for result in _read(lambda out: skorche.chain(list(work.THREE), source, queue_out=out), 1_000):
         end(result)
 
 
@@ -105,7 +103,7 @@ def latency() -> Iterator[tuple[Callable[[int], object], Callable[[], Any]]]:
     """Three tasks, running."""
     with skorche.Pipeline() as pipeline:
         inputs: skorche.Queue[int] = skorche.Queue(name="inputs")
-        results = skorche.chain(list(THREE), inputs)
+        results = skorche.chain(list(work.THREE), inputs)
     with pipeline.run():
         yield inputs.put, results.get
 

@@ -57,15 +57,13 @@ if __name__ == "__main__":
         with pipeline.auto_stop():
             print(list(pipeline))
 """
-
-THREE = (work.increment, work.double, work.square)
 BUFFER = 1_000
 
 
 def chain(items: Iterable[int]) -> Iterator[int]:
     """One at a time in each stage."""
     builder = PipelineBuilder().add_source(items)
-    for task in THREE:
+    for task in work.THREE:
         builder.pipe(task)
     return _results(builder, 3)
 
@@ -138,7 +136,7 @@ def latency() -> Iterator[tuple[Callable[[int], object], Callable[[], int]]]:
     """The source is an iterator that waits for the next item."""
     inputs: SimpleQueue[int | None] = SimpleQueue()
     builder = PipelineBuilder().add_source(iter(inputs.get, None))
-    for task in THREE:
+    for task in work.THREE:
         builder.pipe(task)
     results = _results(builder, 4, buffer=1)
     yield inputs.put, lambda: next(results)

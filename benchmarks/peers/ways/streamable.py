@@ -50,8 +50,6 @@ if __name__ == "__main__":
         print(list(stream(range(10)).map(increment, concurrency=executor)))
 """
 
-THREE = (work.increment, work.double, work.square)
-
 
 def chain(items: Iterable[int]) -> Iterable[int]:
     """Threads make it slower."""
@@ -116,7 +114,7 @@ def latency() -> Iterator[tuple[Callable[[int], object], Callable[[], int]]]:
     """With executors it asks for the next item before it gives one, so the threads are those of its buffers."""
     inputs: SimpleQueue[int | None] = SimpleQueue()
     flow: Any = stream(iter(inputs.get, None))
-    for task in THREE:
+    for task in work.THREE:
         flow = flow.map(task).buffer(1)
     results = iter(flow)
     yield inputs.put, lambda: next(results)
