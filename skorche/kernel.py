@@ -215,6 +215,16 @@ class Record:
         return advance
 
 
+def failed_last(
+    results: list[Any], done: Paths, item: Item, path: Path, error: BaseException, seconds: float, cpu: float
+) -> Outcome:
+    """What became of items of a kernel that calls a function with `each`: there were results, then one failed."""
+    record, count = Record(None, None), len(results)
+    record.fail(path, item, trimmed(error))
+    counted = StepCount(count + 1, count, count, seconds=seconds, cpu_seconds=cpu)
+    return Outcome([(results, done)], [counted], record.troubles, [], [])
+
+
 def trimmed(error: BaseException) -> BaseException:
     """The error with its traceback starting in the user's code, not in ours."""
     traceback = _traceback_of(error)
@@ -254,6 +264,14 @@ class PerWorker(Protocol):
         ...
 
 
+@runtime_checkable
+class PerItem(Protocol):
+    """Work of which all that comes is what a function gives for each item."""
+
+    @property
+    def each(self) -> Callable[[Item], Any]: ...
+
+
 class Step(NamedTuple):
     """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
 
@@ -272,6 +290,12 @@ class Kernel(NamedTuple):
 
     steps: tuple[Step, ...]
     ports: int
+
+    @property
+    def each(self) -> Callable[[Item], Any] | None:
+        """The function that is called with each item, where that is all: what it gives leaves by the only port."""
+        (work, branches), *others = self.steps
+        return work.each if not others and branches == (~0,) and isinstance(work, PerItem) else None
 
     def opened(self, ends: list[Callable[[], Any]]) -> Kernel:
         """This kernel for one worker, before its first item; `ends` is what that worker does after its last.

@@ -216,9 +216,19 @@ def _encode(outcome: Outcome, complete: Callable[[Sequence[Trouble]], Sequence[T
     return dumps((outcome.ports, plain, troubles, outcome.expansions, outcome.dropped, parts))
 
 
-def largest_result(outcome: Outcome) -> int:
+def encode_results(results: list[Any], kernel: Kernel, indices: Sequence[int], seconds: float, cpu: float) -> bytes:
+    """The same for items of which each has given one result, by the only step: shorter, and quicker at both ends."""
+    try:
+        return dumps((results, seconds, cpu))
+    except BaseException:  # noqa: BLE001  (found below, one by one, with the error of each)
+        count = len(results)
+        counted = StepCount(count, count, count, seconds=seconds, cpu_seconds=cpu)
+        return encode(Outcome([(results, indices)], [counted], [], [], []), kernel)
+
+
+def largest(results: Sequence[Any]) -> int:
     """How many bytes the largest of the results takes, all of which can be pickled."""
-    return max([len(dumps(item)) for items, _ in outcome.ports for item in items], default=0)
+    return max([len(dumps(result)) for result in results], default=0)
 
 
 def _plain(counts: Sequence[StepCount | None]) -> list[tuple[float, ...] | None]:
@@ -267,13 +277,31 @@ def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, st
     return (trouble.step, trouble.path, item, dump_error(trouble.error), trouble.traceback, trouble.output)
 
 
+class Results(NamedTuple):
+    """What `encode_results` has made bytes of."""
+
+    items: list[Any]
+    seconds: float
+    cpu_seconds: float
+
+
 def decode(data: bytes, items: Sequence[Any]) -> Outcome:
     """The outcome again. `items` are those of the chunk, which did not travel back."""
-    ports, plain, troubles, expansions, dropped, parts = loads(data)
+    return _rebuild_outcome(loads(data), items, len(data))
+
+
+def decode_any(data: bytes, items: Sequence[Any]) -> Outcome | Results:
+    """The outcome again, or the results."""
+    found = loads(data)
+    return Results._make(found) if len(found) == len(Results._fields) else _rebuild_outcome(found, items, len(data))
+
+
+def _rebuild_outcome(found: Sequence[Any], items: Sequence[Any], size: int) -> Outcome:
+    ports, plain, troubles, expansions, dropped, parts = found
     counts = [count and StepCount._make(count) for count in plain]
     decoded = [_decode_trouble(items, *trouble) for trouble in troubles]
     outcome = Outcome(ports, counts, decoded, expansions, dropped, list(map(Part._make, parts)))
-    outcome.bytes_out = len(data)
+    outcome.bytes_out = size
     return outcome
 
 

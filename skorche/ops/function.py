@@ -10,9 +10,6 @@ from skorche.errors import GraphError, shorten
 from skorche.kernel import Paths, Record
 
 if TYPE_CHECKING:
-    pass  # which a worker does without
-
-if TYPE_CHECKING:
     from skorche.tasks import Task  # which a worker does without
 
 C = TypeVar("C", bound="Calling")
@@ -52,6 +49,11 @@ class Calling:
 
 class Mapping(Calling):
     """The step of `map`. It stands here, so that a worker that has no more to do need not import what declares."""
+
+    @property
+    def each(self) -> Callable[[Any], Any]:
+        """What is called with each item; see `kernel.PerItem`."""
+        return self.function
 
     def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:
         results, _, kept = record.apply(self.function, items, paths)

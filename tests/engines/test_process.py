@@ -17,7 +17,7 @@ import pytest
 import skorche
 from skorche.engines.process.blame import Verdict, judge
 from skorche.engines.process.engine import ProcessEngine
-from skorche.engines.process.worker import ANY, IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
+from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, LOADING, READING, STEP, TICKET, WRITING
 from skorche.runtime.chunk import Chunk
 
 from . import deadly, fragile, tasks

@@ -15,7 +15,7 @@ from engines.waiting import wait_until
 
 import skorche
 from skorche.engines.process.blame import explain_crash
-from skorche.engines.process.worker import INDEX, STEP
+from skorche.engines.process.slot import INDEX, STEP
 from skorche.runtime import memory
 from skorche.runtime.memory import resident_bytes
 

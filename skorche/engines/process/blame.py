@@ -13,7 +13,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from skorche.engines.process.worker import (
+from skorche.engines.process.slot import (
     ANY,
     IDLE,
     INDEX,

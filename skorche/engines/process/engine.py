@@ -12,7 +12,7 @@ from skorche.compile.plan import StagePlan
 from skorche.engines.process.hub import Hub
 from skorche.engines.process.job import Job
 from skorche.engines.process.member import Asked
-from skorche.engines.process.worker import LINED, RESIDENT
+from skorche.engines.process.slot import LINED, RESIDENT
 from skorche.engines.transfer import dump_kernel
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Capabilities, Emit, Sight, WorkerNow

@@ -30,7 +30,7 @@ from skorche.engines.process.job import Job, explain_size
 from skorche.engines.process.launch import Ending
 from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
-from skorche.engines.process.worker import LOADING, STEP, TICKET
+from skorche.engines.process.slot import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import WorkerCrash, WorkerStartError, blamed_on
 from skorche.runtime.engine import Broken, Died, Done, Emit, Lost, Noticed, Recycled, Started, Starved

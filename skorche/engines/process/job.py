@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
-from skorche.engines.transfer import decode, dumps
+from skorche.engines.transfer import Results, decode_any, dumps
 from skorche.errors import TransferError, text_of
-from skorche.kernel import Outcome, Trouble, describe
+from skorche.kernel import Outcome, StepCount, Trouble, describe
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Done, Lost
 
@@ -81,24 +82,52 @@ class Job:
         Those of a part of one item fail that item. Those of a larger part are left, to be done again, one by one.
         """
         again: list[int] = []
+        row: list[tuple[Results, Frame]] = []
         outcomes: list[Outcome] = []
-        for part in self.frames:  # a worker goes through the items in order, so each part is the start of what is left
-            count = bisect_right(self.left, part.last)
-            inside, self.left = self.left[:count], self.left[count:]
+        for part in self.frames:
             try:
-                outcome = decode(part.body, self.chunk.items)
+                found = decode_any(part.body, self.chunk.items)
             except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
+                outcomes += self._joined(row)
+                inside = self._passed(part)
                 if len(inside) > 1:
                     again += inside
                 else:
                     self._fail_unreadable(inside[0], error)
             else:
-                outcomes.append(outcome)
-        self.outcome.add(outcomes)
+                if isinstance(found, Results):
+                    row.append((found, part))
+                else:
+                    outcomes += [*self._joined(row), found]
+                    self._passed(part)
+        self.outcome.add([*outcomes, *self._joined(row)])
         self.frames = []
         if again:
             self.left = [*again, *self.left]
         return again
+
+    def _passed(self, part: Frame) -> Sequence[int]:
+        """What has come back up to this part. A worker goes through the items in order, so that is the start."""
+        count = bisect_right(self.left, part.last)
+        inside, self.left = self.left[:count], self.left[count:]
+        return inside
+
+    def _joined(self, row: list[tuple[Results, Frame]]) -> list[Outcome]:
+        """One outcome of parts in a row that are all results; the row is empty then."""
+        if not row:
+            return []
+        inside = self._passed(row[-1][1])
+        items, seconds, cpu = list[Any](), 0.0, 0.0
+        for results, _ in row:
+            items += results.items
+            seconds += results.seconds
+            cpu += results.cpu_seconds
+        count = len(items)
+        counted = StepCount(count, count, count, seconds=seconds, cpu_seconds=cpu)
+        outcome = Outcome([(items, inside)], [counted], [], [], [])
+        outcome.bytes_out = sum([len(part.body) for _, part in row])
+        row.clear()
+        return [outcome]
 
     def _fail_unreadable(self, index: int, error: BaseException) -> None:
         problem = TransferError(

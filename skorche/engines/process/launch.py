@@ -21,9 +21,10 @@ from typing import IO, NamedTuple
 from skorche.compile.plan import Capture
 from skorche.engines.process.listener import Mouth
 from skorche.engines.process.records import current_levels
+from skorche.engines.process.slot import SHARED_BYTES, SLOT_BYTES, SPOOL_END, SPOOLED
 from skorche.engines.process.stacks import Question, ask
 from skorche.engines.process.transcript import read_transcript
-from skorche.engines.process.worker import SHARED_BYTES, SLOT_BYTES, SPOOL_END, SPOOLED, Files
+from skorche.engines.process.worker import Files
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "

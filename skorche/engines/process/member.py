@@ -10,8 +10,8 @@ from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
 from skorche.engines.process.listener import Mouth
+from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.engines.process.stacks import Question
-from skorche.engines.process.worker import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.runtime.engine import Sight
 
 

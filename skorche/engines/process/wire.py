@@ -40,6 +40,11 @@ class Work(NamedTuple):
     indices: list[int] | None
     sizes: list[int] | None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for but the results."""
+        return not self.single and self.sizes is None
+
 
 class Frame(NamedTuple):
     """One message."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,53 +23,46 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.call import Ends, close_all
+from skorche.engines.process.slices import Job, LoadedStage, Slicer
+from skorche.engines.process.slot import (
+    IDLE,
+    INDEX,
+    LINED,
+    LOADING,
+    NONE,
+    READING,
+    RESIDENT,
+    SHARED_BYTES,
+    SLOT_BYTES,
+    SPOOL_END,
+    STEP,
+    TICKET,
+)
 from skorche.engines.process.stacks import answer_here, answer_in
-from skorche.engines.process.transcript import TRANSCRIPT_BYTES, Transcript
-from skorche.engines.process.voice import At, Voice
+from skorche.engines.process.transcript import Transcript
+from skorche.engines.process.voice import Voice
 from skorche.engines.process.wire import (
     BEGUN,
-    END,
     HEADER,
-    LARGE,
-    LARGE_BYTES,
-    PART,
     READY,
     REFUSED,
     RETIRED,
     STAGE,
     UNREADABLE,
     Frame,
-    Work,
     frame,
     read_work,
 )
-from skorche.engines.transfer import dump_error, encode, largest_result, loads
-from skorche.errors import TransferError, WorkerStartError, text_of
-from skorche.kernel import Kernel, Outcome, Trouble, describe
+from skorche.engines.transfer import dump_error, loads
+from skorche.errors import WorkerStartError
+from skorche.kernel import describe
 from skorche.runtime.memory import resident_bytes
 from skorche.runtime.vitals import Vitals
 
 if TYPE_CHECKING:
     from skorche.compile.plan import Capture  # which a worker does without
 
-SLICE_SECONDS = 0.001
 WATCH_SECONDS = 0.1
-GROWTH = 4
-
-# the numbers of the slot
-INDEX, STEP, TICKET, LAST, SPOOLED = 0, 1, 2, 3, 4
-RESIDENT, LINED = 7, 8  # its memory in bytes, and how long it stood in line for a core, in nanoseconds
-SLOT_BYTES = 9 * 8  # two of them are the transcript's
-SPOOL_END = 1 << 16
-SHARED_BYTES = SPOOL_END + TRANSCRIPT_BYTES
-"""The slot, behind it the spool, and behind that the transcript."""
-# what STEP says when the worker is in no step
-IDLE, READING, WRITING, LOADING = -1, -2, -3, -4
-# what INDEX says when the worker is on no item, or on any of the slice
-NONE, ANY = -1, -2
-FINE_SLICE = 1000
-"""In a larger slice, of items below a microsecond, the slot does not say which one the worker is on: saying it would
-take as long as the item. When the worker dies there, the slice is done again one by one."""
 
 
 class Files(NamedTuple):
@@ -134,46 +126,16 @@ def _watch(parent: int, slot: int) -> None:
         os._exit(1)
 
 
-class _Stage:
-    """A stage's kernel, the slice that fits its measured cost, and when this process has done enough for it."""
-
-    def __init__(self, kernel: Kernel, most_items: int, most_bytes: int) -> None:
-        self.kernel = kernel
-        self._slice = 1
-        self.items_left = most_items or sys.maxsize
-        self.most_bytes = most_bytes
-        self.told_size = False
-
-    @property
-    def is_bloated(self) -> bool:
-        return bool(self.most_bytes) and resident_bytes() > self.most_bytes
-
-    def slice(self, single: bool) -> int:
-        return min(1 if single else self._slice, self.items_left)
-
-    def learn(self, count: int, seconds: float) -> None:
-        wanted = max(1, int(SLICE_SECONDS * count / max(seconds, 1e-9)))
-        self._slice = min(wanted, self._slice * GROWTH)
-
-
-class _Job(NamedTuple):
-    """A chunk to work on; `indices` are the items' numbers in the parent's chunk."""
-
-    ticket: int
-    work: Work
-    items: Sequence[Any]
-    indices: Sequence[int]
-
-
 class _Worker:
     def __init__(
         self, files: Files, slot: memoryview, spool: memoryview, voice: Voice, take_over: Callable[[], None]
     ) -> None:
         self._channel, self._stderr = files.channel, files.stderr
-        self._slot, self._spool, self._voice, self._take_over = slot, spool, voice, take_over
+        self._slot, self._voice, self._take_over = slot, voice, take_over
+        self._slicer = Slicer(slot, spool, voice, self._channel, self._send)
         if self._stderr < 0:
             take_over()
-        self._stages: dict[int, _Stage] = {}
+        self._stages: dict[int, LoadedStage] = {}
         self._ends: Ends = []
 
     def serve(self) -> None:
@@ -198,7 +160,7 @@ class _Worker:
 
     def _load_stage(self, message: Frame) -> None:
         try:
-            stage = _Stage(loads(message.body).opened(self._ends), message.first, message.last)
+            stage = LoadedStage(loads(message.body).opened(self._ends), message.first, message.last)
             if not self._stages and stage.is_bloated:
                 raise _never_small_enough(stage.most_bytes)
             self._stages[message.ticket] = stage
@@ -219,14 +181,14 @@ class _Worker:
         os.write(2, kept)
         self._take_over()
 
-    def _retires(self, stage: _Stage) -> bool:
+    def _retires(self, stage: LoadedStage) -> bool:
         """Whether this process has done enough. With its last item it has said so already."""
         if stage.items_left and stage.is_bloated:
             self._send(frame(RETIRED, 0, b""))
             return True
         return not stage.items_left
 
-    def _work(self, message: Frame) -> _Stage | None:
+    def _work(self, message: Frame) -> LoadedStage | None:
         """Work on a chunk; gives its stage."""
         ticket = message.ticket
         work, packed = read_work(message)
@@ -241,84 +203,13 @@ class _Worker:
             self._send(frame(UNREADABLE, ticket, dump_error(error)))
             return stage
         indices = range(len(items)) if work.indices is None else work.indices
-        job = _Job(ticket, work, items, indices)
         self._slot[STEP] = IDLE
-        start = 0
-        while start < len(items) and stage.items_left:
-            start = self._slice(job, start)
+        self._slicer.go_through(Job(ticket, work, items, indices), stage)
         return stage
 
-    def _slice(self, job: _Job, start: int) -> int:
-        """Work on the next slice and send its results; gives where the one after it starts."""
-        stage = self._stages[job.work.stage]
-        stop = min(len(job.items), start + stage.slice(job.work.single))
-        indices, items = job.indices[start:stop], job.items[start:stop]
-        self._slot[LAST] = indices[-1]
-        outcome = None
-        if job.work.sizes is not None:
-            items, outcome = self._unpack(items, indices, stage.kernel)
-        if outcome is None:
-            outcome = self._run(job.work, stage, items, indices)
-        self._slot[STEP] = WRITING
-        stage.items_left -= stop - start
-        kind = RETIRED if not stage.items_left else END if stop == len(job.items) else PART
-        transcript = self._voice.transcript
-        body = encode(outcome, stage.kernel, None if transcript is None else transcript.attach)
-        if len(body) > LARGE_BYTES and not stage.told_size:
-            self._tell_size(job.ticket, stage, len(body) if stop == start + 1 else largest_result(outcome))
-        self._leave(frame(kind, job.ticket, body, indices[0], indices[-1]), kind != PART)
-        self._slot[STEP] = IDLE
-        return stop
-
-    def _run(self, work: Work, stage: _Stage, items: Sequence[Any], indices: Sequence[int]) -> Outcome:
-        """Run the kernel over a slice."""
-        transcript = self._voice.transcript
-        if transcript is not None:
-            transcript.clear()
-        self._voice.at = At(work.stage, items, indices)
-        began = time.perf_counter()
-        mark = self._slot if len(items) <= FINE_SLICE or transcript is not None else None
-        if mark is None:
-            self._slot[INDEX], self._slot[STEP] = ANY, work.entry
-        outcome = stage.kernel.run(items, indices, work.entry, mark)
-        stage.learn(len(items), time.perf_counter() - began)
-        return outcome
-
-    def _tell_size(self, ticket: int, stage: _Stage, size: int) -> None:
-        if size > LARGE_BYTES:
-            stage.told_size = True
-            self._send(frame(LARGE, ticket, b"", size))
-
-    def _leave(self, parts: list[bytes], is_last: bool) -> None:
-        """The results of a slice leave the worker: into the spool, or with all that is in it to the parent."""
-        start, size = self._slot[SPOOLED], sum(map(len, parts))
-        if not is_last and start + size <= len(self._spool):
-            os.fstat(self._channel)  # a task that has closed the pipe is found out now, not with the last slice
-            self._spool[start : start + size] = b"".join(parts)
-            self._slot[SPOOLED] = start + size
-            return
-        self._send([bytes(self._spool[:start]), *parts] if start else parts)
-        self._slot[SPOOLED] = 0
-
-    def _unpack(self, items: Sequence[memoryview], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:
-        """The one item of a careful slice; an outcome that says why, if it cannot be unpickled."""
-        self._voice.at = None
-        self._slot[INDEX] = indices[0]
-        self._slot[STEP] = READING
-        try:
-            return [loads(items[0])], None
-        except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
-            problem = TransferError(
-                f"an item cannot be unpickled in a worker: {text_of(error)}",
-                "its class raised while it was rebuilt.",
-                "give its class a __reduce__ that works, or pass a path or an id in its place.",
-            )
-            problem.__cause__ = error
-            outcome = Outcome.empty(kernel)
-            outcome.troubles.append(Trouble(0, indices[0], None, problem, describe(error)))
-            return [], outcome
-
-    def _send(self, parts: list[bytes]) -> None:
+    def _send(self, parts: Sequence[bytes | memoryview]) -> None:
+        if sum(map(len, parts)) <= SPOOL_END:
+            parts = [b"".join(parts)]  # the parent wakes once
         for part in parts:
             view = memoryview(part)
             while view:
