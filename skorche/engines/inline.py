@@ -8,7 +8,7 @@ from typing import Literal
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
 from skorche.errors import WorkerStartError
-from skorche.kernel import Kernel
+from skorche.kernel import Runner
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight
 from skorche.runtime.log import complain
@@ -20,7 +20,7 @@ class InlineEngine:
     capabilities = Capabilities(kill=False, ahead=False, chunk_seconds=0.005, returns=False)
 
     def __init__(self) -> None:
-        self._opened: dict[int, Kernel] = {}
+        self._opened: dict[int, Runner] = {}
         self._ends: Ends = []
 
     def __repr__(self) -> str:
@@ -33,15 +33,15 @@ class InlineEngine:
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
         """Run the chunk now."""
-        kernel = self._opened.get(stage)
-        if kernel is None:
+        run = self._opened.get(stage)
+        if run is None:
             try:
-                kernel = self._opened[stage] = self._kernels[stage].opened(self._ends)
+                run = self._opened[stage] = self._kernels[stage].opened(self._ends).runner
             except WorkerStartError as error:
                 self._emit(Broken(error))
                 self._emit(Lost(ticket, error, None, range(len(chunk.items))))
                 return
-        self._emit(Done(ticket, kernel.run(chunk.items, entry=chunk.entry, portion=chunk.portion)))
+        self._emit(Done(ticket, run(chunk.items, chunk.entry, chunk.portion)))
 
     def kill(self, ticket: int) -> None:
         """Nothing is ever under way when somebody could ask."""

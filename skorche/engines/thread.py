@@ -96,7 +96,8 @@ class _Pool:
     def submit(self, ticket: int, chunk: Chunk) -> None:
         with self._lock:
             self._chunks[ticket] = chunk
-            self._grow()
+            if len(self._threads) - self._given_up < self._workers:
+                self._grow()
         self._work.put((ticket, chunk))
 
     def resize(self, workers: int) -> None:
@@ -154,10 +155,10 @@ class _Pool:
                 del work, chunk
                 continue
             if run is None:
-                run = self._stage.kernel.opened(ends).run
+                run = self._stage.kernel.opened(ends).runner
             if tells_start:
                 self._emit(Started(ticket))
-            outcome = run(chunk.items, entry=chunk.entry, portion=chunk.portion)
+            outcome = run(chunk.items, chunk.entry, chunk.portion)
             with self._lock:
                 self._working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)

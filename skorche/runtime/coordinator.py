@@ -42,7 +42,7 @@ from skorche.runtime.command import (
     Warn,
 )
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine, Resizable, SharedEngine
+from skorche.runtime.engine import Done, Engine, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
 from skorche.runtime.log import say
@@ -299,6 +299,8 @@ class Coordinator:
 
     def _translate(self, events: Sequence[Any]) -> list[Event]:
         """What the scheduler is told of these events."""
+        if len(events) == 1 and type(events[0]) is Done:
+            return [events[0]]
         known: list[Event] = []
         for event in events:
             if type(event) is Ready:

@@ -75,7 +75,8 @@ class Scheduler:
             self.recovery.wake(now)
         if self._deadlines.due < math.inf:
             self._deadlines.expire(now)
-        if self._is_watched and now >= self._watchdog.due:
+        watchdog = self._watchdog
+        if now - watchdog.moved >= watchdog.patience and now >= watchdog.due and self._is_watched:
             self._look(now)
         self._advance(now)
         commands, self.books.commands = self.books.commands, []
@@ -91,8 +92,8 @@ class Scheduler:
             first = self._deadlines.due
         if self.parts.groupers and self.parts.due < first:
             first = self.parts.due
-        if self._is_watched and self._watchdog.due < first:
-            first = self._watchdog.due
+        if self.flights or self._is_watched:
+            first = min(first, self._watchdog.due)
         return None if first == math.inf else first
 
     @property
@@ -213,6 +214,9 @@ class Scheduler:
         for step, count in enumerate(outcome.counts):
             if count is not None:
                 tallies[nodes[step]].add(count, head=step == entry)
+        if flight.origins is None and len(outcome.ports) == 1 and not (left or stage.ways or outcome.eventful):
+            self._pass_on(flight, outcome)
+            return
         resolver = Resolver(chunk.places, outcome.expansions, outcome.parts)
         again: set[int] = set()
         if left or outcome.eventful:
@@ -248,6 +252,17 @@ class Scheduler:
         attempts = chunk.attempts[index] if chunk.attempts else 0
         stage.due.append(Again(chunk.items[index], chunk.places[index], attempts, chunk.entry, origin))
         return True
+
+    def _pass_on(self, flight: Flight, outcome: Outcome) -> None:
+        """All went through once, and by the only port: what `_route` does then."""
+        for target, hold in zip(flight.stage.targets, flight.holds):  # noqa: B905  (per chunk: as long as each other)
+            target.release(hold)
+        items, paths = outcome.ports[0]
+        if items:
+            places = flight.chunk.places
+            flight.stage.targets[0].accept(
+                items, places if len(items) == len(places) else Resolver(places, ()).places(paths)
+            )
 
     def _route(self, flight: Flight, outcome: Outcome, resolver: Resolver, again: set[int]) -> None:
         stage, origins = flight.stage, flight.origins
@@ -334,7 +349,7 @@ class Scheduler:
             flowed = self._flow()
             started = not books.stopping and self._starting.start(now)
             closed = books.closing and self._close_finished()
-            if not (flowed or closed or (started and self._backlogged())):
+            if not (closed or ((flowed or started) and self._backlogged())):
                 break
         if books.holding and not (self.flights or books.stopping):
             pull_one(self.parts.feeds, books)

@@ -31,7 +31,7 @@ GROWTH = 4
 AHEAD_SECONDS = 0.03
 REFILL_SECONDS = 0.01
 """Where items go side by side, as many wait in the engine as end meanwhile."""
-SETTLED = 0.05
+SETTLED = 0.2
 """A cost that changes by a smaller share changes no size."""
 LARGEST_PART = 1 << 14
 """Elements that come of a chunk at once, also when what follows has room without end."""

@@ -35,9 +35,9 @@ class Starting:
         """Start what can start, in the stages that stand last first; whether anything did."""
         started = False
         for stage in self._stages:
-            if stage.in_flight < stage.slots and (stage.edge.waiting.count or stage.due):
-                while stage.in_flight < stage.slots and self._start_one(stage, now):
-                    started = True
+            waiting = stage.edge.waiting
+            while (waiting.count or stage.due) and stage.in_flight < stage.slots and self._start_one(stage, now):
+                started = True
         if self._limited:
             while (chosen := self.limits.choose(now)) is not None:
                 started |= self._start_one(chosen, now)

@@ -26,7 +26,7 @@ class Watchdog:
 
     def __init__(self, policy: Policy) -> None:
         self.moved = 0.0
-        self._patience = math.inf if policy.stall_timeout is None else policy.stall_timeout
+        self.patience = math.inf if policy.stall_timeout is None else policy.stall_timeout
         self._raises = policy.on_stall == "raise"
         self._asked: float | None = None
         self._is_open = False
@@ -35,7 +35,7 @@ class Watchdog:
     @property
     def due(self) -> float:
         """When it will have been too long; never for a stall that has been asked about, or before the answer is in."""
-        return math.inf if self._is_open or self._asked == self.moved else self.moved + self._patience
+        return math.inf if self._is_open or self._asked == self.moved else self.moved + self.patience
 
     def ask(self, flights: Iterable[Flight], now: float) -> Diagnose:
         """What is to be found out: the oldest chunks first."""
@@ -78,7 +78,7 @@ class Watchdog:
     def _error(self, diagnosis: str) -> StallError:
         return StallError(
             f"the run stands still: {diagnosis}",
-            f"a task hangs, or takes longer than stall_timeout={self._patience:g} allows, and on_stall is 'raise'.",
+            f"a task hangs, or takes longer than stall_timeout={self.patience:g} allows, and on_stall is 'raise'.",
             "see the stack for what it waits for; give the task a timeout= to fail one item, or raise stall_timeout=.",
             diagnosis,
         )
