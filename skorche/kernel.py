@@ -224,16 +224,6 @@ class Record:
         return advance
 
 
-def failed_last(
-    results: list[Any], done: Paths, item: Item, path: Path, error: BaseException, seconds: float, cpu: float
-) -> Outcome:
-    """What became of items of a kernel that calls a function with `each`: there were results, then one failed."""
-    record, count = Record(None, None), len(results)
-    record.fail(path, item, trimmed(error))
-    counted = StepCount(count + 1, count, count, seconds=seconds, cpu_seconds=cpu)
-    return Outcome([(results, done)], [counted], record.troubles, [], [])
-
-
 def trimmed(error: BaseException) -> BaseException:
     """The error with its traceback starting in the user's code, not in ours."""
     traceback = _traceback_of(error)
@@ -273,23 +263,11 @@ class PerWorker(Protocol):
         ...
 
 
-@runtime_checkable
-class PerItem(Protocol):
-    """Work of which all that comes is what a function gives for each item."""
-
-    @property
-    def each(self) -> Callable[[Item], Any]: ...
-
-
 class Step(NamedTuple):
     """Work and where its branches lead: `n >= 0` to step n, `~p` out of the kernel by port p."""
 
     work: Work
     branches: tuple[int, ...]
-
-
-Runner = Callable[[Sequence[Item], int, Portion | None], Outcome]
-"""Takes items, the step at which they enter, and how much may come of them at once."""
 
 
 class Kernel(NamedTuple):
@@ -303,20 +281,6 @@ class Kernel(NamedTuple):
 
     steps: tuple[Step, ...]
     ports: int
-
-    @property
-    def each(self) -> Callable[[Item], Any] | None:
-        """The function that is called with each item, where that is all: what it gives leaves by the only port."""
-        (work, branches), *others = self.steps
-        return work.each if not others and branches == (~0,) and isinstance(work, PerItem) else None
-
-    @property
-    def runner(self) -> Runner:
-        """What runs items through the steps where nobody need see which one it is on; found once for each worker."""
-        return self._run if self.each is None else _Each(self.each).run
-
-    def _run(self, items: Sequence[Item], entry: int, portion: Portion | None) -> Outcome:
-        return self.run(items, entry=entry, portion=portion)
 
     def opened(self, ends: list[Callable[[], Any]]) -> Kernel:
         """This kernel for one worker, before its first item; `ends` is what that worker does after its last.
@@ -426,38 +390,3 @@ class Grouping(Regrouping, Protocol):
     def expire(self) -> tuple[list[Item], Any]:
         """Give the groups whose time has come."""
         ...
-
-
-class _Each:
-    """A kernel that calls a function with each item: the same as its `run`, in a third of the time around the calls."""
-
-    def __init__(self, call: Callable[[Item], Any]) -> None:
-        self._call = call
-
-    def run(self, items: Sequence[Item], entry: int, portion: Portion | None) -> Outcome:
-        results: list[Any] = []
-        troubles: list[Trouble] = []
-        count = len(items)
-        paths: Paths = range(count)
-        cpu, wall = thread_time(), perf_counter()
-        calls = map(self._call, items)
-        try:
-            results.extend(calls)
-        except BaseException as error:  # noqa: BLE001  (as in `Record.apply`)
-            results, paths, troubles = _go_on(results, calls, trimmed(error), items, paths)
-        if len(results) + len(troubles) < count:  # map took a StopIteration of the function for the end
-            results, paths, troubles = _go_on(results, calls, StopIteration(), items, paths)
-        passed = len(results)
-        seconds = perf_counter() - wall
-        counted = StepCount(count, passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
-        return Outcome([(results, paths)], [counted], troubles, [], [])
-
-
-def _go_on(
-    results: list[Any], calls: Iterable[Any], error: BaseException, items: Sequence[Item], paths: Paths
-) -> tuple[list[Any], Paths, list[Trouble]]:
-    """One item has failed: that is noted, and the rest is done, one failure after the other."""
-    record = Record(None, None)
-    failed = [(len(results), error)]
-    results, _, kept = record.go_on(results, partial(results.extend, calls), failed, items, paths)
-    return results, kept, record.troubles

@@ -7,8 +7,8 @@ from typing import Literal
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
+from skorche.each import Runner, runner_of
 from skorche.errors import WorkerStartError
-from skorche.kernel import Runner
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight
 from skorche.runtime.log import complain
@@ -36,7 +36,7 @@ class InlineEngine:
         run = self._opened.get(stage)
         if run is None:
             try:
-                run = self._opened[stage] = self._kernels[stage].opened(self._ends).runner
+                run = self._opened[stage] = runner_of(self._kernels[stage].opened(self._ends))
             except WorkerStartError as error:
                 self._emit(Broken(error))
                 self._emit(Lost(ticket, error, None, range(len(chunk.items))))

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
+from skorche.each import runner_of
 from skorche.errors import EngineError, TaskTimeout, blamed_on
 from skorche.kernel import Paths, Record
 from skorche.runtime.chunk import Chunk
@@ -155,7 +156,7 @@ class _Pool:
                 del work, chunk
                 continue
             if run is None:
-                run = self._stage.kernel.opened(ends).runner
+                run = runner_of(self._stage.kernel.opened(ends))
             if tells_start:
                 self._emit(Started(ticket))
             outcome = run(chunk.items, chunk.entry, chunk.portion)

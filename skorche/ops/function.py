@@ -52,7 +52,7 @@ class Mapping(Calling):
 
     @property
     def each(self) -> Callable[[Any], Any]:
-        """What is called with each item; see `kernel.PerItem`."""
+        """What is called with each item; see `each.PerItem`."""
         return self.function
 
     def run(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:

@@ -344,7 +344,7 @@ class Coordinator:
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
-                self._warn(command.text)
+                say("%s: %s", self._plan.name, command.text)  # in the thread that has the turn
             elif isinstance(command, Resize):
                 engine = self._engine_of[command.stage]
                 assert isinstance(engine, Resizable)
@@ -354,10 +354,6 @@ class Coordinator:
                 self._diagnosis.start()
             else:
                 self._stop_inputs(command.error)
-
-    def _warn(self, text: str) -> None:
-        """Log it, in the thread that has the turn."""
-        say("%s: %s", self._plan.name, text)
 
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = self._now() + SOURCE_PATIENCE

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from skorche.each import each_of, failed_last
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
 from skorche.engines.transfer import encode, encode_results, largest, loads
 from skorche.errors import TransferError, text_of
-from skorche.kernel import Kernel, Outcome, Trouble, describe, failed_last
+from skorche.kernel import Kernel, Outcome, Trouble, describe
 from skorche.runtime.memory import resident_bytes
 
 SLICE_SECONDS = 0.001
@@ -31,7 +32,7 @@ class LoadedStage:
     """A stage's kernel, the slice that fits its measured cost, and when this process has done enough for it."""
 
     def __init__(self, kernel: Kernel, most_items: int, most_bytes: int) -> None:
-        self.kernel, self.each = kernel, kernel.each
+        self.kernel, self.each = kernel, each_of(kernel)
         self._slice = 1
         self.items_left = most_items or sys.maxsize
         self.most_bytes = most_bytes

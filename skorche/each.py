@@ -1,0 +1,82 @@
+"""Kernels that only call a function with each item: what `Kernel.run` does, in a third of the time around the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from time import perf_counter, thread_time
+from typing import Any, Protocol, runtime_checkable
+
+from skorche.expansion import Portion
+from skorche.kernel import Item, Kernel, Outcome, Path, Paths, Record, StepCount, Trouble, trimmed
+
+Runner = Callable[[Sequence[Item], int, Portion | None], Outcome]
+"""Takes items, the step at which they enter, and how much may come of them at once."""
+
+
+@runtime_checkable
+class PerItem(Protocol):
+    """Work of which all that comes is what a function gives for each item."""
+
+    @property
+    def each(self) -> Callable[[Item], Any]: ...
+
+
+def each_of(kernel: Kernel) -> Callable[[Item], Any] | None:
+    """The function that is called with each item, where that is all: what it gives leaves by the only port."""
+    (work, branches), *others = kernel.steps
+    return work.each if not others and branches == (~0,) and isinstance(work, PerItem) else None
+
+
+def runner_of(kernel: Kernel) -> Runner:
+    """What runs items through the steps where nobody need see which one it is on. A worker asks once."""
+    call = each_of(kernel)
+    if call is None:
+        return lambda items, entry, portion: kernel.run(items, entry=entry, portion=portion)
+    return Each(call).run
+
+
+class Each:
+    """The function, and what has to be known of its calls."""
+
+    def __init__(self, call: Callable[[Item], Any]) -> None:
+        self._call = call
+
+    def run(self, items: Sequence[Item], entry: int, portion: Portion | None) -> Outcome:
+        """What became of the items; a kernel with one step is entered there, and gives all it has at once."""
+        results: list[Any] = []
+        troubles: list[Trouble] = []
+        count = len(items)
+        paths: Paths = range(count)
+        cpu, wall = thread_time(), perf_counter()
+        calls = map(self._call, items)
+        try:
+            results.extend(calls)
+        except BaseException as error:  # noqa: BLE001  (as in `Record.apply`)
+            results, paths, troubles = _go_on(results, calls, trimmed(error), items, paths)
+        if len(results) + len(troubles) < count:  # map took a StopIteration of the function for the end
+            results, paths, troubles = _go_on(results, calls, StopIteration(), items, paths)
+        passed = len(results)
+        seconds = perf_counter() - wall
+        counted = StepCount(count, passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
+        return Outcome([(results, paths)], [counted], troubles, [], [])
+
+
+def _go_on(
+    results: list[Any], calls: Iterable[Any], error: BaseException, items: Sequence[Item], paths: Paths
+) -> tuple[list[Any], Paths, list[Trouble]]:
+    """One item has failed: that is noted, and the rest is done, one failure after the other."""
+    record = Record(None, None)
+    failed = [(len(results), error)]
+    results, _, kept = record.go_on(results, partial(results.extend, calls), failed, items, paths)
+    return results, kept, record.troubles
+
+
+def failed_last(
+    results: list[Any], done: Paths, item: Item, path: Path, error: BaseException, seconds: float, cpu: float
+) -> Outcome:
+    """What became of items of a kernel that calls a function with `each`: there were results, then one failed."""
+    record, count = Record(None, None), len(results)
+    record.fail(path, item, trimmed(error))
+    counted = StepCount(count + 1, count, count, seconds=seconds, cpu_seconds=cpu)
+    return Outcome([(results, done)], [counted], record.troubles, [], [])
