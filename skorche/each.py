@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any, Protocol, runtime_checkable
@@ -45,31 +45,25 @@ class Each:
     def run(self, items: Sequence[Item], entry: int, portion: Portion | None) -> Outcome:
         """What became of the items; a kernel with one step is entered there, and gives all it has at once."""
         results: list[Any] = []
-        troubles: list[Trouble] = []
+        failed: list[tuple[int, BaseException]] = []
         count = len(items)
         paths: Paths = range(count)
+        troubles: list[Trouble] = []
         cpu, wall = thread_time(), perf_counter()
         calls = map(self._call, items)
         try:
             results.extend(calls)
         except BaseException as error:  # noqa: BLE001  (as in `Record.apply`)
-            results, paths, troubles = _go_on(results, calls, trimmed(error), items, paths)
-        if len(results) + len(troubles) < count:  # map took a StopIteration of the function for the end
-            results, paths, troubles = _go_on(results, calls, StopIteration(), items, paths)
+            failed.append((len(results), trimmed(error)))
+        if len(results) < count:
+            failed = failed or [(len(results), StopIteration())]  # which map took for the end
+            record = Record(None, None)
+            _, _, paths = record.go_on(results, partial(results.extend, calls), failed, items, paths)
+            troubles = record.troubles
         passed = len(results)
         seconds = perf_counter() - wall
         counted = StepCount(count, passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
         return Outcome([(results, paths)], [counted], troubles, [], [])
-
-
-def _go_on(
-    results: list[Any], calls: Iterable[Any], error: BaseException, items: Sequence[Item], paths: Paths
-) -> tuple[list[Any], Paths, list[Trouble]]:
-    """One item has failed: that is noted, and the rest is done, one failure after the other."""
-    record = Record(None, None)
-    failed = [(len(results), error)]
-    results, _, kept = record.go_on(results, partial(results.extend, calls), failed, items, paths)
-    return results, kept, record.troubles
 
 
 def failed_last(

@@ -180,7 +180,8 @@ class Record:
         `results` and the iterator goes on behind it, so no item ever runs twice.
         """
         results: list[Any] = []
-        return self.go_on(results, self._advance(function, items, paths, results), [], items, paths)
+        failed: list[tuple[int, BaseException]] = []
+        return self.go_on(results, self._advance(function, items, paths, results), failed, items, paths)
 
     def go_on(
         self,

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
-from skorche.each import runner_of
+from skorche.each import Each, runner_of
 from skorche.errors import EngineError, TaskTimeout, blamed_on
 from skorche.kernel import Paths, Record
 from skorche.runtime.chunk import Chunk
@@ -233,14 +233,17 @@ def _see(thread: Thread, frame: FrameType) -> Sight:
 
     frames = list(takewhile(lambda pair: pair[0].f_code is not _Pool._serve.__code__, walk_stack(frame)))
     stack = "".join(StackSummary.extract(reversed(frames)).format())
-    applying = [one.f_locals for one, _ in frames if one.f_code is Record.apply.__code__]
+    applying = [one.f_locals for one, _ in frames if one.f_code in _APPLYING]
     position, at = _find_position(applying[-1]) if applying else (None, None)
     return Sight(f"thread {thread.name!r} ({thread.ident})", position, at, stack)
 
 
+_APPLYING = (Record.apply.__code__, Each.run.__code__)
+
+
 def _find_position(variables: Mapping[str, Any]) -> tuple[int | None, object]:
-    """Which item `Record.apply` is on: its own variables tell, so that nobody has to write it down for each item."""
+    """Which item one of these is on: its own variables tell, so that nobody has to write it down for each item."""
     paths: Paths = variables["paths"]
     count = len(variables.get("results", ())) + len(variables.get("failed", ()))
     path = paths[count] if count < len(paths) else None
-    return path[0] if type(path) is tuple else path, (variables["self"].step, count)
+    return path[0] if type(path) is tuple else path, (getattr(variables["self"], "step", 0), count)

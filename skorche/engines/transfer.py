@@ -226,8 +226,13 @@ def encode_results(results: list[Any], kernel: Kernel, indices: Sequence[int], s
         return encode(Outcome([(results, indices)], [counted], [], [], []), kernel)
 
 
-def largest(results: Sequence[Any]) -> int:
+def largest_result(outcome: Outcome) -> int:
     """How many bytes the largest of the results takes, all of which can be pickled."""
+    return max([largest(items) for items, _ in outcome.ports], default=0)
+
+
+def largest(results: Sequence[Any]) -> int:
+    """The same of these results."""
     return max([len(dumps(result)) for result in results], default=0)
 
 

@@ -16,7 +16,7 @@ from skorche.each import each_of, failed_last
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
-from skorche.engines.transfer import encode, encode_results, largest, loads
+from skorche.engines.transfer import encode, encode_results, largest, largest_result, loads
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 from skorche.runtime.memory import resident_bytes
@@ -145,7 +145,7 @@ class Slicer:
             self._tell_size(
                 job.ticket,
                 stage,
-                len(body) if stop == start + 1 else largest([item for items, _ in outcome.ports for item in items]),
+                len(body) if stop == start + 1 else largest_result(outcome),
             )
         self._leave(kind, job.ticket, body, indices[0], indices[-1])
         self._slot[STEP] = IDLE
