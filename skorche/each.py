@@ -25,7 +25,12 @@ class PerItem(Protocol):
 def each_of(kernel: Kernel) -> Callable[[Item], Any] | None:
     """The function that is called with each item, where that is all: what it gives leaves by the only port."""
     (work, branches), *others = kernel.steps
-    return work.each if not others and branches == (~0,) and isinstance(work, PerItem) else None
+    if (
+        others or branches != (~0,) or not hasattr(type(work), "each")
+    ):  # its own: one that wraps another may pass on all
+        return None
+    assert isinstance(work, PerItem)
+    return work.each
 
 
 def runner_of(kernel: Kernel) -> Runner:
