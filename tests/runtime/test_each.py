@@ -1,0 +1,119 @@
+"""The quick way through a kernel that only calls a function: it does what the kernel's own `run` does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skorche.each import each_of, runner_of
+from skorche.engines.transfer import Results, decode_any, encode_results
+from skorche.errors import TransferError
+from skorche.kernel import Kernel, Outcome, Step
+from skorche.ops.function import Mapping
+
+RAISED: dict[str, type[BaseException]] = {"value": ValueError, "stop": StopIteration, "exit": SystemExit}
+
+
+def obey(item: str) -> str:
+    """Gives the item back, or raises what it names."""
+    if item in RAISED:
+        raise RAISED[item](item)
+    return item.upper()
+
+
+def kernel_of(function: Callable[[Any], Any]) -> Kernel:
+    return Kernel((Step(Mapping(function), (~0,)),), ports=1)
+
+
+def told(outcome: Outcome) -> tuple[object, ...]:
+    """All of it, but how long it took."""
+    (items, paths), *others = outcome.ports
+    assert not others
+    counts = [count and count._replace(seconds=0.0, cpu_seconds=0.0) for count in outcome.counts]
+    troubles = [(one.step, one.path, one.item, type(one.error), str(one.error)) for one in outcome.troubles]
+    return items, list(paths), counts, troubles, outcome.expansions, outcome.dropped
+
+
+@given(st.lists(st.sampled_from(["a", "b", *RAISED])))
+def test_what_comes_is_what_the_kernel_gives(items: list[str]):
+    kernel = kernel_of(obey)
+
+    assert told(runner_of(kernel)(items, 0, None)) == told(kernel.run(items))
+
+
+def test_no_item_is_called_twice():
+    seen: list[int] = []
+
+    def note(item: int) -> int:
+        seen.append(item)
+        return 1 // (item % 3)
+
+    runner_of(kernel_of(note))(list(range(10)), 0, None)
+
+    assert seen == list(range(10))
+
+
+def test_the_traceback_of_a_failure_begins_in_the_task():
+    outcome = runner_of(kernel_of(obey))(["a", "value"], 0, None)
+
+    (trouble,) = outcome.troubles
+    assert trouble.error.__traceback__ is not None
+    assert trouble.error.__traceback__.tb_frame.f_code is obey.__code__
+
+
+def test_a_kernel_with_more_steps_than_one_call_is_run_as_it_is():
+    upper = Mapping(str.upper)
+    kernel = Kernel((Step(upper, (1,)), Step(Mapping(len), (~0,))), ports=1)
+
+    assert each_of(kernel) is None
+    assert runner_of(kernel)(["ab", "c"], 0, None).ports == [([2, 1], range(2))]
+    assert runner_of(kernel)(["ab", "c"], 1, None).ports == [([2, 1], range(2))]
+
+
+class Wrapped:
+    """A step that does something around another, and has all it has."""
+
+    def __init__(self, work: Mapping) -> None:
+        self.work, self.seen = work, list[object]()
+
+    def run(self, items: Any, paths: Any, record: Any) -> Any:
+        self.seen += items
+        return self.work.run(items, paths, record)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.work, name)
+
+
+def test_a_step_that_wraps_a_call_is_none():
+    step = Wrapped(Mapping(abs))
+    runner_of(Kernel((Step(step, (~0,)),), ports=1))([-1], 0, None)
+
+    assert step.seen == [-1]
+
+
+# -- as bytes -------------------------------------------------------------------------------------------------------
+
+
+def test_results_travel_with_what_they_took():
+    data = encode_results([1, "two"], kernel_of(abs), range(2), 0.5, 0.25)
+
+    assert decode_any(data, [0, 0]) == Results([1, "two"], 0.5, 0.25)
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_a_result_that_cannot_be_pickled_fails_its_item_and_no_other(where: int):
+    results: list[object] = [10, 11, 12]
+    results[where] = (one for one in ())
+
+    outcome = decode_any(encode_results(results, kernel_of(abs), range(4, 7), 0.5, 0.25), "abcdefgh")
+
+    assert isinstance(outcome, Outcome)
+    (trouble,) = outcome.troubles
+    assert (trouble.path, trouble.item, type(trouble.error)) == (4 + where, "efg"[where], TransferError)
+    kept = [number for number in range(3) if number != where]
+    assert outcome.ports == [([10 + number for number in kept], [4 + number for number in kept])]
+    (count,) = outcome.counts
+    assert count is not None
+    assert (count.received, count.passed, count.emitted) == (3, 2, 2)
