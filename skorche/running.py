@@ -14,7 +14,6 @@ from skorche.engines.mpi.launch import COPIES, Launch
 from skorche.graph import Graph
 from skorche.observe.account import Account
 from skorche.observe.outcome import Shape
-from skorche.observe.progress import Progress
 from skorche.observe.report import Report
 from skorche.options import Recycling, size_in_bytes
 from skorche.port import Outbox
@@ -68,10 +67,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         return beginning.serve(shared)
     try:
         open_store(store, graph)
-        watching: list[Observer] = []
-        if settings.progress is not False:
-            watching.append(Progress(graph.name, shape=account.shape, how=settings.progress))
-        watching += _pages(graph, settings, account)
+        watching = [*_progress(graph, settings, account), *_pages(graph, settings, account)]
         pilot = _pilot(settings, plan, beginning.engines)
         with ExitStack() as discarding:
             trace = _trace(settings, plan)
@@ -91,6 +87,14 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         if shared is not None:
             shared.refuse(error)
         raise
+
+
+def _progress(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:
+    if settings.progress is False:
+        return []
+    from skorche.observe.progress import Progress  # with logging: only who wants to see it needs it
+
+    return [Progress(graph.name, shape=account.shape, how=settings.progress)]
 
 
 def _pages(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:

@@ -7,7 +7,6 @@ the rest      cannot be asked about one item alone: a reduce goes on from what c
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,4 +56,6 @@ def _call(call: Callable[..., Any], item: Any) -> Any:
     try:
         return opened(item)
     finally:
-        close_all(ends, logging.getLogger("skorche").exception)
+        from logging import getLogger  # some milliseconds: only a replay needs it
+
+        close_all(ends, getLogger("skorche").exception)

@@ -14,11 +14,11 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from traceback import format_exception
 from typing import Protocol
 
 from skorche.errors import RunCancelled
 from skorche.events import RunFinished
+from skorche.kernel import describe
 from skorche.runtime.signals import SIGNALS
 
 SHOWN_FAILURES = 10
@@ -143,7 +143,7 @@ def failure_text(record: RunFinished) -> str:
     counts = f"{record.admitted} admitted, {record.delivered} delivered, {record.failed} failed"
     lines = [f"skorche: {record.name!r} was not waited for, and failed ({counts}, {record.cancelled} cancelled)."]
     if record.error is not None:
-        lines += "".join(format_exception(record.error)).splitlines()
+        lines += describe(record.error).splitlines()
         lines.append("shutdown() or wait() would have raised it, and ended the program with 1.")
     else:
         lines += [str(failure) for failure in record.failures[:SHOWN_FAILURES]]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from skorche.events import RunFinished, View
-from skorche.runtime.log import say
+from skorche.runtime.log import ERROR, say
 
 
 class Observer(Protocol):
@@ -44,5 +43,5 @@ class Observers:
             try:
                 tell(observer)
             except Exception:  # noqa: BLE001  (whatever it raises, it is told and left out)
-                say("an observer of the run failed; it is told nothing more", level=logging.ERROR, with_error=True)
+                say("an observer of the run failed; it is told nothing more", level=ERROR, with_error=True)
                 self._observers.remove(observer)

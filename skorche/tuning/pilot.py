@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Collection, Sequence
 from threading import Event, Thread
@@ -10,7 +9,7 @@ from threading import Event, Thread
 from skorche.compile.plan import Plan, StagePlan
 from skorche.events import Decision, RunFinished, View
 from skorche.runtime.command import Resize
-from skorche.runtime.log import say
+from skorche.runtime.log import ERROR, say
 from skorche.tuning.tuned import write_tuned
 from skorche.tuning.tuner import Tuner
 
@@ -64,7 +63,7 @@ class Pilot:
                 if wanted is not None and self.steer is not None:
                     self.steer(wanted)
         except Exception:  # noqa: BLE001  (whatever it is, the run goes on with the workers it has)
-            say("%s: tuning has failed; workers stay as they are", self._name, level=logging.ERROR, with_error=True)
+            say("%s: tuning has failed; workers stay as they are", self._name, level=ERROR, with_error=True)
 
     def look(self, record: RunFinished) -> Resize | None:
         """What is to be changed, if anything."""

@@ -20,11 +20,11 @@ from typing import IO, NamedTuple
 
 from skorche.compile.plan import Capture
 from skorche.engines.process.listener import Mouth
-from skorche.engines.process.records import current_levels
 from skorche.engines.process.slot import SHARED_BYTES, SLOT_BYTES, SPOOL_END, SPOOLED
 from skorche.engines.process.stacks import Question, ask
 from skorche.engines.process.transcript import read_transcript
 from skorche.engines.process.worker import Files
+from skorche.runtime.log import WARNING
 
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
@@ -177,7 +177,7 @@ def _start(channel: int, slot: int, mouth: Mouth, stderr: IO[bytes] | None) -> t
 
 def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
     path = [entry for entry in sys.path if isinstance(entry, str)]
-    levels, disabled = current_levels()
+    levels, disabled = _current_levels()
     parent = os.getpid()
     known = {"argv": list(sys.argv), "parent": parent, "levels": levels, "disabled": disabled, "capture": capture}
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
@@ -192,3 +192,13 @@ def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subproc
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _current_levels() -> tuple[dict[str, int], int]:
+    """The levels of loggers that were set, and up to which one logging is switched off."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return {"": WARNING}, 0
+    root = logging.getLogger()
+    loggers = [one for one in root.manager.loggerDict.copy().values() if isinstance(one, logging.Logger) and one.level]
+    return {"": root.level} | {one.name: one.level for one in loggers}, root.manager.disable

@@ -8,7 +8,6 @@ which is told at the end in one line. So neither the workers nor the thread that
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import select
@@ -21,12 +20,10 @@ from threading import Thread
 from typing import NamedTuple, ParamSpec
 
 from skorche.compile.plan import Capture
-from skorche.engines.process.records import handle
 from skorche.engines.process.voice import ERR, HEADER, LAST, OUT, RECORD, Said
+from skorche.runtime.log import say
 
 P = ParamSpec("P")
-
-LOG = logging.getLogger("skorche")
 
 PIPE_BYTES = 1 << 20
 MOST_WAITING = 10_000
@@ -163,6 +160,8 @@ class Listener:
         names = self._names.get(said.stage, ())
         task = names[said.step] if 0 <= said.step < len(names) else "".join(names[:1])
         if said.kind == RECORD:
+            from skorche.engines.process.records import handle  # with logging: only records need it
+
             handle(said.content, task, said.item)
         elif said.kind == LAST:
             self._end_lines(pid)
@@ -191,7 +190,7 @@ class Listener:
             self._attempt(self._end_lines, pid)
         dropped = self._dropped + len(self._waiting) + sum(expected - count for count, expected in self._seen.values())
         if dropped:
-            LOG.warning(
+            say(
                 "at least %d log records or printed texts of workers were dropped: they came faster than they could be "
                 "written here, or could not be written",
                 dropped,

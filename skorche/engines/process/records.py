@@ -24,13 +24,6 @@ def take_logging(send: Callable[[dict[str, Any]], None], levels: dict[str, int],
     logging.getLogger().addHandler(_Handler(send))
 
 
-def current_levels() -> tuple[dict[str, int], int]:
-    """In the parent: the levels that were set, and up to which one logging is switched off."""
-    root = logging.getLogger()
-    loggers = [one for one in root.manager.loggerDict.copy().values() if isinstance(one, logging.Logger) and one.level]
-    return {"": root.level} | {one.name: one.level for one in loggers}, root.manager.disable
-
-
 def handle(values: dict[str, Any], task: str, item: str) -> None:
     """In the parent: as if it had been logged here. `record.task` and `record.item` say what the worker was on."""
     record = logging.makeLogRecord({"task": task, "item": item} | values)
