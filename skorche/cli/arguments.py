@@ -96,8 +96,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_inputs(parser)
     parser.add_argument("--engine", help="where tasks run that choose no engine: thread, process, inline, ...")
     parser.add_argument(
-        "--max-workers", metavar="TASK=N", nargs="+", action="extend", default=[], help="workers of a task"
+        "--max-workers",
+        metavar="TASK=N",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="workers of a task; with --workers auto also N, for all of them together",
     )
+    parser.add_argument("--workers", choices=("auto",), help="find out while it runs how many each task should have")
+    parser.add_argument(
+        "--tuning", metavar="FILE", help="keep what --workers auto finds in this file, and begin with it"
+    )
+    parser.add_argument("--memory", metavar="SIZE", help="hold the inputs while nearly as much is in use: 4GB")
     parser.add_argument("--on-error", choices=("raise", "collect"), help="stop at the first failure, or go on")
     parser.add_argument("--max-failures", metavar="N", help="collect failures, up to so many, or such a share: 0.05")
     parser.add_argument("--store", metavar="DIR", help="keep the run, and what tasks cache, in this folder")

@@ -30,13 +30,13 @@ def run(given: Namespace) -> int:
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("skorche").setLevel(logging.INFO)
     pipeline = find_pipeline(given.file, given.functions)
-    _set_workers(pipeline, given.max_workers)
+    budget = _set_workers(pipeline, given.max_workers)
     rows = Rows.of(given.inputs, given.inputs_file)
     rows.check(pipeline)
     job = _Job(pipeline, rows, Lines(pipeline, as_json=given.json, as_they_come=given.stream), given)
     before = pipeline.last_run  # one that importing the file has run, say
     try:
-        report = job.run(_options(given))
+        report = job.run(_options(given, budget))
     except Exception as error:
         if pipeline.last_run is before or isinstance(error, BrokenPipeError):
             raise  # it was refused, or nobody wants to know
@@ -105,9 +105,9 @@ def _absolute(named: str) -> str:
     return os.path.abspath(named) if Path(named).is_file() else named
 
 
-def _options(given: Namespace) -> RunOptions:
-    options: dict[str, Any] = {"progress": not given.quiet}
-    for name in ("engine", "on_error", "store", "shard", "page", "trace"):
+def _options(given: Namespace, budget: int | None) -> RunOptions:
+    options: dict[str, Any] = {"progress": not given.quiet, "max_workers": budget}
+    for name in ("engine", "on_error", "store", "shard", "page", "trace", "workers", "memory", "tuning"):
         if getattr(given, name) is not None:
             options[name] = getattr(given, name)
     for name in ("same_graph", "force"):
@@ -126,14 +126,18 @@ def _number(text: str) -> float:
         raise GraphError(f"--max-failures was given {text!r}.", "it is no number.", mend) from None
 
 
-def _set_workers(pipeline: Pipeline, given: Iterable[str]) -> None:
-    """Change the tasks of nodes, as `task=8` says."""
+def _set_workers(pipeline: Pipeline, given: Iterable[str]) -> int | None:
+    """Change the tasks of nodes, as `task=8` says; gives the number that was given for all together, if one was."""
+    budget = None
     for text in given:
         name, _, value = text.rpartition("=")
-        if not name or not value.isdecimal() or not int(value):
-            why = "it is the name of a task, and how many items it works on at a time."
-            raise GraphError(f"--max-workers was given {text!r}.", why, "write TASK=N, with 1 or more for N.")
+        if not value.isdecimal() or not int(value):
+            why = "it is the name of a task, and how many items it works on at a time; or a number for all together."
+            raise GraphError(f"--max-workers was given {text!r}.", why, "write TASK=N or N, with 1 or more for N.")
         workers = int(value)
+        if not name:
+            budget = workers
+            continue
         graph = pipeline.graph
         nodes = [node for node in graph.nodes if node.task is not None and name in (node.name, node.task.name)]
         if not nodes:
@@ -146,3 +150,4 @@ def _set_workers(pipeline: Pipeline, given: Iterable[str]) -> None:
         for node in nodes:
             assert node.task is not None
             graph.replace(node, node._replace(task=node.task.options(max_workers=workers)))
+    return budget

@@ -61,6 +61,16 @@ def test_failed_items_that_were_collected_give_exit_code_3(skorche_command):
     assert "failure 0: refuse_nine failed for 9: ValueError: no 9" in done.stderr
 
 
+def test_a_run_that_finds_its_workers_keeps_what_it_has_found(skorche_command):
+    done = skorche_command(
+        *("run", "job.py", "--quiet", "--on-error", "collect", "--memory", "8GB"),
+        *("--workers", "auto", "--max-workers", "5", "square=3", "--tuning", "tuned.json"),
+    )
+
+    assert done.returncode == 3, done.stderr
+    assert json.loads((skorche_command.folder / "tuned.json").read_text())["workers"]["square"] == 3
+
+
 def test_too_many_failures_stop_the_run(skorche_command):
     done = skorche_command("run", "job.py", "--max-failures", "0")
 
@@ -86,7 +96,11 @@ def test_too_many_failures_stop_the_run(skorche_command):
         (["run", "functions.py"], "error: functions.py declares no pipeline."),
         (["run", "job.py", "--inputs", "x=1"], "error: pipeline 'squares' takes no inputs."),
         (["run", "job.py", "--max-workers", "sqare=2"], "Did you mean 'square'?"),
-        (["run", "job.py", "--max-workers", "square"], "write TASK=N"),
+        (["run", "job.py", "--max-workers", "square"], "write TASK=N or N"),
+        (["run", "job.py", "--max-workers", "4"], "without workers='auto'"),
+        (["run", "job.py", "--workers", "many"], "invalid choice: 'many'"),
+        (["run", "job.py", "--memory", "much"], "'much'"),
+        (["run", "job.py", "--tuning", "nope.json"], "nope.json"),
         (["run", "job.py", "--max-workers", "square=0"], "with 1 or more for N"),
         (["run", "job.py", "--engine", "treads"], "Did you mean 'thread'?"),
         (["run", "job.py", "--max-failures", "many"], "--max-failures was given 'many'."),
