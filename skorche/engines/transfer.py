@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
 from skorche.expansion import Part
@@ -16,6 +16,8 @@ from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
 
 if TYPE_CHECKING:
     from skorche.compile.plan import StagePlan  # which a worker, that needs this module, does without
+
+D = TypeVar("D")
 
 PROTOCOL = 5
 MOST_LINKED = 100
@@ -194,36 +196,30 @@ def _load_alone(data: bytes, account: _Account) -> BaseException:
     return error
 
 
-def encode(
-    outcome: Outcome, kernel: Kernel, complete: Callable[[Sequence[Trouble]], Sequence[Trouble]] | None = None
-) -> bytes:
-    """An outcome as bytes; results that cannot be pickled become troubles of their items.
+Complete = Callable[[Sequence[Trouble]], Sequence[Trouble]]
+"""Adds to troubles what is known of them besides."""
 
-    `complete` adds to the troubles what is known of them besides.
-    """
+
+def encode(outcome: Outcome, kernel: Kernel, complete: Complete | None = None) -> bytes:
+    """An outcome as bytes; results that cannot be pickled become troubles of their items."""
+    return encode_by(dumps, outcome, kernel, complete)
+
+
+def encode_by(dump: Callable[[Any], D], outcome: Outcome, kernel: Kernel, complete: Complete | None) -> D:
+    """The same, pickled by `dump`."""
     try:
-        return _encode(outcome, complete)
+        return dump(_plain_outcome(outcome, complete))
     except BaseException:  # noqa: BLE001  (found below, one by one, with the error of each)
         for port in range(len(outcome.ports)):
             _drop_unpicklable(outcome, port, kernel)
-        return _encode(outcome, complete)
+        return dump(_plain_outcome(outcome, complete))
 
 
-def _encode(outcome: Outcome, complete: Callable[[Sequence[Trouble]], Sequence[Trouble]] | None) -> bytes:
+def _plain_outcome(outcome: Outcome, complete: Complete | None) -> tuple[Any, ...]:
     found = outcome.troubles if complete is None else complete(outcome.troubles)
     troubles = [_encode_trouble(trouble) for trouble in found]
     plain, parts = _plain(outcome.counts), [tuple(part) for part in outcome.parts]
-    return dumps((outcome.ports, plain, troubles, outcome.expansions, outcome.dropped, parts))
-
-
-def encode_results(results: list[Any], kernel: Kernel, indices: Sequence[int], seconds: float, cpu: float) -> bytes:
-    """The same for items of which each has given one result, by the only step: shorter, and quicker at both ends."""
-    try:
-        return dumps((results, seconds, cpu))
-    except BaseException:  # noqa: BLE001  (found below, one by one, with the error of each)
-        count = len(results)
-        counted = StepCount(count, count, count, seconds=seconds, cpu_seconds=cpu)
-        return encode(Outcome([(results, indices)], [counted], [], [], []), kernel)
+    return outcome.ports, plain, troubles, outcome.expansions, outcome.dropped, parts
 
 
 def largest_result(outcome: Outcome) -> int:
@@ -282,26 +278,13 @@ def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, st
     return (trouble.step, trouble.path, item, dump_error(trouble.error), trouble.traceback, trouble.output)
 
 
-class Results(NamedTuple):
-    """What `encode_results` has made bytes of."""
-
-    items: list[Any]
-    seconds: float
-    cpu_seconds: float
-
-
 def decode(data: bytes, items: Sequence[Any]) -> Outcome:
     """The outcome again. `items` are those of the chunk, which did not travel back."""
-    return _rebuild_outcome(loads(data), items, len(data))
+    return decode_found(loads(data), items, len(data))
 
 
-def decode_any(data: bytes, items: Sequence[Any]) -> Outcome | Results:
-    """The outcome again, or the results."""
-    found = loads(data)
-    return Results._make(found) if len(found) == len(Results._fields) else _rebuild_outcome(found, items, len(data))
-
-
-def _rebuild_outcome(found: Sequence[Any], items: Sequence[Any], size: int) -> Outcome:
+def decode_found(found: Sequence[Any], items: Sequence[Any], size: int) -> Outcome:
+    """The same of what was made bytes of, which were so many."""
     ports, plain, troubles, expansions, dropped, parts = found
     counts = [count and StepCount._make(count) for count in plain]
     decoded = [_decode_trouble(items, *trouble) for trouble in troubles]

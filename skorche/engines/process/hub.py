@@ -149,7 +149,7 @@ class Hub:
             member.ready = self.crew.has_started = True
             self.crew.hire_first()
         elif message.kind == wire.REFUSED:
-            raise cannot_load(self._stages[message.ticket].names[0], load_error(message.body))
+            raise cannot_load(self._stages[message.ticket].names[0], load_error(bytes(message.body)))
         elif message.kind == wire.BEGUN:
             self._emit(Started(message.ticket))
         elif message.kind == wire.UNREADABLE:
@@ -246,7 +246,7 @@ class Hub:
             member.stages.add(number)
             limits = job.stage.recycling
             kernel = self._kernels[number]
-            member.queue(wire.frame(wire.STAGE, number, kernel, limits.items or 0, limits.memory_bytes or 0))
+            member.queue(wire.frame(wire.STAGE, number, [kernel], limits.items or 0, limits.memory_bytes or 0))
         member.queue(request)
         member.jobs.append(job)
         job.worker = member.process.pid

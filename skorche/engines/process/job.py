@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from skorche.compile.plan import StagePlan
+from skorche.engines.process.packing import Part, Results, pack, padded, size_of, unpack_outcome
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
-from skorche.engines.transfer import Results, decode_any, dumps
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Outcome, StepCount, Trouble, describe
 from skorche.runtime.chunk import Chunk
@@ -31,35 +32,37 @@ class Job:
         self.frames: list[Frame] = []
         self.outcome = Outcome.empty(stage.kernel)
 
-    def request(self) -> list[bytes]:
+    def request(self) -> list[Part]:
         """The frame that asks a worker to do what is left; items that cannot be pickled fail here."""
         packed = [] if self.careful else self._pack_together()
         if self.careful:
             packed = self._pack_each()
+        lengths = list(map(size_of, packed))
         stage, whole = self.stage, not self.careful and len(self.left) == len(self.chunk.items)
         single, timed = self.careful or not stage.idempotent, stage.tells_start
-        indices, sizes = None if whole else list(self.left), [len(one) for one in packed] if self.careful else None
-        self.outcome.bytes_in += sum(map(len, packed))
-        self.largest = max(map(len, packed), default=0)
-        return work_frame(self.ticket, Work(stage.number, self.chunk.entry, single, timed, indices, sizes), packed)
+        indices, sizes = None if whole else list(self.left), lengths if self.careful else None
+        self.outcome.bytes_in += sum(lengths)
+        self.largest = max(lengths, default=0)
+        work = Work(stage.number, self.chunk.entry, single, timed, indices, sizes)
+        return work_frame(self.ticket, work, list(chain.from_iterable(packed)))
 
-    def _pack_together(self) -> list[bytes]:
+    def _pack_together(self) -> list[list[Part]]:
         """What is left, at once. If it cannot be, or is so large that one of the items may be, they go one by one."""
         items = self.chunk.items
         try:
-            data = dumps(items if len(self.left) == len(items) else [items[index] for index in self.left])
+            data = pack(items if len(self.left) == len(items) else [items[index] for index in self.left])
         except BaseException:  # noqa: BLE001  (whatever pickling raises: found below, one by one)
             self.careful = True
             return []
-        self.careful = len(data) > LARGE_BYTES and len(self.left) > 1
+        self.careful = size_of(data) > LARGE_BYTES and len(self.left) > 1
         return [] if self.careful else [data]
 
-    def _pack_each(self) -> list[bytes]:
-        packed: list[bytes] = []
+    def _pack_each(self) -> list[list[Part]]:
+        packed: list[list[Part]] = []
         kept: list[int] = []
         for index in self.left:
             try:
-                packed.append(dumps(self.chunk.items[index]))
+                packed.append(padded(pack(self.chunk.items[index])))
                 kept.append(index)
             except BaseException as error:  # noqa: BLE001  (whatever pickling raises fails the item)
                 problem = TransferError(
@@ -86,7 +89,7 @@ class Job:
         outcomes: list[Outcome] = []
         for part in self.frames:
             try:
-                found = decode_any(part.body, self.chunk.items)
+                found = unpack_outcome(part.body, self.chunk.items)
             except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
                 outcomes += self._joined(row)
                 inside = self._passed(part)

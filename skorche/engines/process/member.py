@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
 from skorche.engines.process.listener import Mouth
+from skorche.engines.process.packing import Part, is_marked
 from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.engines.process.stacks import Question
 from skorche.runtime.engine import Sight
@@ -43,7 +45,9 @@ class Member:
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
-        self.incoming = bytearray()
+        self._incoming = bytearray()
+        self._body: _Body | None = None
+        self._found: list[wire.Frame] = []
         self.ready = self.tried = False
         self.dismissed = False
         self.retired_at: float | None = None
@@ -60,7 +64,7 @@ class Member:
         on_item = at[TICKET] == self.jobs[0].ticket and at[INDEX] >= 0
         return Asked(at[INDEX] if on_item else None, at, self.process.ask_stack())
 
-    def queue(self, parts: list[bytes]) -> None:
+    def queue(self, parts: Sequence[Part]) -> None:
         """Put bytes in line for this worker."""
         self.outgoing += [memoryview(part) for part in parts if part]
 
@@ -88,44 +92,76 @@ class Member:
             return False
 
     def _read(self) -> bool:
+        channel = self.process.channel
         while True:
             try:
-                data = self.process.channel.recv(READ_BYTES)
+                if self._body is None:
+                    data = channel.recv(READ_BYTES)
+                    count = len(data)
+                else:
+                    count = channel.recv_into(self._body.rest)
             except BlockingIOError:
                 return True
             except OSError:
                 return False
-            if not data:
+            if not count:
                 return False
-            self.incoming += data
-            if len(data) < READ_BYTES:
-                return True
+            if self._body is None:
+                self._incoming += data
+                self._parse()
+                if count < READ_BYTES:
+                    return True
+            else:
+                self._body.rest = self._body.rest[count:]
+                self._end_body()
 
     def save_spooled(self) -> None:
         """The worker has died: what it had finished of its job, and not sent, counts as come back."""
         if not self.jobs:
             return
-        self.incoming = bytearray(self.process.spooled)
+        self._incoming, self._body = bytearray(self.process.spooled), None
+        self._parse()
         job = self.jobs[0]
         sent = job.frames[-1].last if job.frames else -1  # the end may have come while it was sending
         job.frames += [one for one in self.frames() if one.ticket == job.ticket and one.first > sent]
 
     def frames(self) -> list[wire.Frame]:
-        """The complete messages read so far."""
-        found, start, buffer = [], 0, self.incoming
-        size = wire.HEADER.size
+        """The complete messages read since this was asked last."""
+        found, self._found = self._found, []
+        return found
+
+    def _parse(self) -> None:
+        """Find the messages in what has come. A large one that is not complete gets its own memory, to be read into."""
+        start, buffer, size = 0, self._incoming, wire.HEADER.size
         while len(buffer) - start >= size:
             length, kind, ticket, first, last = wire.HEADER.unpack_from(buffer, start)
-            end = start + size + length
-            if len(buffer) < end:
+            start += size
+            end = start + length
+            if len(buffer) < end and length <= READ_BYTES:
+                start -= size
                 break
-            body: bytes | memoryview = memoryview(buffer)[start + size : end]
-            if length > READ_BYTES:  # it is not copied, but keeps the buffer; what follows gets one of its own
-                buffer, start = bytearray(memoryview(buffer)[end:]), 0
-                self.incoming = buffer
-            else:
-                body, start = bytes(body), end
-            found.append(wire.Frame(kind, ticket, first, last, body))  # type: ignore[arg-type]  # as good to loads()
+            body = memoryview(buffer)[start:end]
+            if len(buffer) >= end:
+                kept = bytearray(body) if is_marked(body) else bytes(body)
+                self._found.append(wire.Frame(kind, ticket, first, last, kept))
+                start = end
+                continue
+            self._body = _Body(wire.Frame(kind, ticket, first, last, bytearray(length)), body)
+            start = len(buffer)
         if start:
+            body = memoryview(b"")  # a buffer that is looked at cannot shrink
             del buffer[:start]
-        return found
+
+    def _end_body(self) -> None:
+        if self._body is not None and not self._body.rest:
+            self._found.append(self._body.frame)
+            self._body = None
+
+
+class _Body:
+    """A large message of which a part has come: `rest` is where the rest of it goes."""
+
+    def __init__(self, frame: wire.Frame, begun: memoryview) -> None:
+        self.frame, whole = frame, memoryview(frame.body)
+        whole[: len(begun)] = begun
+        self.rest = whole[len(begun) :]

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from skorche.each import each_of, failed_last
+from skorche.engines.process.packing import Part, pack_outcome, pack_results, size_of, unpack
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
-from skorche.engines.transfer import encode, encode_results, largest, largest_result, loads
+from skorche.engines.transfer import largest, largest_result
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
 from skorche.runtime.memory import resident_bytes
@@ -59,7 +60,7 @@ class Job(NamedTuple):
     indices: Sequence[int]
 
 
-Send = Callable[[Sequence[bytes | memoryview]], None]
+Send = Callable[[Sequence[Part]], None]
 
 
 class Slicer:
@@ -113,11 +114,12 @@ class Slicer:
         done = indices[: len(results)]
         if failed:
             outcome = failed_last(results, done, items[len(results)], indices[len(results)], failure, seconds, cpu)
-            body = encode(outcome, stage.kernel)
+            body = pack_outcome(outcome, stage.kernel)
         else:
-            body = encode_results(results, stage.kernel, done, seconds, cpu)
-        if len(body) > LARGE_BYTES and not stage.told_size:
-            self._tell_size(job.ticket, stage, len(body) if stop == start + 1 else largest(results))
+            body = pack_results(results, stage.kernel, done, seconds, cpu)
+        size = size_of(body)
+        if size > LARGE_BYTES and not stage.told_size:
+            self._tell_size(job.ticket, stage, size if stop == start + 1 else largest(results))
         self._leave(kind, job.ticket, body, indices[0], job.indices[stop - 1])
         slot[STEP] = IDLE
         return stop
@@ -140,13 +142,10 @@ class Slicer:
         self._slot[STEP] = WRITING
         kind = self._count_off(job, stage, start, stop)
         transcript = self._voice.transcript
-        body = encode(outcome, stage.kernel, None if transcript is None else transcript.attach)
-        if len(body) > LARGE_BYTES and not stage.told_size:
-            self._tell_size(
-                job.ticket,
-                stage,
-                len(body) if stop == start + 1 else largest_result(outcome),
-            )
+        body = pack_outcome(outcome, stage.kernel, None if transcript is None else transcript.attach)
+        size = size_of(body)
+        if size > LARGE_BYTES and not stage.told_size:
+            self._tell_size(job.ticket, stage, size if stop == start + 1 else largest_result(outcome))
         self._leave(kind, job.ticket, body, indices[0], indices[-1])
         self._slot[STEP] = IDLE
         return stop
@@ -168,16 +167,17 @@ class Slicer:
     def _tell_size(self, ticket: int, stage: LoadedStage, size: int) -> None:
         if size > LARGE_BYTES:
             stage.told_size = True
-            self._send(frame(LARGE, ticket, b"", size))
+            self._send(frame(LARGE, ticket, [], size))
 
-    def _leave(self, kind: int, ticket: int, body: bytes, first: int, last: int) -> None:
+    def _leave(self, kind: int, ticket: int, body: list[Part], first: int, last: int) -> None:
         """The results of a slice leave the worker: into the spool, or with all that is in it to the parent."""
         start = self._slot[SPOOLED]
-        stop = start + HEADER.size + len(body)
+        size = size_of(body)
+        stop = start + HEADER.size + size
         if kind == PART and stop <= len(self._spool):
             os.fstat(self._channel)  # a task that has closed the pipe is found out now, not with the last slice
-            HEADER.pack_into(self._spool, start, len(body), kind, ticket, first, last)
-            self._spool[start + HEADER.size : stop] = body
+            HEADER.pack_into(self._spool, start, size, kind, ticket, first, last)
+            self._spool[start + HEADER.size : stop] = b"".join(body)
             self._slot[SPOOLED] = stop
             return
         self._send([self._spool[:start], *frame(kind, ticket, body, first, last)])
@@ -189,7 +189,7 @@ class Slicer:
         self._slot[INDEX] = indices[0]
         self._slot[STEP] = READING
         try:
-            return [loads(items[0])], None
+            return [unpack(items[0])], None
         except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
             problem = TransferError(
                 f"an item cannot be unpickled in a worker: {text_of(error)}",

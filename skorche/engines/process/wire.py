@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from skorche.engines.process.packing import Part, padded, size_of
 from skorche.engines.transfer import dumps, loads
 
 HEADER = struct.Struct("<QBQqq")
@@ -53,19 +54,18 @@ class Frame(NamedTuple):
     ticket: int
     first: int
     last: int
-    body: bytes
+    body: bytes | bytearray | memoryview
 
 
-def frame(kind: int, ticket: int, body: bytes, first: int = 0, last: int = 0) -> list[bytes]:
+def frame(kind: int, ticket: int, body: Sequence[Part], first: int = 0, last: int = 0) -> list[Part]:
     """A message, ready to be written: header and body, not copied together."""
-    return [HEADER.pack(len(body), kind, ticket, first, last), body]
+    return [HEADER.pack(size_of(body), kind, ticket, first, last), *body]
 
 
-def work_frame(ticket: int, work: Work, packed: Sequence[bytes]) -> list[bytes]:
+def work_frame(ticket: int, work: Work, packed: Sequence[Part]) -> list[Part]:
     """A `WORK` message: header, what to do, and the items. The first index is where the items start."""
-    head = dumps(work)
-    size = len(head) + sum(map(len, packed))
-    return [HEADER.pack(size, WORK, ticket, len(head), 0), head, *packed]
+    head = padded([dumps(work)])
+    return frame(WORK, ticket, [*head, *packed], size_of(head))
 
 
 def read_work(message: Frame) -> tuple[Work, list[memoryview]]:

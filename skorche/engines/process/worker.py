@@ -23,6 +23,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.call import Ends, close_all
+from skorche.engines.process.packing import Part, size_of, unpack
 from skorche.engines.process.slices import Job, LoadedStage, Slicer
 from skorche.engines.process.slot import (
     IDLE,
@@ -145,7 +146,7 @@ class _Worker:
             close_all(self._ends, _complain)
 
     def _serve(self) -> None:
-        self._send(frame(READY, 0, b""))
+        self._send(frame(READY, 0, []))
         while (message := self._receive()) is not None:
             stage = None
             if message.kind == STAGE:
@@ -167,7 +168,7 @@ class _Worker:
         except BaseException as error:  # noqa: BLE001  (a module that fails to import must be told, not hung on)
             if isinstance(error, WorkerStartError) and error.__cause__ is not None:
                 error.add_note(f"where it was raised, in a worker process:\n{describe(error.__cause__)}")
-            self._send(frame(REFUSED, message.ticket, dump_error(error)))
+            self._send(frame(REFUSED, message.ticket, [dump_error(error)]))
         self._give_stderr_back()
 
     def _give_stderr_back(self) -> None:
@@ -184,7 +185,7 @@ class _Worker:
     def _retires(self, stage: LoadedStage) -> bool:
         """Whether this process has done enough. With its last item it has said so already."""
         if stage.items_left and stage.is_bloated:
-            self._send(frame(RETIRED, 0, b""))
+            self._send(frame(RETIRED, 0, []))
             return True
         return not stage.items_left
 
@@ -196,19 +197,19 @@ class _Worker:
         if stage is None:
             return None  # it was refused, which ends the run
         if work.timed:
-            self._send(frame(BEGUN, ticket, b""))
+            self._send(frame(BEGUN, ticket, []))
         try:
-            items: Sequence[Any] = packed if work.sizes is not None else loads(packed[0])
+            items: Sequence[Any] = packed if work.sizes is not None else unpack(packed[0])
         except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
-            self._send(frame(UNREADABLE, ticket, dump_error(error)))
+            self._send(frame(UNREADABLE, ticket, [dump_error(error)]))
             return stage
         indices = range(len(items)) if work.indices is None else work.indices
         self._slot[STEP] = IDLE
         self._slicer.go_through(Job(ticket, work, items, indices), stage)
         return stage
 
-    def _send(self, parts: Sequence[bytes | memoryview]) -> None:
-        if sum(map(len, parts)) <= SPOOL_END:
+    def _send(self, parts: Sequence[Part]) -> None:
+        if size_of(parts) <= SPOOL_END:
             parts = [b"".join(parts)]  # the parent wakes once
         for part in parts:
             view = memoryview(part)
@@ -225,7 +226,7 @@ class _Worker:
         body = self._read(length)
         return None if body is None else Frame(kind, ticket, first, last, body)
 
-    def _read(self, count: int) -> bytes | None:
+    def _read(self, count: int) -> bytes | bytearray | None:
         if not count:
             return b""
         buffer = bytearray(count)
@@ -238,7 +239,7 @@ class _Worker:
             if not more:
                 return None
             got += more
-        return bytes(buffer) if count <= HEADER.size else buffer  # type: ignore[return-value]  # as good to loads()
+        return buffer
 
 
 def _complain(text: str) -> None:

@@ -1,0 +1,143 @@
+"""Objects on their way through a pipe: pickled, with large buffers beside the pickle, so that nobody copies them.
+
+    in band        the pickle
+    out of band    MARK  count  size of the pickle  sizes of the buffers │ the pickle │ buffers, each on a round address
+
+Arrays give their memory away as buffers where the pickle protocol allows it ("Pickle protocol 5 with out-of-band data",
+PEP 574). What is packed is a list of parts, which are written one after the other; what is read is one piece of memory,
+in which a lone buffer stays: an array that comes of it has that memory to itself, and may be written to.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from skorche.engines.transfer import PROTOCOL, Complete, decode_found, encode_by
+from skorche.kernel import Kernel, Outcome, StepCount
+
+Part = bytes | memoryview
+MARK = 0
+"""No pickle begins with it."""
+LEAST_BYTES = 1 << 16
+"""A smaller buffer travels in the pickle: two parts more cost as much as to copy it."""
+ROUND = 16
+"""What is read stands on such addresses, as `malloc` gives them: arrays that do not are slow."""
+_HEAD = struct.Struct("<QQ")
+
+
+def pack(value: Any) -> list[Part]:
+    """Pickle; with cloudpickle what pickle cannot find in the other process, or would find only in this `__main__`.
+
+    >>> from array import array
+    >>> pack([1, 2]) == [pickle.dumps([1, 2], 5)], unpack(b"".join(pack("some text")))
+    (True, 'some text')
+    """
+    buffers: list[memoryview] = []
+
+    def is_small(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # it is not in one piece
+            return True
+        if raw.nbytes < LEAST_BYTES:
+            return True
+        buffers.append(raw)
+        return False
+
+    data = _pickled(value, is_small, buffers)
+    return _with_buffers(data, buffers) if buffers else [data]
+
+
+def _pickled(value: Any, is_small: Callable[[pickle.PickleBuffer], bool], buffers: list[memoryview]) -> bytes:
+    try:
+        data = pickle.dumps(value, PROTOCOL, buffer_callback=is_small)
+        if b"__main__" not in data:
+            return data
+    except (pickle.PicklingError, AttributeError, TypeError):
+        pass  # cloudpickle may manage what pickle cannot; if not, its error is raised
+    buffers.clear()
+    import cloudpickle  # 15 ms to import: only what pickle cannot do needs it
+
+    return bytes(cloudpickle.dumps(value, PROTOCOL, buffer_callback=is_small))
+
+
+def _with_buffers(data: bytes, buffers: Sequence[memoryview]) -> list[Part]:
+    sizes = [len(buffer) for buffer in buffers]
+    head = bytes([MARK]).ljust(8, b"\0") + _HEAD.pack(len(sizes), len(data)) + struct.pack(f"<{len(sizes)}Q", *sizes)
+    parts: list[Part] = [head + data]
+    length = len(head) + len(data)
+    for buffer in buffers:
+        gap = -length % ROUND
+        parts += [bytes(gap), buffer] if gap else [buffer]
+        length += gap + len(buffer)
+    return parts
+
+
+def unpack(data: bytes | bytearray | memoryview) -> Any:
+    """What was packed. `data` is kept where a lone large buffer stands in it, and must be writable then."""
+    view = memoryview(data)
+    if not is_marked(view):
+        return pickle.loads(view)
+    count, size = _HEAD.unpack_from(view, 8)
+    start = 8 + _HEAD.size
+    sizes = struct.unpack_from(f"<{count}Q", view, start)
+    start += 8 * count
+    pickled, start = view[start : start + size], start + size
+    buffers: list[memoryview | bytearray] = []
+    for size in sizes:
+        start += -start % ROUND
+        one = view[start : start + size]
+        buffers.append(one if count == 1 else bytearray(one))  # who keeps one of several must not keep all of them
+        start += size
+    return pickle.loads(pickled, buffers=buffers)
+
+
+def is_marked(data: bytes | bytearray | memoryview) -> bool:
+    """Whether there are buffers beside the pickle."""
+    return len(data) > 0 and data[0] == MARK
+
+
+def size_of(parts: Sequence[Part]) -> int:
+    """How many bytes there are in all."""
+    return sum(map(len, parts))
+
+
+def padded(parts: list[Part]) -> list[Part]:
+    """The same with so many bytes behind it, which nobody reads, that what follows stands on a round address."""
+    gap = -size_of(parts) % ROUND
+    return [*parts, bytes(gap)] if gap else parts
+
+
+# -- what comes back -------------------------------------------------------------------------------------------------
+
+
+class Results(NamedTuple):
+    """What `pack_results` has made bytes of."""
+
+    items: list[Any]
+    seconds: float
+    cpu_seconds: float
+
+
+def pack_outcome(outcome: Outcome, kernel: Kernel, complete: Complete | None = None) -> list[Part]:
+    """An outcome; see `transfer.encode`."""
+    return encode_by(pack, outcome, kernel, complete)
+
+
+def pack_results(results: list[Any], kernel: Kernel, indices: Sequence[int], seconds: float, cpu: float) -> list[Part]:
+    """The same for items of which each has given one result, by the only step: shorter, and quicker at both ends."""
+    try:
+        return pack((results, seconds, cpu))
+    except BaseException:  # noqa: BLE001  (found below, one by one, with the error of each)
+        count = len(results)
+        counted = StepCount(count, count, count, seconds=seconds, cpu_seconds=cpu)
+        return pack_outcome(Outcome([(results, indices)], [counted], [], [], []), kernel)
+
+
+def unpack_outcome(data: bytes | bytearray | memoryview, items: Sequence[Any]) -> Outcome | Results:
+    """The outcome again, or the results. `items` are those of the chunk, which did not travel back."""
+    found = unpack(data)
+    return Results._make(found) if len(found) == len(Results._fields) else decode_found(found, items, len(data))

@@ -1,0 +1,129 @@
+"""Arrays on their way to worker processes and back: their memory travels beside the pickle, and is their own there."""
+
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import skorche
+from skorche.engines.process.packing import LEAST_BYTES, ROUND, pack, padded, size_of, unpack
+
+from .tasks import same
+
+pytestmark = pytest.mark.timeout(60)
+
+LARGE = LEAST_BYTES // 8
+"""So many floats travel out of band."""
+
+
+def through_processes(items: Sequence[Any], function: Any = same) -> list[Any]:
+    """What comes of the items in two processes."""
+    with skorche.Pipeline() as pipeline:
+        results = skorche.map(
+            skorche.task(function, engine="process", max_workers=2), skorche.Queue(fixed_inputs=items)
+        )
+    with pipeline.run():
+        return list(results)
+
+
+def there_and_back(value: Any) -> Any:
+    """As if it had been through a pipe, into memory of its own."""
+    return unpack(bytearray(b"".join(pack(value))))
+
+
+@pytest.mark.parametrize("count", [1, LARGE - 1, LARGE, 1_000_000])
+def test_an_array_comes_back_equal_aligned_and_can_be_written_to(count: int):
+    arrays = [np.arange(count, dtype=float) + number for number in range(6)]
+
+    for sent, came in zip(arrays, sorted(through_processes(arrays), key=lambda array: array[0]), strict=True):
+        assert np.array_equal(sent, came)
+        assert came.flags.aligned
+        came[0] = -1.0
+    assert [array[0] for array in arrays] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def halves(pair: tuple[Any, Any]) -> dict[str, Any]:
+    """Arrays of several kinds in one result."""
+    left, right = pair
+    return {"rows": left[::2], "turned": right.T, "small": left[:3], "text": str(right.shape)}
+
+
+def test_several_arrays_of_one_item_are_each_their_own():
+    left, right = np.arange(3.0 * LARGE), np.ones((300, 400))
+
+    (came,) = through_processes([(left, right)], halves)
+
+    assert np.array_equal(came["rows"], left[::2])
+    assert np.array_equal(came["turned"], right.T)
+    assert (came["small"].tolist(), came["text"]) == ([0.0, 1.0, 2.0], "(300, 400)")
+    came["rows"][:] = 0.0
+    assert came["turned"].all()
+
+
+class Refuses:
+    """Cannot be pickled."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not this one")
+
+
+def refuse_two(pair: tuple[int, Any]) -> Any:
+    """Raises for one, gives what cannot be pickled for another, else the sum of the array."""
+    number, array = pair
+    if number == 2:
+        raise ValueError("not two")
+    return Refuses() if number == 3 else (number, array)
+
+
+def test_arrays_beside_failures_arrive():
+    items = [(number, np.full(2 * LARGE, float(number))) for number in range(6)]
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(refuse_two, engine="process", max_workers=2)
+        results = skorche.map(task, skorche.Queue(fixed_inputs=items))
+    report = pipeline.run(on_error="collect").wait()
+
+    assert {type(failure.error).__name__ for failure in report.failures} == {"ValueError", "TransferError"}
+    assert [number for number, _ in results.flush()] == [0, 1, 4, 5]
+
+
+def test_an_array_that_is_not_in_one_piece_travels_in_the_pickle():
+    array = np.arange(4.0 * LARGE)[::2]
+
+    (part,) = pack(array)
+
+    assert np.array_equal(pickle.loads(part), array)
+
+
+def test_a_large_array_is_not_copied_to_be_sent():
+    array = np.zeros(LARGE)
+
+    assert any(
+        isinstance(part, memoryview) and part.obj is not None and len(part) == array.nbytes for part in pack(array)
+    )
+
+
+def test_what_is_kept_of_several_does_not_keep_the_others():
+    first, second = there_and_back([np.zeros(LARGE), np.ones(LARGE)])
+
+    assert first.base is None or len(memoryview(first.base)) <= first.nbytes + ROUND
+    assert not np.shares_memory(first, second)
+
+
+@given(st.lists(st.integers(0, 2 * LEAST_BYTES), max_size=4), st.integers(0, 40))
+def test_buffers_stand_on_round_addresses_whatever_is_in_front_of_them(sizes: list[int], before: int):
+    value = ["x" * before, *[np.zeros(size, dtype=np.uint8) for size in sizes]]
+    parts = padded(pack(value))
+
+    assert size_of(parts) % ROUND == 0
+    passed = 0
+    for part in parts:
+        if isinstance(part, memoryview):
+            assert passed % ROUND == 0
+        passed += len(part)
+    came = unpack(bytearray(b"".join(parts)))
+    assert came[0] == value[0]
+    assert [len(array) for array in came[1:]] == sizes
