@@ -93,6 +93,8 @@ def _load_of(group: Sequence[tuple[str, NodeTally]], admitted: int, watched: flo
     occupied = max(0.0, 1.0 - starved - blocked - held) if had else 0.0
     utilisation = _share(busy, had)
     few = items < FEW * workers or occupied - utilisation > OVERHEAD
+    if head.engine == "inline":  # what has been started may be behind another: it has work, but nobody is at it
+        few = False
     gated = bool(head.limits) and held > SELDOM
     load = _share(had * ((occupied if few else utilisation) + held * gated), workers * watched)
     seconds = busy / items if items else 0.0

@@ -261,6 +261,12 @@ def test_inline_tasks_take_turns_and_the_longest_is_named():
     assert "inline, one thing is done after the other" in analysis.verdict
 
 
+def test_inline_a_task_that_has_work_and_stands_behind_another_is_not_busy():
+    behind = stage("quick", 0.1, engine="inline", starved_seconds=0.0, queued=0.9)
+
+    assert found(stage("slow", 0.85, engine="inline", queued=0.2), behind).bottleneck == "slow"
+
+
 def test_too_few_items_are_told():
     analysis = found(stage("a", 0.4, items=1, starved_seconds=6.0), stage("b", 0.3, items=1), items=1)
 
