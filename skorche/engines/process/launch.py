@@ -32,6 +32,8 @@ _BOOT = (
     "main({files!r}, {parent}, {levels!r}, {disabled}, {capture!r})"
 )
 MOST_SAID_BYTES = 2000
+CHANNEL_BYTES = 1 << 20
+"""So much may be on its way at once, if the system allows it: so the other side wakes less often for large objects."""
 BURIAL_SECONDS = 1.0
 """A process whose pipe has ended is about to end too. If a task has closed the pipe, it is killed after this time."""
 
@@ -57,6 +59,8 @@ class WorkerProcess:
     def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
         self._stderr: IO[bytes] | None = None
         here, there = socket.socketpair()
+        for end in (here, there):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHANNEL_BYTES)
         with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
             file.truncate(SHARED_BYTES)
             self._file = os.dup(file.fileno())
