@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter, thread_time
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast
 
 from skorche.expansion import Portion
 from skorche.kernel import Item, Kernel, Outcome, Path, Paths, Record, StepCount, Trouble, trimmed
@@ -14,7 +14,6 @@ Runner = Callable[[Sequence[Item], int, Portion | None], Outcome]
 """Takes items, the step at which they enter, and how much may come of them at once."""
 
 
-@runtime_checkable
 class PerItem(Protocol):
     """Work of which all that comes is what a function gives for each item."""
 
@@ -25,12 +24,9 @@ class PerItem(Protocol):
 def each_of(kernel: Kernel) -> Callable[[Item], Any] | None:
     """The function that is called with each item, where that is all: what it gives leaves by the only port."""
     (work, branches), *others = kernel.steps
-    if (
-        others or branches != (~0,) or not hasattr(type(work), "each")
-    ):  # its own: one that wraps another may pass on all
-        return None
-    assert isinstance(work, PerItem)
-    return work.each
+    if others or branches != (~0,) or not hasattr(type(work), "each"):
+        return None  # the class is asked: a step that wraps another may pass on all that it has
+    return cast("PerItem", work).each
 
 
 def runner_of(kernel: Kernel) -> Runner:

@@ -20,21 +20,44 @@ if TYPE_CHECKING:
 D = TypeVar("D")
 
 PROTOCOL = 5
+LEAST_BYTES = 1 << 16
+"""A smaller buffer travels in the pickle: two pieces more to write cost as much as to copy it."""
 MOST_LINKED = 100
 """Exceptions that one may bring along."""
 
 
-def dumps(value: Any) -> bytes:
+class Aside:
+    """Takes large `buffers`, such as the memory of arrays, that are to travel beside a pickle and not in it."""
+
+    def __init__(self) -> None:
+        self.buffers: list[memoryview] = []
+
+    def leaves(self, buffer: pickle.PickleBuffer) -> bool:
+        """Whether this one stays in the pickle: pickle asks of each."""
+        try:
+            raw = buffer.raw()
+        except BufferError:  # it is not in one piece
+            return True
+        if raw.nbytes < LEAST_BYTES:
+            return True
+        self.buffers.append(raw)
+        return False
+
+
+def dumps(value: Any, aside: Aside | None = None) -> bytes:
     """Pickle; with cloudpickle what pickle cannot find in the other process, or would find only in this `__main__`."""
+    leaves = None if aside is None else aside.leaves
     try:
-        data = pickle.dumps(value, PROTOCOL)
+        data = pickle.dumps(value, PROTOCOL, buffer_callback=leaves)
         if b"__main__" not in data:
             return data
     except (pickle.PicklingError, AttributeError, TypeError):
         pass  # cloudpickle may manage what pickle cannot; if not, its error is raised
     import cloudpickle  # 15 ms to import: only what pickle cannot do needs it
 
-    return bytes(cloudpickle.dumps(value, PROTOCOL))
+    if aside is not None:
+        aside.buffers.clear()
+    return bytes(cloudpickle.dumps(value, PROTOCOL, buffer_callback=leaves))
 
 
 loads = pickle.loads
@@ -200,12 +223,12 @@ Complete = Callable[[Sequence[Trouble]], Sequence[Trouble]]
 """Adds to troubles what is known of them besides."""
 
 
-def encode(outcome: Outcome, kernel: Kernel, complete: Complete | None = None) -> bytes:
+def encode(outcome: Outcome, kernel: Kernel) -> bytes:
     """An outcome as bytes; results that cannot be pickled become troubles of their items."""
-    return encode_by(dumps, outcome, kernel, complete)
+    return encode_by(dumps, outcome, kernel)
 
 
-def encode_by(dump: Callable[[Any], D], outcome: Outcome, kernel: Kernel, complete: Complete | None) -> D:
+def encode_by(dump: Callable[[Any], D], outcome: Outcome, kernel: Kernel, complete: Complete | None = None) -> D:
     """The same, pickled by `dump`."""
     try:
         return dump(_plain_outcome(outcome, complete))

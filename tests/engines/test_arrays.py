@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import skorche
-from skorche.engines.process.packing import LEAST_BYTES, ROUND, pack, padded, size_of, unpack
+from skorche.engines.process.packing import ROUND, pack, padded, size_of, unpack
+from skorche.engines.transfer import LEAST_BYTES
 
 from .tasks import same
 
@@ -104,6 +105,14 @@ def test_a_large_array_is_not_copied_to_be_sent():
     assert any(
         isinstance(part, memoryview) and part.obj is not None and len(part) == array.nbytes for part in pack(array)
     )
+
+
+def test_an_array_beside_what_only_cloudpickle_can_pickle_is_sent_once():
+    value = [np.ones(LARGE), lambda: 7]
+
+    assert len([part for part in pack(value) if isinstance(part, memoryview)]) == 1
+    array, function = there_and_back(value)
+    assert (array.sum(), function()) == (LARGE, 7)
 
 
 def test_what_is_kept_of_several_does_not_keep_the_others():

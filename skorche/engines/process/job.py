@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from skorche.compile.plan import StagePlan
-from skorche.engines.process.packing import Part, Results, pack, padded, size_of, unpack_outcome
+from skorche.engines.process.packing import Piece, Results, pack, padded, size_of, unpack_outcome
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Outcome, StepCount, Trouble, describe
@@ -32,7 +32,7 @@ class Job:
         self.frames: list[Frame] = []
         self.outcome = Outcome.empty(stage.kernel)
 
-    def request(self) -> list[Part]:
+    def request(self) -> list[Piece]:
         """The frame that asks a worker to do what is left; items that cannot be pickled fail here."""
         packed = [] if self.careful else self._pack_together()
         if self.careful:
@@ -46,7 +46,7 @@ class Job:
         work = Work(stage.number, self.chunk.entry, single, timed, indices, sizes)
         return work_frame(self.ticket, work, list(chain.from_iterable(packed)))
 
-    def _pack_together(self) -> list[list[Part]]:
+    def _pack_together(self) -> list[list[Piece]]:
         """What is left, at once. If it cannot be, or is so large that one of the items may be, they go one by one."""
         items = self.chunk.items
         try:
@@ -57,8 +57,8 @@ class Job:
         self.careful = size_of(data) > LARGE_BYTES and len(self.left) > 1
         return [] if self.careful else [data]
 
-    def _pack_each(self) -> list[list[Part]]:
-        packed: list[list[Part]] = []
+    def _pack_each(self) -> list[list[Piece]]:
+        packed: list[list[Piece]] = []
         kept: list[int] = []
         for index in self.left:
             try:

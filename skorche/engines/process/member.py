@@ -11,7 +11,7 @@ from skorche.engines.process import wire
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
 from skorche.engines.process.listener import Mouth
-from skorche.engines.process.packing import Part, is_marked
+from skorche.engines.process.packing import Piece, is_marked
 from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.engines.process.stacks import Question
 from skorche.runtime.engine import Sight
@@ -64,7 +64,7 @@ class Member:
         on_item = at[TICKET] == self.jobs[0].ticket and at[INDEX] >= 0
         return Asked(at[INDEX] if on_item else None, at, self.process.ask_stack())
 
-    def queue(self, parts: Sequence[Part]) -> None:
+    def queue(self, parts: Sequence[Piece]) -> None:
         """Put bytes in line for this worker."""
         self.outgoing += [memoryview(part) for part in parts if part]
 

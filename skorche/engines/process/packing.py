@@ -4,7 +4,7 @@
     out of band    MARK  count  size of the pickle  sizes of the buffers │ the pickle │ buffers, each on a round address
 
 Arrays give their memory away as buffers where the pickle protocol allows it ("Pickle protocol 5 with out-of-band data",
-PEP 574). What is packed is a list of parts, which are written one after the other; what is read is one piece of memory,
+PEP 574). What is packed is a list of pieces, written one after the other; what is read is one piece of memory,
 in which a lone buffer stays: an array that comes of it has that memory to itself, and may be written to.
 """
 
@@ -12,62 +12,35 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from skorche.engines.transfer import PROTOCOL, Complete, decode_found, encode_by
+from skorche.engines.transfer import Aside, Complete, decode_found, dumps, encode_by
 from skorche.kernel import Kernel, Outcome, StepCount
 
-Part = bytes | memoryview
+Piece = bytes | memoryview
 MARK = 0
 """No pickle begins with it."""
-LEAST_BYTES = 1 << 16
-"""A smaller buffer travels in the pickle: two parts more cost as much as to copy it."""
 ROUND = 16
 """What is read stands on such addresses, as `malloc` gives them: arrays that do not are slow."""
 _HEAD = struct.Struct("<QQ")
 
 
-def pack(value: Any) -> list[Part]:
+def pack(value: Any) -> list[Piece]:
     """Pickle; with cloudpickle what pickle cannot find in the other process, or would find only in this `__main__`.
 
-    >>> from array import array
-    >>> pack([1, 2]) == [pickle.dumps([1, 2], 5)], unpack(b"".join(pack("some text")))
+    >>> pack([1, 2]) == [dumps([1, 2])], unpack(b"".join(pack("some text")))
     (True, 'some text')
     """
-    buffers: list[memoryview] = []
-
-    def is_small(buffer: pickle.PickleBuffer) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:  # it is not in one piece
-            return True
-        if raw.nbytes < LEAST_BYTES:
-            return True
-        buffers.append(raw)
-        return False
-
-    data = _pickled(value, is_small, buffers)
-    return _with_buffers(data, buffers) if buffers else [data]
+    aside = Aside()
+    data = dumps(value, aside)
+    return _with_buffers(data, aside.buffers) if aside.buffers else [data]
 
 
-def _pickled(value: Any, is_small: Callable[[pickle.PickleBuffer], bool], buffers: list[memoryview]) -> bytes:
-    try:
-        data = pickle.dumps(value, PROTOCOL, buffer_callback=is_small)
-        if b"__main__" not in data:
-            return data
-    except (pickle.PicklingError, AttributeError, TypeError):
-        pass  # cloudpickle may manage what pickle cannot; if not, its error is raised
-    buffers.clear()
-    import cloudpickle  # 15 ms to import: only what pickle cannot do needs it
-
-    return bytes(cloudpickle.dumps(value, PROTOCOL, buffer_callback=is_small))
-
-
-def _with_buffers(data: bytes, buffers: Sequence[memoryview]) -> list[Part]:
+def _with_buffers(data: bytes, buffers: Sequence[memoryview]) -> list[Piece]:
     sizes = [len(buffer) for buffer in buffers]
     head = bytes([MARK]).ljust(8, b"\0") + _HEAD.pack(len(sizes), len(data)) + struct.pack(f"<{len(sizes)}Q", *sizes)
-    parts: list[Part] = [head + data]
+    parts: list[Piece] = [head + data]
     length = len(head) + len(data)
     for buffer in buffers:
         gap = -length % ROUND
@@ -100,12 +73,12 @@ def is_marked(data: bytes | bytearray | memoryview) -> bool:
     return len(data) > 0 and data[0] == MARK
 
 
-def size_of(parts: Sequence[Part]) -> int:
+def size_of(parts: Sequence[Piece]) -> int:
     """How many bytes there are in all."""
     return sum(map(len, parts))
 
 
-def padded(parts: list[Part]) -> list[Part]:
+def padded(parts: list[Piece]) -> list[Piece]:
     """The same with so many bytes behind it, which nobody reads, that what follows stands on a round address."""
     gap = -size_of(parts) % ROUND
     return [*parts, bytes(gap)] if gap else parts
@@ -122,12 +95,12 @@ class Results(NamedTuple):
     cpu_seconds: float
 
 
-def pack_outcome(outcome: Outcome, kernel: Kernel, complete: Complete | None = None) -> list[Part]:
+def pack_outcome(outcome: Outcome, kernel: Kernel, complete: Complete | None = None) -> list[Piece]:
     """An outcome; see `transfer.encode`."""
     return encode_by(pack, outcome, kernel, complete)
 
 
-def pack_results(results: list[Any], kernel: Kernel, indices: Sequence[int], seconds: float, cpu: float) -> list[Part]:
+def pack_results(results: list[Any], kernel: Kernel, indices: Sequence[int], seconds: float, cpu: float) -> list[Piece]:
     """The same for items of which each has given one result, by the only step: shorter, and quicker at both ends."""
     try:
         return pack((results, seconds, cpu))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from skorche.each import each_of, failed_last
-from skorche.engines.process.packing import Part, pack_outcome, pack_results, size_of, unpack
+from skorche.engines.process.packing import Piece, pack_outcome, pack_results, size_of, unpack
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
@@ -51,7 +51,7 @@ class LoadedStage:
         self._slice = min(wanted, self._slice * GROWTH)
 
 
-class Job(NamedTuple):
+class Assignment(NamedTuple):
     """A chunk to work on; `indices` are the items' numbers in the parent's chunk."""
 
     ticket: int
@@ -60,7 +60,7 @@ class Job(NamedTuple):
     indices: Sequence[int]
 
 
-Send = Callable[[Sequence[Part]], None]
+Send = Callable[[Sequence[Piece]], None]
 
 
 class Slicer:
@@ -69,7 +69,7 @@ class Slicer:
     def __init__(self, slot: memoryview, spool: memoryview, voice: Voice, channel: int, send: Send) -> None:
         self._slot, self._spool, self._voice, self._channel, self._send = slot, spool, voice, channel, send
 
-    def go_through(self, job: Job, stage: LoadedStage) -> None:
+    def go_through(self, job: Assignment, stage: LoadedStage) -> None:
         """Work on the items, as long as this process may."""
         start, count = 0, len(job.items)
         if stage.each is not None and job.work.is_plain and self._voice.transcript is None:
@@ -80,7 +80,9 @@ class Slicer:
         while start < count and stage.items_left:
             start = self._slice(job, stage, start)
 
-    def _call_each(self, job: Job, stage: LoadedStage, call: Callable[[Any], Any], start: int, cpu_began: float) -> int:
+    def _call_each(
+        self, job: Assignment, stage: LoadedStage, call: Callable[[Any], Any], start: int, cpu_began: float
+    ) -> int:
         """The same as `_slice` does where the kernel is one call, with as little as possible around it.
 
         It stops at an item that fails. With items of a millisecond each is a slice, and all that is done here has left
@@ -124,12 +126,12 @@ class Slicer:
         slot[STEP] = IDLE
         return stop
 
-    def _count_off(self, job: Job, stage: LoadedStage, start: int, stop: int) -> int:
+    def _count_off(self, job: Assignment, stage: LoadedStage, start: int, stop: int) -> int:
         """These items are done; gives the kind of the message that says so."""
         stage.items_left -= stop - start
         return RETIRED if not stage.items_left else END if stop == len(job.items) else PART
 
-    def _slice(self, job: Job, stage: LoadedStage, start: int) -> int:
+    def _slice(self, job: Assignment, stage: LoadedStage, start: int) -> int:
         """Work on the next slice and send its results; gives where the one after it starts."""
         stop = min(len(job.items), start + stage.slice(job.work.single))
         indices, items = job.indices[start:stop], job.items[start:stop]
@@ -169,7 +171,7 @@ class Slicer:
             stage.told_size = True
             self._send(frame(LARGE, ticket, [], size))
 
-    def _leave(self, kind: int, ticket: int, body: list[Part], first: int, last: int) -> None:
+    def _leave(self, kind: int, ticket: int, body: list[Piece], first: int, last: int) -> None:
         """The results of a slice leave the worker: into the spool, or with all that is in it to the parent."""
         start = self._slot[SPOOLED]
         size = size_of(body)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from skorche.engines.process.packing import Part, padded, size_of
+from skorche.engines.process.packing import Piece, padded, size_of
 from skorche.engines.transfer import dumps, loads
 
 HEADER = struct.Struct("<QBQqq")
@@ -57,12 +57,12 @@ class Frame(NamedTuple):
     body: bytes | bytearray | memoryview
 
 
-def frame(kind: int, ticket: int, body: Sequence[Part], first: int = 0, last: int = 0) -> list[Part]:
+def frame(kind: int, ticket: int, body: Sequence[Piece], first: int = 0, last: int = 0) -> list[Piece]:
     """A message, ready to be written: header and body, not copied together."""
     return [HEADER.pack(size_of(body), kind, ticket, first, last), *body]
 
 
-def work_frame(ticket: int, work: Work, packed: Sequence[Part]) -> list[Part]:
+def work_frame(ticket: int, work: Work, packed: Sequence[Piece]) -> list[Piece]:
     """A `WORK` message: header, what to do, and the items. The first index is where the items start."""
     head = padded([dumps(work)])
     return frame(WORK, ticket, [*head, *packed], size_of(head))

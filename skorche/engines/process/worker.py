@@ -23,8 +23,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skorche.call import Ends, close_all
-from skorche.engines.process.packing import Part, size_of, unpack
-from skorche.engines.process.slices import Job, LoadedStage, Slicer
+from skorche.engines.process.packing import Piece, size_of, unpack
+from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import (
     IDLE,
     INDEX,
@@ -205,10 +205,10 @@ class _Worker:
             return stage
         indices = range(len(items)) if work.indices is None else work.indices
         self._slot[STEP] = IDLE
-        self._slicer.go_through(Job(ticket, work, items, indices), stage)
+        self._slicer.go_through(Assignment(ticket, work, items, indices), stage)
         return stage
 
-    def _send(self, parts: Sequence[Part]) -> None:
+    def _send(self, parts: Sequence[Piece]) -> None:
         if size_of(parts) <= SPOOL_END:
             parts = [b"".join(parts)]  # the parent wakes once
         for part in parts:
