@@ -35,6 +35,7 @@ class TaskOptions(NamedTuple):
     version: str | int | None = None
     reload: bool = False
     pin: bool = False
+    fuse: bool = True
 
     def check(self) -> None:
         """Raise a `GraphError` for a value that has no meaning."""

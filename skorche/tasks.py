@@ -192,6 +192,7 @@ def task(
     version: str | int | None = None,
     reload: bool = False,
     pin: bool = False,
+    fuse: bool = True,
 ) -> Callable[[Callable[Concatenate[A, ...], B]], Task[A, B]]: ...
 @overload
 def task(
@@ -209,7 +210,8 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
     (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members),
     `limits` (what it shares with other tasks; see `limit` and `rate`), `pin` (True: `run(workers="auto")` leaves its
-    `max_workers` as they are, as for a function that must run serially).
+    `max_workers` as they are, as for a function that must run serially), `fuse` (False: it
+    does not travel through worker processes together with other tasks; see docs/operators.md#chain).
 
     `cache=True` keeps results in the store of the run (`run(store=...)`), and finds them there again while neither the
     item, nor the code, nor anything before it has changed; see docs/cache.md. `version` stands for the code where that

@@ -45,10 +45,12 @@ def make_plan(
     store: Store | None = None,
     force: bool = False,
     resizing: bool = False,
+    cores: int | None = None,
 ) -> Plan:
     """Validate, fuse, freeze. `recycling` is for tasks that say nothing of their own; `running`: the plan is run now.
 
-    With `resizing` the numbers of workers are those to begin with.
+    With `resizing` the numbers of workers are those to begin with. `cores` are those of this machine, if it is not to
+    be asked.
 
     In a `store` results of tasks are found and kept; with `force` they are only kept.
 
@@ -64,7 +66,7 @@ def make_plan(
         findings += unknown
     if findings:
         raise GraphError.of(findings)
-    return _Planner(graph, engine, recycling or Recycling(), capture, shelves, resizing=resizing).plan()
+    return _Planner(graph, engine, recycling or Recycling(), capture, shelves, resizing=resizing, cores=cores).plan()
 
 
 class _Planner:
@@ -79,11 +81,12 @@ class _Planner:
         shelves: Mapping[str, Shelf],
         *,
         resizing: bool,
+        cores: int | None,
     ) -> None:
         self.graph, self.shelves = graph, shelves
         self.run_engine, self.run_recycling, self.capture = engine, recycling, capture
         self.node_number = {node.name: number for number, node in enumerate(graph.nodes)}
-        self.stages = fuse(graph, self._engine_of, resizing=resizing)
+        self.stages = fuse(graph, self._engine_of, resizing=resizing, cores=cores)
         self.gathers = [node for node in graph.nodes if node.regrouping is not None]
         self.zips = [node for node in graph.nodes if node.pairing is not None]
         self.head_number = {stage.nodes[0].name: number for number, stage in enumerate(self.stages)}

@@ -131,7 +131,8 @@ class _Play:
     ) -> None:
         self._random, self._clock, self._pipeline = random, clock, pipeline
         resizing = faults.resizes > 0 or budget is not None
-        self._plan = plan = make_plan(pipeline.graph, engine=engine, engines=EngineNames(), resizing=resizing)
+        names, cores = EngineNames(), 1  # so that the same tasks travel together on every machine
+        self._plan = plan = make_plan(pipeline.graph, engine=engine, engines=names, resizing=resizing, cores=cores)
         self._agenda = Agenda(clock, random)
         self._events: list[Event] = []
         self._trace: list[tuple[object, ...]] = []

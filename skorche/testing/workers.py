@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
+from skorche.deadly import Deadly, up_to
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
-from skorche.kernel import Kernel, Outcome, StepCount
+from skorche.kernel import Kernel, Outcome, StepCount, Trouble
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Returned, Started, Starved
 from skorche.runtime.log import complain
@@ -164,7 +165,7 @@ class SimulatedEngine:
             self._emit(Started(ticket))
         for start, stop in pairwise(bounds):
             outcome, took = self._run(line, chunk, start, stop)
-            crashed = _crashed(line.plan.kernel, outcome) if line.kind == "process" else None
+            crashed = _crashed(outcome) if line.kind == "process" else None
             seconds.append(took)
             if crashed is not None:
                 break
@@ -196,12 +197,14 @@ class SimulatedEngine:
         outcome.bytes_in = outcome.bytes_out = (stop - start) * line.item_bytes
         return outcome, took
 
-    def _plan_end(self, line: Line, job: Job, crashed: int | None) -> None:
+    def _plan_end(self, line: Line, job: Job, crashed: Trouble | None) -> None:
         """Decide how the job ends, and put that on the agenda."""
         random, now = self._agenda.random, self._agenda.clock.now
         end = job.ends[-1]
         if crashed is not None:
-            self._agenda.after(end - now, lambda: self._die(line, job, len(job.slices), crashed))
+            index = crashed.path if isinstance(crashed.path, int) else int(crashed.path[0])
+            behind = crashed.step if crashed.step > job.chunk.entry else None
+            self._agenda.after(end - now, lambda: self._die(line, job, len(job.slices), index, behind=behind))
         elif line.kind == "process" and random.random() < self._losses:
             stop = random.randrange(len(job.slices) + 1)
             self._agenda.after(end - now, lambda: self._die(line, job, stop, None))
@@ -220,8 +223,20 @@ class SimulatedEngine:
         self._emit(Done(job.ticket, join_outcomes(line.plan.kernel, job.slices)))
         self._serve(line)
 
-    def _die(self, line: Line, job: Job, done: int, suspect: int | None, *, killed: bool = False) -> None:
-        """The worker dies when `done` slices were worked on; a part of them had left it."""
+    def _die(
+        self,
+        line: Line,
+        job: Job,
+        done: int,
+        suspect: int | None,
+        *,
+        killed: bool = False,
+        behind: int | None = None,
+    ) -> None:
+        """The worker dies when `done` slices were worked on; a part of them had left it.
+
+        If it was in a step `behind` the first, it is found out at once what the suspect was there.
+        """
         if line.working.pop(job.ticket, None) is None:
             return
         arrived = self._agenda.random.randint(0, done) if line.plan.idempotent else done
@@ -232,8 +247,17 @@ class SimulatedEngine:
         if not killed and self._agenda.random.random() < STARVED:
             self._emit(Starved(line.plan.number))
         cause = TaskTimeout("the item was given up.") if killed else WorkerCrash("the worker died.", exit_code=-9)
+        if suspect is not None and behind is not None:
+            found = self._find_out(line, job.chunk, suspect, behind)
+            finished = join_outcomes(line.plan.kernel, [*([finished] if finished else []), found])
+            suspect, rerun = None, rerun + 1
         self._emit(Lost(job.ticket, cause, suspect, again, finished, rerun, killed and line.kind == "thread"))
         self._serve(line)
+
+    def _find_out(self, line: Line, chunk: Chunk, index: int, step: int) -> Outcome:
+        """An item goes once more as far as the step that a worker died in."""
+        kernel = up_to(line.kernel, Deadly(step, WorkerCrash("the worker died.", exit_code=-9)))
+        return kernel.run(chunk.items[index : index + 1], [index], chunk.entry)
 
     def _stop(self, line: Line, ticket: int, *, blame: bool = True) -> None:
         """The scheduler's kill arrives, or the engine has broken down."""
@@ -296,12 +320,9 @@ class SimulatedEngine:
         self._emit(Done(loop.ticket, outcome) if whole else Returned(loop.ticket, done, outcome))
 
 
-def _crashed(kernel: Kernel, outcome: Outcome) -> int | None:
-    """The index of the item on which a task called `crash`."""
-    for trouble in outcome.troubles:
-        if isinstance(trouble.error.__cause__, WorkerDied):
-            return trouble.path if isinstance(trouble.path, int) else int(trouble.path[0])
-    return None
+def _crashed(outcome: Outcome) -> Trouble | None:
+    """The item on which a task called `crash`, and where."""
+    return next((one for one in outcome.troubles if isinstance(one.error.__cause__, WorkerDied)), None)
 
 
 def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:

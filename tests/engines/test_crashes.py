@@ -115,7 +115,7 @@ def test_twenty_poison_items_among_a_thousand_fail_alone_and_soon() -> None:
     assert report.elapsed < 10
 
 
-def test_a_fused_step_that_kills_its_worker_fails_its_item() -> None:
+def test_a_predicate_that_kills_its_worker_is_to_blame_itself() -> None:
     with skorche.Pipeline("fused") as pipeline:
         doubled = skorche.map(skorche.task(engine="process")(tasks.double), skorche.Queue(fixed_inputs=range(100)))
         out = skorche.filter(deadly.Deadly("3", frozenset({84})), doubled, fuse=True)
@@ -123,7 +123,7 @@ def test_a_fused_step_that_kills_its_worker_fails_its_item() -> None:
     report = pipeline.run(on_error="collect").wait()
 
     (failure,) = report.failures
-    assert (failure.node, failure.item, type(failure.error)) == ("double", 42, skorche.WorkerCrash)
+    assert (failure.node, failure.item, type(failure.error)) == ("Filter(Deadly)", 84, skorche.WorkerCrash)
     assert out.flush() == [number for number in range(2, 200, 2) if number != 84]
     assert report.filtered == 1
 

@@ -5,6 +5,7 @@ only the members are known, since who meets whom depends on what arrives when. `
 loose) arrive in the same order in every run.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ OPERATORS = {
     "lists": ["map", "map", "unbatch", "unbatch", "split", "filter", "batch", "merge", *ENDS],
     "loose": ["map", "map", "unbatch", "unbatch", "merge", *ENDS],
 }
+JOURNEYS = OPERATORS | {"item": ["map", "map", "map", "map", "split", "filter", "unbatch", "sink", "merge", "batch"]}
+"""Many tasks that follow each other."""
 MAKES = {"item": ["wrap", "wrap", "same", "none", "fan"], "lists": ["each", "each", "grow", "wrap"], "loose": ["each"]}
 
 
@@ -36,8 +39,8 @@ class Open(NamedTuple):
 class _Drawing:
     """A graph under construction."""
 
-    def __init__(self, draw: Any, sources: list[int], ordered: bool) -> None:
-        self.draw, self.ordered, self.sources = draw, ordered, sources
+    def __init__(self, draw: Any, sources: list[int], ordered: bool, operators: Mapping[str, list[str]]) -> None:
+        self.draw, self.ordered, self.sources, self.operators = draw, ordered, sources, operators
         self.nodes: list[Node] = []
         self.open = [Open(number, "item", True) for number in range(len(sources))]
         self.queues = len(sources)
@@ -63,7 +66,7 @@ class _Drawing:
     def add(self) -> None:
         queue = self.pick(self.open)
         self.open.remove(queue)
-        getattr(self, "add_" + self.pick(OPERATORS[queue.kind]))(queue)
+        getattr(self, "add_" + self.pick(self.operators[queue.kind]))(queue)
 
     def put(self, op: str, inputs: list[Open], outputs: list[tuple[str, bool]], **traits: Any) -> Node:
         """Add a node whose outputs are of these kinds, in order or not."""
@@ -274,10 +277,13 @@ class _Drawing:
 
 
 @st.composite
-def graphs(draw: Any, *, ordered: bool | None = None, most: int = 10) -> Graph:
+def graphs(
+    draw: Any, *, ordered: bool | None = None, most: int = 10, operators: Mapping[str, list[str]] = OPERATORS
+) -> Graph:
     """A graph of up to `most` nodes; with `ordered` each task keeps the order (None: drawn)."""
     sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
-    drawing = _Drawing(draw, list(map(len, sources)), draw(st.booleans()) if ordered is None else ordered)
+    ordered = draw(st.booleans()) if ordered is None else ordered
+    drawing = _Drawing(draw, list(map(len, sources)), ordered, operators)
     for _ in range(draw(st.integers(1, most))):
         if drawing.open:
             drawing.add()
@@ -323,5 +329,19 @@ def with_engine(graph: Graph, engine: str, retries: int) -> Graph:
 
 
 def with_fuse(graph: Graph, fuse: bool) -> Graph:
-    """The same graph with all predicates fused, or none."""
+    """The same graph with all predicates fused, or none, and the tasks that may be."""
     return replace(graph, nodes=tuple(replace(node, fuse=fuse) for node in graph.nodes))
+
+
+def journeys() -> st.SearchStrategy[Graph]:
+    """Graphs of tasks on worker processes, many of which may travel together."""
+    return graphs(operators=JOURNEYS).map(lambda graph: replace(graph, nodes=tuple(map(_travelling, graph.nodes))))
+
+
+def _travelling(node: Node) -> Node:
+    if node.op not in ("map", "sink") or node.applied:
+        return node
+    troubles = tuple(one if one.kind != "slow" else Trouble("raise", one.times) for one in node.troubles)
+    retries = node.retries + (node.engine != "process")
+    traits = {"engine": "process", "workers": 2, "timeout": None, "idempotent": True, "limits": (), "fuse": True}
+    return replace(node, troubles=troubles, retries=retries, **traits)

@@ -229,6 +229,7 @@ class Builder:
             idempotent=node.idempotent,
             isolate=node.isolate,
             limits=map(declare_limit, node.limits),
+            fuse=node.fuse,
         )(function)
 
     def add_map(self, node: Node, inputs: list[Any], made: list[Any]) -> None:

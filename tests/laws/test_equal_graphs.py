@@ -10,7 +10,7 @@ from skorche.testing import Faults, simulate
 
 from .behaviour import NEVER, Graph, Label, Node, Trouble
 from .effort import share
-from .graphs import SOURCE, graphs, with_engine, with_fuse
+from .graphs import SOURCE, graphs, journeys, with_engine, with_fuse
 from .pipelines import build, build_item, label_of, task_function
 from .reference import interpret
 from .test_random_graphs import DEATHS, NO_FAULTS, SEEDS, members, run, told
@@ -217,6 +217,18 @@ def test_fused_predicates_give_what_unfused_ones_give(graph: Graph, seeds: tuple
     fused, unfused = (flushed(with_fuse(graph, fuse), seed) for fuse, seed in zip((True, False), seeds, strict=True))
 
     assert fused == unfused
+
+
+@share(0.2)
+@given(graph=journeys(), seeds=st.tuples(SEEDS, SEEDS), faults=DEATHS)
+def test_tasks_that_travel_together_give_what_they_give_alone(
+    graph: Graph, seeds: tuple[int, int], faults: Faults
+) -> None:
+    together, alone = (
+        flushed(with_fuse(graph, fuse), seed, faults) for fuse, seed in zip((True, False), seeds, strict=True)
+    )
+
+    assert together == alone
 
 
 @share(0.1)

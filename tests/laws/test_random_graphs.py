@@ -2,14 +2,16 @@
 
 from collections import Counter
 
-from hypothesis import example, given, note
+from hypothesis import event, example, given, note
 from hypothesis import strategies as st
 
+from skorche.compile.planner import make_plan
+from skorche.engines import EngineNames
 from skorche.testing import Faults, Simulation, simulate
 
 from .behaviour import NEVER, Bound, Graph, Label, Node, Trouble
 from .effort import share
-from .graphs import batched, graphs
+from .graphs import batched, graphs, journeys
 from .pipelines import Built, build, label_of
 from .reference import Meaning, interpret
 
@@ -53,7 +55,11 @@ EARLY_LISTS = Graph(
 def run(graph: Graph, seed: int, faults: Faults = NO_FAULTS) -> tuple[Built, Simulation]:
     """Simulate the graph; failures are collected."""
     built = build(graph)
-    note(built.pipeline.explain())
+    plan = make_plan(built.pipeline.graph, engines=EngineNames(), cores=1)
+    note(plan.explain())
+    event(
+        f"tasks that joined another: {sum(plan.nodes[one].is_task for stage in plan.stages for one in stage.nodes[1:])}"
+    )
     return built, simulate(built.pipeline, seed=seed, faults=faults, clock=built.clock, on_error="collect")
 
 
@@ -79,6 +85,12 @@ def test_a_run_gives_what_its_graph_means(graph: Graph, seed: int, faults: Fault
 @share(0.3)
 @given(graph=graphs(), seed=SEEDS, faults=RESIZES)
 def test_a_run_whose_workers_change_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
+    check_run(graph, seed, faults)
+
+
+@share(0.5)
+@given(graph=journeys(), seed=SEEDS, faults=DEATHS)
+def test_a_run_whose_tasks_travel_together_gives_what_its_graph_means(graph: Graph, seed: int, faults: Faults) -> None:
     check_run(graph, seed, faults)
 
 

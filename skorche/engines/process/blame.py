@@ -85,19 +85,26 @@ def given_up() -> WorkerCrash:
 
 
 def explain_crash(
-    code: int, task: str, slot: Sequence[int], item: tuple[Any, ...], memory_kills: int, *, hung_up: bool = False
+    code: int,
+    task: str,
+    slot: Sequence[int],
+    item: tuple[Any, ...],
+    memory_kills: int,
+    *,
+    hung_up: bool = False,
+    behind: bool = False,
 ) -> WorkerCrash:
     """What to tell of a death. `item` holds the one to blame, if there is one.
 
     `memory_kills`: processes that the system has killed meanwhile because memory ran out. `hung_up`: it had closed its
-    pipe, and it was we who killed it.
+    pipe, and it was we who killed it. `behind`: the task got what the steps before it had made of the item.
     """
     moment = {
         READING: ", while it was read and unpickled",
         WRITING: ", while its result was pickled and written",
     }.get(slot[STEP], "")
     where = (
-        f"on the item {glance(item[0], LONGEST_ITEM)} of task {task!r}{moment}"
+        f"on {'what came of ' * behind}the item {glance(item[0], LONGEST_ITEM)} of task {task!r}{moment}"
         if item
         else f"at work for task {task!r}"
     )

@@ -313,18 +313,27 @@ class Hub:
         stopped = job.stopped
         crash = given_up() if stopped else self._explain(job, verdict, slot, ending)
         suspect = None if verdict.suspect is None else (job.stage.number, job.chunk.places[verdict.suspect])
-        if verdict.unclear and not stopped:
+        words = ending.words.get(verdict.suspect, "")
+        if not stopped and (verdict.unclear or job.mourn(verdict.suspect, slot[STEP], crash, words)):
             job.outcome.rerun += verdict.rerun
             self._again(job)
         else:
-            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun, ending.words.get(verdict.suspect, "")))
+            self._give_back(job.lost(crash, verdict.suspect, verdict.rerun, words))
         if not stopped:
             self._breaker.count_crash(crash, suspect)
 
     def _explain(self, job: Job, verdict: Verdict, slot: list[int], ending: Ending) -> WorkerCrash:
         item = () if verdict.suspect is None else (job.chunk.items[verdict.suspect],)
         kills = count_memory_kills() - self._memory_kills if ending.code == -signal.SIGKILL else 0
-        return explain_crash(ending.code, job.stage.names[0], slot, item, kills, hung_up=ending.hung_up)
+        return explain_crash(
+            ending.code,
+            job.task_at(slot[STEP]),
+            slot,
+            item,
+            kills,
+            hung_up=ending.hung_up,
+            behind=slot[STEP] > job.chunk.entry,
+        )
 
     def _count_start(self, member: Member, slot: list[int], ending: Ending) -> None:
         """A worker has died before its first item, or idle: then it could start."""

@@ -5,21 +5,26 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process.packing import Piece, Results, pack, padded, size_of, unpack_outcome
+from skorche.engines.process.slot import READING
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
-from skorche.errors import TransferError, text_of
+from skorche.errors import TransferError, WorkerCrash, text_of
 from skorche.kernel import Outcome, StepCount, Trouble, describe
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Done, Lost
+
+if TYPE_CHECKING:
+    from skorche.deadly import Deadly
 
 
 class Job:
     """One ticket. `left` are the indices of items still to be done, in order; `frames` what has come back.
 
-    `largest` is how many bytes the largest of them takes, if that is large; `worker` the process that was given it.
+    `largest` is how many bytes the largest of them takes, if that is large; `worker` the process that was given it;
+    `deadly` are, by index, items that a worker died on behind the first step.
     """
 
     def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
@@ -30,6 +35,7 @@ class Job:
         self.worker: int | None = None
         self.largest = 0
         self.frames: list[Frame] = []
+        self.deadly: dict[int, Deadly] = {}
         self.outcome = Outcome.empty(stage.kernel)
 
     def request(self) -> list[Piece]:
@@ -43,7 +49,7 @@ class Job:
         indices, sizes = None if whole else list(self.left), lengths if self.careful else None
         self.outcome.bytes_in += sum(lengths)
         self.largest = max(lengths, default=0)
-        work = Work(stage.number, self.chunk.entry, single, timed, indices, sizes)
+        work = Work(stage.number, self.chunk.entry, single, timed, indices, sizes, self.deadly)
         return work_frame(self.ticket, work, list(chain.from_iterable(packed)))
 
     def _pack_together(self) -> list[list[Piece]]:
@@ -75,9 +81,29 @@ class Job:
         self.left = kept
         return packed
 
-    def fail(self, index: int, error: BaseException, text: str = "") -> None:
+    def fail(self, index: int, error: BaseException, text: str = "", output: str = "") -> None:
         """One item has failed without running to its end."""
-        self.outcome.troubles.append(Trouble(self.chunk.entry, index, self.chunk.items[index], error, text))
+        self.outcome.troubles.append(Trouble(self.chunk.entry, index, self.chunk.items[index], error, text, output))
+
+    def task_at(self, step: int) -> str:
+        """What works on it when the slot of its worker names this step."""
+        names = self.stage.names
+        return names[step] if step >= 0 else names[0] if step == READING else " + ".join(names)
+
+    def mourn(self, index: int | None, step: int, crash: WorkerCrash, output: str) -> bool:
+        """A worker has died on an item (None: on none that is known); whether the job has to go on for what it was."""
+        if index is not None and step > self.chunk.entry and index not in self.deadly:
+            from skorche.deadly import Deadly  # only who survives a worker needs it
+
+            self.deadly[index] = Deadly(step, crash, output)
+            self.outcome.rerun += 1
+            return True
+        if not any(one in self.deadly for one in self.left):
+            return False
+        if index is not None:
+            self.fail(index, crash, output=output)
+            self.left = [one for one in self.left if one != index]
+        return True
 
     def absorb(self) -> list[int]:
         """Unpickle what has come back; gives the indices of items whose results cannot be unpickled here.

@@ -65,9 +65,9 @@ class Transcript:
         self._slot[SAID_BYTES] = end + len(data)
 
     def attach(self, troubles: Sequence[Trouble]) -> list[Trouble]:
-        """The troubles, each with what was said on its item."""
+        """The troubles, each with what was said on its item, unless a worker has died on it: then that is known."""
         with self._lock:
-            return [trouble._replace(output=self._of(_index_of(trouble))) for trouble in troubles]
+            return [one._replace(output=one.output or self._of(_index_of(one))) for one in troubles]
 
     def _of(self, index: int) -> str:
         if index == self._slot[SAID_INDEX]:

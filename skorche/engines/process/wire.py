@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from skorche.engines.process.packing import Piece, padded, size_of
 from skorche.engines.transfer import dumps, loads
+
+if TYPE_CHECKING:
+    from skorche.deadly import Deadly
 
 HEADER = struct.Struct("<QBQqq")
 
@@ -31,7 +34,8 @@ class Work(NamedTuple):
     """What a `WORK` frame asks for, before the items: `indices` are the items' numbers in the chunk (None: all).
 
     `single`: each result leaves before the next item starts. `timed`: say when the work begins. `sizes`: items are
-    pickled one by one, carefully, and take so many bytes each (None: all together).
+    pickled one by one, carefully, and take so many bytes each (None: all together). Items whose worker died behind
+    the first step, which are `deadly` by their numbers, go as far as that.
     """
 
     stage: int
@@ -40,6 +44,7 @@ class Work(NamedTuple):
     timed: bool
     indices: list[int] | None
     sizes: list[int] | None
+    deadly: dict[int, Deadly]
 
     @property
     def is_plain(self) -> bool:

@@ -1,0 +1,50 @@
+"""A step that an item's worker died in, behind others: what the item was there is known in no process that lives.
+
+So the item goes through the steps before it once more, and fails where it died, without being tried there again. Its
+failure then names the right task with the right item, which can be retried, put into an error queue, or replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from skorche.errors import WorkerCrash
+from skorche.kernel import Item, Kernel, Paths, Record, Step, Trouble
+
+
+class Deadly(NamedTuple):
+    """The step, what is told of the death, and what the task had said by then."""
+
+    step: int
+    error: WorkerCrash
+    output: str = ""
+
+
+def up_to(kernel: Kernel, deadly: Deadly) -> Kernel:
+    """The kernel with a step that fails what comes to it, as its worker did.
+
+    >>> from skorche.ops.function import Mapping
+    >>> kernel = Kernel((Step(Mapping(abs), (1,)), Step(Mapping(exit), (~0,))), ports=1)
+    >>> (trouble,) = up_to(kernel, Deadly(1, WorkerCrash("it died"))).run([-7]).troubles
+    >>> trouble.step, trouble.item
+    (1, 7)
+    """
+    steps = [*kernel.steps]
+    branches = steps[deadly.step].branches
+    steps[deadly.step] = Step(_Failing(deadly, len(branches)), branches)
+    return kernel._replace(steps=tuple(steps))
+
+
+class _Failing:
+    """The work of that step."""
+
+    def __init__(self, deadly: Deadly, branches: int) -> None:
+        self._deadly, self._branches = deadly, branches
+
+    def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]:
+        step, error, output = self._deadly
+        record.troubles += [
+            Trouble(step, path, item, error, "", output) for path, item in zip(paths, items, strict=True)
+        ]
+        return [([], ())] * self._branches
