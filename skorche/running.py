@@ -192,7 +192,7 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
         running=True,
         store=store,
         force=settings.force,
-        resizing=settings.workers == "auto",
+        resizing=settings.workers == "auto" or settings.tuning is not None,
     )
     if settings.tuning is not None:
         from skorche.tuning.start import tuned_plan

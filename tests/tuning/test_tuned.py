@@ -1,7 +1,10 @@
 """What was found can be kept in a file, and used by a later run."""
 
 import json
+import os
+import time
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -29,6 +32,43 @@ def test_a_run_begins_with_what_another_has_found(tmp_path: Path):
     report = pipeline_of("a", "b").run(tuning=path).wait()
 
     assert {name: node.workers for name, node in report.nodes.items()} == {"a": 1, "b": 3}
+
+
+def test_a_predicate_is_called_one_at_a_time_however_many_workers_the_file_gives_the_task_before(tmp_path: Path):
+    path, busy, met = write(tmp_path / "tuned.json", {"workers": {"a": 4}}), Lock(), []
+
+    def alone(_number: int) -> bool:
+        met.append(not busy.acquire(blocking=False))
+        time.sleep(0)  # lets go of Python's lock, so that another call may begin
+        if not met[-1]:
+            busy.release()
+        return True
+
+    with skorche.Pipeline("job") as pipeline:
+        waiting = skorche.task(wait, name="a")
+        skorche.filter(alone, skorche.map(waiting, skorche.Queue(fixed_inputs=range(200))))
+    report = pipeline.run(tuning=path).wait()
+
+    assert report.nodes["a"].workers == 4
+    assert not any(met)
+
+
+def wait(number: int) -> int:
+    """As long as others may go on."""
+    time.sleep(0.0005)
+    return number
+
+
+def test_tasks_that_would_travel_together_have_workers_of_their_own_in_the_file(tmp_path: Path):
+    path = write(tmp_path / "tuned.json", {"workers": {"a": 1, "b": 2}})
+    away = skorche.task(abs, engine="process", max_workers=os.cpu_count())
+    with skorche.Pipeline("job") as pipeline:
+        tasks = [away.options(name="a"), away.options(name="b")]
+        skorche.chain(tasks, skorche.Queue(fixed_inputs=range(10)))
+
+    report = pipeline.run(tuning=path).wait()
+
+    assert {name: node.workers for name, node in report.nodes.items()} == {"a": 1, "b": 2}
 
 
 def test_a_tuned_run_writes_what_it_has_found(tmp_path: Path):
