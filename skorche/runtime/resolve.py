@@ -31,13 +31,26 @@ class Resolver:
         """The places of these paths."""
         if type(paths) is range:
             return self._places if len(paths) == len(self._places) else self._places[paths.start : paths.stop]
+        run = self._places
+        number = run.start.__add__ if type(run) is range else run.__getitem__  # half of the time
         if not self._counts:
-            return list(map(self._places.__getitem__, paths))
-        if type(paths) is Elements and (type(self._places) is range or set(map(type, self._places)) == {int}):
-            run = self._places
-            number = run.start.__add__ if type(run) is range else run.__getitem__
+            return list(map(number, paths))
+        if type(paths) is Elements and (type(run) is range or set(map(type, run)) == {int}):
             return Elements(list(map(number, paths.wholes)), paths.indices)  # type: ignore[arg-type]  # all numbers
+        if type(paths) is Elements and len(paths) == sum(self._counts.values()) and min(self._counts.values()) >= 0:
+            return self._all_elements()
         return self._elements(paths)
+
+    def _all_elements(self) -> list[Place]:
+        """The elements of all items that were expanded, which are all there are, as they follow each other."""
+        found: list[Place] = []
+        for whole, count in self._counts.items():
+            place = self._places[whole]
+            if isinstance(place, Group) and len(place) == count:
+                found += place
+            else:
+                found += [element(place, index, -1) for index in range(count)]
+        return found
 
     def _elements(self, paths: Paths) -> list[Place]:
         """Paths of which some are elements of expansions; those of one expansion stand side by side."""
