@@ -1,5 +1,6 @@
 """Items and results that are large: they are told of, and what there is no room for fails alone."""
 
+import os
 import re
 import time
 from functools import partial
@@ -51,7 +52,8 @@ def test_a_large_result_is_told_with_its_task_and_size(caplog: pytest.LogCapture
 
 def test_it_is_told_once_for_each_task(caplog: pytest.LogCaptureFixture) -> None:
     with skorche.Pipeline("chain") as pipeline:
-        steps = [skorche.task(name=name, engine="process", max_workers=2)(same) for name in ("first", "second")]
+        alone = skorche.task(engine="process", max_workers=2, fuse=False)
+        steps = [alone(same).options(name=name) for name in ("first", "second")]
         numbers = skorche.map(steps[1], skorche.map(steps[0], skorche.Queue(fixed_inputs=[bytes(LARGE)] * 4)))
 
     pipeline.run(progress=False).wait()
@@ -177,3 +179,15 @@ def test_an_item_that_a_worker_has_no_room_for_fails_alone(
     assert (failure.item is huge, type(failure.error), what in str(failure.error)) == (True, error, True)
     assert results == [1] * 200
     assert "MemoryError" in capfd.readouterr().err
+
+
+def test_what_passes_between_tasks_that_travel_together_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    with skorche.Pipeline("journey") as pipeline:
+        everywhere = skorche.task(engine="process", max_workers=os.cpu_count())
+        large = skorche.map(everywhere(bytes), skorche.Queue(fixed_inputs=[LARGE] * 4))
+        lengths = skorche.map(everywhere(len), large)
+
+    pipeline.run(progress=False).wait()
+
+    assert lengths.flush() == [LARGE] * 4
+    assert told(caplog) == []

@@ -257,7 +257,8 @@ class Hub:
         """An item or a result is large, which is told once per stage."""
         if stage.number not in self._told_size:
             self._told_size.add(stage.number)
-            self._emit(Noticed(explain_size(stage.names[0], size, result=result)))
+            task = " + ".join(stage.names) if result else stage.names[0]
+            self._emit(Noticed(explain_size(task, size, result=result)))
 
     def ask(self, ticket: int) -> Asked | None:
         """Ask the worker that is on this ticket what it does."""
