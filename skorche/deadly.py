@@ -1,7 +1,10 @@
 """A step that an item's worker died in, behind others: what the item was there is known in no process that lives.
 
 So the item goes through the steps before it once more, and fails where it died, without being tried there again. Its
-failure then names the right task with the right item, which can be retried, put into an error queue, or replayed.
+failure then names the right task with the right item, which can be retried, put into an error queue, or replayed. What
+those steps make of it this time counts: one that now drops the item, or fails, decides, and the death is but logged.
+
+Behind a step that makes many items of one nobody knows which of them it was: the item fails where it entered.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from skorche.errors import WorkerCrash
-from skorche.kernel import Item, Kernel, Paths, Record, Step, Trouble
+from skorche.kernel import Item, Kernel, Mark, Outcome, Paths, Record, Step, Trouble
 
 
 class Deadly(NamedTuple):
@@ -21,19 +24,23 @@ class Deadly(NamedTuple):
     output: str = ""
 
 
-def up_to(kernel: Kernel, deadly: Deadly) -> Kernel:
-    """The kernel with a step that fails what comes to it, as its worker did.
+def go_again(kernel: Kernel, deadly: Deadly, item: Item, index: int, entry: int, mark: Mark | None = None) -> Outcome:
+    """What becomes of the item, which entered the kernel at a step before; `mark` is as for `Kernel.run`.
 
     >>> from skorche.ops.function import Mapping
     >>> kernel = Kernel((Step(Mapping(abs), (1,)), Step(Mapping(exit), (~0,))), ports=1)
-    >>> (trouble,) = up_to(kernel, Deadly(1, WorkerCrash("it died"))).run([-7]).troubles
+    >>> (trouble,) = go_again(kernel, Deadly(1, WorkerCrash("it died")), -7, 0, entry=0).troubles
     >>> trouble.step, trouble.item
     (1, 7)
     """
     steps = [*kernel.steps]
     branches = steps[deadly.step].branches
     steps[deadly.step] = Step(_Failing(deadly, len(branches)), branches)
-    return kernel._replace(steps=tuple(steps))
+    outcome = kernel._replace(steps=tuple(steps)).run([item], [index], entry, mark)
+    if outcome.expansions:
+        outcome = Outcome.empty(kernel)
+        outcome.troubles.append(Trouble(entry, index, item, deadly.error, "", deadly.output))
+    return outcome
 
 
 class _Failing:

@@ -36,7 +36,7 @@ class Mark(Protocol):
 class Trouble(NamedTuple):
     """An item that failed in a step, with the text of its traceback as it was there, and what its task had said.
 
-    `told`: the item is but the text of one that could not leave its process.
+    `as_text`: the item is but the text of one that could not leave its process.
     """
 
     step: int
@@ -45,7 +45,7 @@ class Trouble(NamedTuple):
     error: BaseException
     traceback: str
     output: str = ""
-    told: bool = False
+    as_text: bool = False
 
 
 class StepCount(NamedTuple):

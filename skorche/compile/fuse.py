@@ -110,9 +110,9 @@ def _travels(own: Members, stage: Members, processes: int) -> bool:
 
 
 def _may_travel(stage: Members, processes: int) -> bool:
-    options, is_fixed = stage.options, stage.workers >= processes and not stage.resizes
+    options, uses_all = stage.options, stage.workers >= processes and not stage.resizes
     alone = not options.fuse or not options.idempotent or options.timeout is not None or bool(options.limits)
-    return stage.engine == PROCESS and is_fixed and not alone
+    return stage.engine == PROCESS and uses_all and not alone
 
 
 def _may_resize(node: Node) -> bool:

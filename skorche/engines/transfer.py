@@ -292,13 +292,13 @@ def _refuse(outcome: Outcome, step: int, path: Any, item: Any, error: BaseExcept
 
 def _encode_trouble(trouble: Trouble) -> tuple[int, Any, bytes | None, bytes, str, str, bool]:
     """The parent knows the items it sent; those made on the way go along, or their text if they cannot."""
-    item, told = None, trouble.told
+    item, as_text = None, trouble.as_text
     if trouble.step or type(trouble.path) is not int:
         try:
             item = dumps(trouble.item)
         except BaseException:  # noqa: BLE001  (the failure is told all the same, with the item's text)
-            item, told = dumps(shorten(trouble.item)), True
-    return (trouble.step, trouble.path, item, dump_error(trouble.error), trouble.traceback, trouble.output, told)
+            item, as_text = dumps(shorten(trouble.item)), True
+    return (trouble.step, trouble.path, item, dump_error(trouble.error), trouble.traceback, trouble.output, as_text)
 
 
 def decode(data: bytes, items: Sequence[Any]) -> Outcome:
@@ -317,6 +317,6 @@ def decode_found(found: Sequence[Any], items: Sequence[Any], size: int) -> Outco
 
 
 def _decode_trouble(
-    items: Sequence[Any], step: int, path: Any, item: bytes | None, error: bytes, text: str, output: str, told: bool
+    items: Sequence[Any], step: int, path: Any, item: bytes | None, error: bytes, text: str, output: str, as_text: bool
 ) -> Trouble:
-    return Trouble(step, path, items[path] if item is None else loads(item), load_error(error), text, output, told)
+    return Trouble(step, path, items[path] if item is None else loads(item), load_error(error), text, output, as_text)

@@ -67,7 +67,10 @@ class Recovery:
             if node.isolate and isinstance(trouble.item, list) and len(trouble.item) > 1:
                 self._divide(stage, trouble, place, number, origin)
                 return True
-            if known < node.retries and isinstance(trouble.error, node.retry_on) and not _is_lost(trouble):
+            retries = known < node.retries and isinstance(trouble.error, node.retry_on)
+            if retries and trouble.as_text:
+                trouble.error.add_note("not tried again: it cannot be pickled, so only its text came from the worker")
+            elif retries:
                 again = Again(trouble.item, place, known + 1, trouble.step, origin)
                 self._delay(stage, again, node, number, now)
                 return True
@@ -160,13 +163,6 @@ class Recovery:
             _, _, stage, again = self.timers.pop()
             stage.delayed -= 1
             yield stage, again
-
-
-def _is_lost(trouble: Trouble) -> bool:
-    """Whether the item is gone, so that it cannot be tried again."""
-    if trouble.told:
-        trouble.error.add_note("not tried again: what the task before it made of the item cannot be pickled")
-    return trouble.told
 
 
 def explain_failure(node: NodePlan, failure: Failure) -> BaseException:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
-from skorche.deadly import Deadly, up_to
+from skorche.deadly import Deadly, go_again
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble
 from skorche.runtime.chunk import Chunk
@@ -256,8 +256,8 @@ class SimulatedEngine:
 
     def _find_out(self, line: Line, chunk: Chunk, index: int, step: int) -> Outcome:
         """An item goes once more as far as the step that a worker died in."""
-        kernel = up_to(line.kernel, Deadly(step, WorkerCrash("the worker died.", exit_code=-9)))
-        return kernel.run(chunk.items[index : index + 1], [index], chunk.entry)
+        deadly = Deadly(step, WorkerCrash("the worker died.", exit_code=-9))
+        return go_again(line.kernel, deadly, chunk.items[index], index, chunk.entry)
 
     def _stop(self, line: Line, ticket: int, *, blame: bool = True) -> None:
         """The scheduler's kill arrives, or the engine has broken down."""

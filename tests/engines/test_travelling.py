@@ -19,9 +19,12 @@ WORKERS = os.cpu_count() or 1
 """With so many each task may use every process."""
 
 
-def travelling(*functions: Any, items: Any, **options: Any) -> tuple[skorche.Report, list[Any]]:
+def travelling(
+    *functions: Any, items: Any, journey_options: dict[str, Any] | None = None, **options: Any
+) -> tuple[skorche.Report, list[Any]]:
     """The report and the results of tasks, one after the other, on processes. The options are those of the last."""
     journey = [skorche.task(function) if not isinstance(function, skorche.Task) else function for function in functions]
+    journey = [task.options(**journey_options or {}) for task in journey]
     journey[-1] = journey[-1].options(**options)
     with skorche.Pipeline("journey") as pipeline:
         queue = skorche.Queue(fixed_inputs=items)
@@ -58,12 +61,6 @@ def refuse_ten(number: int) -> int:
     return number
 
 
-def test_what_passes_between_them_never_leaves_the_worker() -> None:
-    report, results = travelling(lock_up, refuse_none, take_lock_of_any, items=range(50))
-
-    assert (report.ok, results) == (True, [*range(50)])
-
-
 def refuse_none(locked: Any) -> Any:
     """The same."""
     return locked
@@ -74,6 +71,12 @@ def take_lock_of_any(locked: Any) -> int:
     number, lock = locked
     with lock:
         return int(number)
+
+
+def test_what_passes_between_them_never_leaves_the_worker() -> None:
+    report, results = travelling(lock_up, refuse_none, take_lock_of_any, items=range(50))
+
+    assert (report.ok, results) == (True, [*range(50)])
 
 
 def test_a_failure_is_that_of_its_task_with_what_that_was_given() -> None:
@@ -126,7 +129,7 @@ def test_what_cannot_leave_the_worker_is_not_tried_again_and_says_so() -> None:
     assert results == [0, 1, 2, 4, 5]
     assert (failure.node, failure.attempts, str(failure.error)) == ("take_lock", 1, "three is too many")
     assert failure.item.startswith("(3, <unlocked _thread.lock object")
-    assert "not tried again: what the task before it made of the item cannot be pickled" in failure.error.__notes__
+    assert "not tried again: it cannot be pickled, so only its text came from the worker" in failure.error.__notes__
 
 
 def test_a_death_is_that_of_its_task_with_what_that_was_given(tmp_path: Path) -> None:
@@ -243,3 +246,137 @@ def test_a_stop_kills_what_hangs_behind_other_steps(tmp_path: Path) -> None:
         run.wait()
     assert run.report is not None
     assert run.report.admitted == run.report.delivered + run.report.failed + run.report.cancelled
+
+
+def test_a_task_that_must_not_run_twice_does_not_when_a_predicate_dies_behind_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    once = skorche.task(engine="process", idempotent=False)(deadly.Deadly("", frozenset(), str(log)))
+    with skorche.Pipeline("once") as pipeline:
+        numbers = skorche.map(once, skorche.Queue(fixed_inputs=range(8)))
+        out = skorche.filter(deadly.Deadly("3", frozenset({5})), numbers, fuse=True)
+
+    report = pipeline.run(on_error="collect").wait()
+
+    assert Counter(tasks.effects(log)) == Counter(range(8))
+    assert (report.failed, report.rerun, out.flush()) == (1, 0, [1, 2, 3, 4, 6, 7])
+
+
+def test_a_start_that_a_limit_counts_is_not_repeated(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    limited = skorche.task(engine="process", limits=[skorche.limit("one", 1)])(deadly.Deadly("", frozenset(), str(log)))
+    with skorche.Pipeline("limited") as pipeline:
+        numbers = skorche.map(limited, skorche.Queue(fixed_inputs=range(8)))
+        skorche.filter(deadly.Deadly("3", frozenset({5})), numbers, fuse=True)
+
+    report = pipeline.run(on_error="collect").wait()
+
+    assert Counter(tasks.effects(log)) == Counter(range(8))
+    assert report.failed == 1
+
+
+def test_a_predicate_that_dies_on_every_item_is_a_broken_environment() -> None:
+    with skorche.Pipeline("broken") as pipeline:
+        numbers = skorche.map(skorche.task(engine="process")(tasks.same), skorche.Queue(fixed_inputs=range(1000)))
+        skorche.filter(deadly.Deadly("3", frozenset(range(1000))), numbers, fuse=True)
+
+    with pytest.raises(skorche.EngineError, match="10 different items"):
+        pipeline.run(on_error="collect").wait()
+
+
+def test_an_element_that_kills_its_worker_costs_the_item_it_came_from() -> None:
+    with skorche.Pipeline("elements") as pipeline:
+        lists = skorche.map(skorche.task(engine="process")(up_from), skorche.Queue(fixed_inputs=[10, 20]))
+        out = skorche.filter(deadly.Deadly("3", frozenset({12})), skorche.unbatch(lists), fuse=True)
+
+    report = pipeline.run(on_error="collect").wait()
+
+    assert [(failure.node, failure.item) for failure in report.failures] == [("up_from", 10)]
+    assert out.flush() == [20, 21, 22, 23]
+
+
+def up_from(number: int) -> list[int]:
+    """Four numbers."""
+    return [*range(number, number + 4)]
+
+
+def test_retries_that_enter_later_are_counted_when_they_run_again(tmp_path: Path) -> None:
+    log, last = tmp_path / "log", tmp_path / "last"
+
+    report, results = travelling(
+        tasks.double,
+        named("refusing", RefusingOnce(str(log))),
+        named("deadly", deadly.Deadly("3", frozenset({20, 40}), str(last))),
+        items=range(40),
+        journey_options={"retries": 1, "backoff": 0.0},
+    )
+
+    calls = Counter(tasks.effects(log))
+    assert {failure.item for failure in report.failures} == {20, 40}
+    assert results == [number for number in range(0, 80, 2) if number not in (20, 40)]
+    assert sum(calls.values()) == 2 * 40 + report.rerun
+
+
+class RefusingOnce(NamedTuple):
+    """The identity, at the second attempt. Calls are noted in a log."""
+
+    log: str
+
+    def __call__(self, number: int) -> int:
+        first = number not in tasks.effects(Path(self.log))
+        tasks.note(number, self.log)
+        if first:
+            raise ValueError(f"not yet {number}")
+        return number
+
+
+def test_what_was_said_on_an_item_that_a_worker_died_on_is_kept() -> None:
+    everywhere = skorche.task(engine="process", max_workers=WORKERS)
+    with skorche.Pipeline("said") as pipeline:
+        spoken = skorche.map(everywhere(speak), skorche.Queue(fixed_inputs=range(4)))
+        skorche.map(everywhere(speak_and_die), spoken)
+
+    report = pipeline.run(on_error="collect", capture="item").wait()
+
+    (failure,) = report.failures
+    assert (failure.node, failure.output) == ("speak_and_die", "first 2\nsecond 2\n")
+
+
+def speak(number: int) -> int:
+    """Say something."""
+    print("first", number)
+    return number
+
+
+def speak_and_die(number: int) -> int:
+    """Say more; two is the end."""
+    print("second", number)
+    if number == 2:
+        os._exit(3)
+    return number
+
+
+def test_a_worker_that_dies_elsewhere_while_an_item_is_to_be_found_out_forgets_none_of_them(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    report, results = travelling(
+        named("first", DeadlySecondTime(7, str(log))),
+        named("second", deadly.Deadly("4", frozenset({7, 9}))),
+        items=range(20),
+    )
+
+    assert {failure.item: failure.node for failure in report.failures} == {7: "first", 9: "second"}
+    assert results == [number for number in range(20) if number not in (7, 9)]
+
+
+class DeadlySecondTime(NamedTuple):
+    """The identity, but one number ends the process when it comes again."""
+
+    number: int
+    log: str
+
+    def __call__(self, number: int) -> int:
+        if number == self.number:
+            if tasks.effects(Path(self.log)):
+                os._exit(3)
+            tasks.note(number, self.log)
+        return number

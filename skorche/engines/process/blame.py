@@ -39,8 +39,8 @@ class Verdict(NamedTuple):
     unclear: bool = False
 
 
-def judge(ticket: int, left: Sequence[int], slot: Sequence[int]) -> Verdict:
-    """Whom to blame. `left` are the indices of the items whose results have not come back.
+def judge(ticket: int, left: Sequence[int], slot: Sequence[int], entry: int = 0) -> Verdict:
+    """Whom to blame. `left` are the indices of the items whose results have not come back; they began at step `entry`.
 
     >>> judge(7, [3, 4, 5, 6], {TICKET: 7, STEP: 0, INDEX: 5, LAST: 6})
     Verdict(suspect=5, rerun=2, unclear=False)
@@ -51,11 +51,11 @@ def judge(ticket: int, left: Sequence[int], slot: Sequence[int]) -> Verdict:
     if step == READING:
         return _judge_whole(left) if index == NONE else Verdict(index)
     begun = [one for one in left if one <= slot[LAST]]
-    if step == WRITING or index == ANY or (step and index == NONE):
+    if step == WRITING or index == ANY or (step > entry and index == NONE):
         return _judge_whole(begun)._replace(rerun=len(begun) if len(begun) > 1 else 0)
     if index not in left:
         return Verdict()  # the step had not come to its first item
-    return Verdict(index, len(begun if step else [one for one in begun if one <= index]) - 1)
+    return Verdict(index, len(begun if step > entry else [one for one in begun if one <= index]) - 1)
 
 
 def _judge_whole(items: Sequence[int]) -> Verdict:

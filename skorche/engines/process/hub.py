@@ -166,9 +166,10 @@ class Hub:
     def _take(self, member: Member, results: wire.Frame) -> None:
         """Results of the job that a worker is on."""
         member.tried = True
-        member.jobs[0].frames.append(results)
-        if self._breaker.deaths:
-            self._breaker.finish(member.jobs[0].stage.number)
+        job = member.jobs[0]
+        job.frames.append(results)
+        if self._breaker.deaths and not job.is_over(results):
+            self._breaker.finish(job.stage.number)
 
     def _retire(self, member: Member, message: wire.Frame) -> None:
         """A worker has done enough and ends itself; what it has left undone is done by others."""
@@ -307,10 +308,10 @@ class Hub:
 
     def _blame(self, job: Job, slot: list[int], ending: Ending) -> None:
         """A worker has died with a job that it had begun."""
-        if job.frames and self._breaker.deaths:
+        if self._breaker.deaths and not all(map(job.is_over, job.frames)):
             self._breaker.finish(job.stage.number)
         job.outcome.rerun += len(job.absorb())
-        verdict = judge(job.ticket, job.left, slot)
+        verdict = judge(job.ticket, job.left, slot, job.chunk.entry)
         stopped = job.stopped
         crash = given_up() if stopped else self._explain(job, verdict, slot, ending)
         suspect = None if verdict.suspect is None else (job.stage.number, job.chunk.places[verdict.suspect])

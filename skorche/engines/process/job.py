@@ -91,8 +91,14 @@ class Job:
         return names[step] if step >= 0 else names[0] if step == READING else " + ".join(names)
 
     def mourn(self, index: int | None, step: int, crash: WorkerCrash, output: str) -> bool:
-        """A worker has died on an item (None: on none that is known); whether the job has to go on for what it was."""
-        if index is not None and step > self.chunk.entry and index not in self.deadly:
+        """A worker has died on an item (None: on none that is known). True: nothing is lost, the job is to go on.
+
+        It goes on to find out what the item was that died behind the first step, if that may run again; and once there
+        is such an item, whatever else befalls the job, since nobody else knows of it.
+        """
+        stage = self.stage
+        may_run_again = stage.idempotent and not stage.one_by_one
+        if index is not None and step > self.chunk.entry and may_run_again and index not in self.deadly:
             from skorche.deadly import Deadly  # only who survives a worker needs it
 
             self.deadly[index] = Deadly(step, crash, output)
@@ -104,6 +110,10 @@ class Job:
             self.fail(index, crash, output=output)
             self.left = [one for one in self.left if one != index]
         return True
+
+    def is_over(self, frame: Frame) -> bool:
+        """Whether a result is only that of an item that a worker has died on."""
+        return frame.first == frame.last and frame.first in self.deadly
 
     def absorb(self) -> list[int]:
         """Unpickle what has come back; gives the indices of items whose results cannot be unpickled here.

@@ -162,12 +162,11 @@ class Slicer:
         mark = self._slot if len(items) <= FINE_SLICE or transcript is not None else None
         if mark is None:
             self._slot[INDEX], self._slot[STEP] = ANY, work.entry
-        kernel = stage.kernel
         if indices[0] in work.deadly:  # then it is the only one of its slice
-            from skorche.deadly import up_to  # which few workers need
+            from skorche.deadly import go_again  # which few workers need
 
-            kernel = up_to(kernel, work.deadly[indices[0]])
-        outcome = kernel.run(items, indices, work.entry, mark)
+            return go_again(stage.kernel, work.deadly[indices[0]], items[0], indices[0], work.entry, mark)
+        outcome = stage.kernel.run(items, indices, work.entry, mark)
         stage.learn(len(items), time.perf_counter() - began)
         return outcome
 
