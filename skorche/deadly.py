@@ -10,10 +10,10 @@ Behind a step that makes many items of one nobody knows which of them it was: th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from skorche.errors import WorkerCrash
 from skorche.kernel import Item, Kernel, Mark, Outcome, Paths, Record, Step, Trouble
+from skorche.named import NamedTuple
 
 
 class Deadly(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from skorche.errors import SkorcheError, shorten, text_of
+from skorche.named import NamedTuple
 
 
 class Failure:

@@ -7,7 +7,9 @@ and what is left of it, its *rest*, is an item again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+from skorche.named import NamedTuple
 
 
 class Portion(NamedTuple):

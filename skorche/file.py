@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, NamedTuple, TextIO
+from typing import IO, TextIO
 
 from skorche.errors import GraphError, SkorcheError, shorten
+from skorche.named import NamedTuple
 
 ANY_DEPTH = "**"
 MAGIC = re.compile(r"[*?[]")

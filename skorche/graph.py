@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from skorche.errors import GraphError, Location, shorten
 from skorche.kernel import Regrouping, Work
+from skorche.named import NamedTuple
 from skorche.queue import Queue
 from skorche.tasks import Task
 

@@ -16,10 +16,11 @@ from functools import partial
 from itertools import chain
 from time import perf_counter, thread_time
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from skorche.errors import HERE, ordinary, text_of
 from skorche.expansion import Part, Portion, Rest
+from skorche.named import NamedTuple
 from skorche.place import join
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)

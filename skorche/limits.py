@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from skorche.errors import GraphError, shorten
+from skorche.named import NamedTuple
 
 
 class Limit(NamedTuple):

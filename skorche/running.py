@@ -92,7 +92,7 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
 def _progress(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:
     if settings.progress is False:
         return []
-    from skorche.observe.progress import Progress  # with logging: only who wants to see it needs it
+    from skorche.observe.progress import Progress  # only who wants to see it needs it
 
     return [Progress(graph.name, shape=account.shape, how=settings.progress)]
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from operator import index
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from skorche.errors import GraphError, shorten
+from skorche.named import NamedTuple
 
 if TYPE_CHECKING:
     from skorche.canonical import FormlessError

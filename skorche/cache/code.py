@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dis
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.canonical import Form
+from skorche.named import NamedTuple
 
 NO_MATTER = frozenset({"__doc__", "__firstlineno__", "__static_attributes__"})
 """What the body of a class notes of itself."""

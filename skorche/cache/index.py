@@ -10,7 +10,8 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+
+from skorche.named import NamedTuple
 
 NAME = "index.sqlite"
 VERSION = 1

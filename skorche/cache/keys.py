@@ -11,12 +11,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.cache.fingerprint import Code, Fingerprint
 from skorche.canonical import FormlessError
 from skorche.errors import GraphError
 from skorche.graph import Graph, Node
+from skorche.named import NamedTuple
 from skorche.tasks import Task
 
 FORM = "skorche-key/2"

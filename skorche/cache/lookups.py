@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from operator import attrgetter, methodcaller
 from types import ModuleType
-from typing import NamedTuple
 
 from skorche.cache.source import Source
 from skorche.canonical import FormlessError
+from skorche.named import NamedTuple
 
 LOOKUPS = {
     "builtins": ("eval", "exec", "compile", "globals", "locals", "vars", "__import__", "getattr"),

@@ -6,7 +6,9 @@ import sys
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from skorche.named import NamedTuple
 
 INSTALLED = ("site-packages", "dist-packages")
 MAIN = frozenset({"__main__", "__mp_main__"})

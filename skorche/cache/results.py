@@ -14,7 +14,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.cache.codec import FILES, SIGNED, decode, encode
 from skorche.cache.contents import (
@@ -31,6 +31,7 @@ from skorche.cache.index import Entry, Index
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
 from skorche.canonical import SIZE, Form, FormlessError
 from skorche.errors import text_of
+from skorche.named import NamedTuple
 
 LARGE = 64 * 1024
 """Bytes of a value that gets a file of its own."""

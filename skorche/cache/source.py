@@ -10,7 +10,8 @@ import copy
 import linecache
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from skorche.named import NamedTuple
 
 WRITERS = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "put", "update"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NamedTuple
+from typing import Any
+
+from skorche.named import NamedTuple
 
 EXAMPLES = {
     "skorche": """examples:

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from skorche.api import Pipeline
 from skorche.cli.arguments import assignment
 from skorche.errors import GraphError, shorten
+from skorche.named import NamedTuple
 from skorche.queue import Queue
 from skorche.spec.document import typed
 

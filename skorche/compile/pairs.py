@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
 
 from skorche.errors import GraphError
 from skorche.graph import AnyQueue, Graph, Node
+from skorche.named import NamedTuple
 
 
 class Branch(NamedTuple):

@@ -7,12 +7,13 @@ engine was given as an object).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Pairing
 from skorche.kernel import Kernel, Regrouping
 from skorche.limits import AnyLimit, Rate
+from skorche.named import NamedTuple
 from skorche.options import OnError, Recycling
 from skorche.shard import Shard
 

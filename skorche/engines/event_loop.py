@@ -19,12 +19,13 @@ from contextvars import Context
 from threading import RLock, Thread
 from time import perf_counter
 from types import FrameType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from skorche.call import Answer, Ends, await_ends, open_call, settle
 from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, InternalError, TaskTimeout, blamed_on
 from skorche.kernel import Outcome
+from skorche.named import NamedTuple
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Returned, Sight, Started
 from skorche.runtime.log import complain, say

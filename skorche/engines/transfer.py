@@ -8,11 +8,12 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
 from skorche.expansion import Part
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
+from skorche.named import NamedTuple
 
 if TYPE_CHECKING:
     from skorche.compile.plan import StagePlan  # which a worker, that needs this module, does without

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import ChainMap, Counter, OrderedDict, abc, defaultdict, deque
 from collections.abc import Iterable
 from types import UnionType
-from typing import Any, Literal, NamedTuple, NewType, Protocol, TypeVarTuple, Union, get_args, get_origin, is_typeddict
+from typing import Any, Literal, NewType, Protocol, TypeVarTuple, Union, get_args, get_origin, is_typeddict
 
 from skorche.hints.read import Hint
+from skorche.named import NamedTuple
 
 WIDER = {float: (float, int), complex: (complex, float, int), bytes: (bytes, bytearray, memoryview)}
 """What these names promise: PEP 484 lets an `int` stand for a `float`, and so on."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from skorche.errors import GraphError, Location
 from skorche.events import Failure
 from skorche.hints.fit import either, element, fits, in_words, members_of_row
 from skorche.hints.read import Hint, Said, read
+from skorche.named import NamedTuple
 from skorche.options import TaskOptions
 from skorche.queue import Queue
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from functools import _lru_cache_wrapper, partial
 from types import CodeType, FunctionType, MethodDescriptorType, MethodType, SimpleNamespace
-from typing import Any, NamedTuple, Optional, TypeGuard, get_type_hints
+from typing import Any, Optional, TypeGuard, get_type_hints
 
 from skorche.call import Making
+from skorche.named import NamedTuple
 
 Hint = object
 """What stands in an annotation: a class, `list[int]`, `int | None`, ...; not always a `type`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from skorche.events import NodeTally, Surroundings
+from skorche.named import NamedTuple
 
 HERE = ("thread", "inline", "async")
 """Engines whose workers are threads of this process."""

@@ -11,7 +11,8 @@ All columns are even: there is a blank between a corner and somebody else's line
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from skorche.named import NamedTuple
 
 ROOM = 2
 """Columns, and rows, from one corner to the next of another line."""

@@ -16,7 +16,8 @@ import math
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+
+from skorche.named import NamedTuple
 
 SWEEPS = 12
 """How often the order is improved, and the coordinates; more changes little."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from skorche.events import NodeTally
+from skorche.named import NamedTuple
 from skorche.observe.amounts import count_text, rate_text, share_text
 from skorche.observe.looks import Look
 from skorche.observe.overview import Overview

@@ -8,11 +8,12 @@ possibility.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.events import NodeTally
 from skorche.graph import Graph, Node
+from skorche.named import NamedTuple
 from skorche.queue import Queue
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from skorche.events import NOTHING_SEEN, NodeTally, Surroundings
+from skorche.named import NamedTuple
 from skorche.observe.picture import NOTHING, Picture
 
 ENDS = ("admitted", "delivered", "filtered", "failed", "cancelled")

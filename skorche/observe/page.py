@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 from skorche.events import NodeTally
+from skorche.named import NamedTuple
 from skorche.observe.amounts import rate_text, share_text, size_text, time_text
 from skorche.observe.diagram import Diagram
 from skorche.observe.load import Load, limit_words, loads_of, workers_text

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
+from skorche.named import NamedTuple
 from skorche.observe.channel import Stretch, route
 from skorche.observe.layout import Layout, Size, lay_out
 from skorche.observe.picture import Link, Mark, Picture

@@ -10,8 +10,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from typing import NamedTuple
 
+from skorche.named import NamedTuple
 from skorche.observe.layout import Layout, Size, lay_out
 from skorche.observe.looks import LOOKS, Look
 from skorche.observe.picture import Link, Mark, Picture

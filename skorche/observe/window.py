@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from skorche.events import RunFinished
+from skorche.named import NamedTuple
 
 R = TypeVar("R", bound=NamedTuple)
 

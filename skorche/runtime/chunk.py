@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.expansion import Portion
+from skorche.named import NamedTuple
 from skorche.place import Places, join
 
 

@@ -7,9 +7,10 @@ once per chunk on the hot path.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.events import Decision
+from skorche.named import NamedTuple
 from skorche.place import Places
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import EngineEvent, Sight

@@ -19,11 +19,12 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread, get_ident
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, blamed_on
 from skorche.events import RunFinished
+from skorche.named import NamedTuple
 from skorche.port import Outbox
 from skorche.runtime.command import (
     Command,

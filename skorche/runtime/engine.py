@@ -9,10 +9,11 @@ Every submitted ticket comes back exactly once, as `Done` or as `Lost`; or its i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
+from skorche.named import NamedTuple
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.served import Ending
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Event as Flag
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.compile.plan import Plan
 from skorche.errors import EngineError
 from skorche.events import RunFinished
+from skorche.named import NamedTuple
 from skorche.port import Inbox, Outbox
 
 Results = list[Any] | BaseException

@@ -23,9 +23,10 @@ Each of these mappings may as well be a list of mappings of one key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.errors import shorten
+from skorche.named import NamedTuple
 from skorche.options import TaskOptions, changed_options
 from skorche.spec.document import Entry
 from skorche.spec.findings import Findings, Where

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from skorche.errors import SpecError, nearest, shorten, text_of
+from skorche.named import NamedTuple
 from skorche.spec.findings import Findings, Where
 
 if TYPE_CHECKING:

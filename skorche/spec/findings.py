@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from skorche.errors import GraphError, Location, SpecError, declared_at, nearest, shorten, text_of
+from skorche.named import NamedTuple
 
 T = TypeVar("T")
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.errors import nearest
+from skorche.named import NamedTuple
 from skorche.spec.components import ComponentSpec, read_components
 from skorche.spec.document import Entry, read_spec
 from skorche.spec.findings import Findings

@@ -18,9 +18,10 @@ its findings at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.errors import GraphError, nearest, shorten
+from skorche.named import NamedTuple
 from skorche.spec.document import Entry, listed
 from skorche.spec.findings import Findings, Where
 from skorche.spec.operators import FORMS, Form

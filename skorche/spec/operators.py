@@ -11,8 +11,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from skorche.named import NamedTuple
 from skorche.ops.apply import apply
 from skorche.ops.batch import batch
 from skorche.ops.chain import chain

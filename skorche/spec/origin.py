@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from skorche.errors import SpecError
 from skorche.graph import Graph, Node
+from skorche.named import NamedTuple
 from skorche.spec.components import ComponentSpec, saved_components
 from skorche.spec.intake import Rows
 from skorche.spec.registry import Functions, Registry

@@ -14,10 +14,11 @@ import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import AnyQueue
+from skorche.named import NamedTuple
 from skorche.ops.map import map
 from skorche.ops.merge import merge
 from skorche.ops.tee import tee

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
 
 from skorche.errors import nearest
+from skorche.named import NamedTuple
 from skorche.spec.components import Component, ComponentSpec
 from skorche.spec.findings import Findings, Where
 

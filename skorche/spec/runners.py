@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from builtins import zip as in_step
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.call import Making
 from skorche.hints.items import NOTHING_KNOWN, Items
+from skorche.named import NamedTuple
 from skorche.spec.components import Component, ComponentSpec
 from skorche.spec.findings import Findings
 from skorche.spec.references import ROWS, References

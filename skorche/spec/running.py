@@ -14,11 +14,12 @@ import logging
 from builtins import zip as in_step
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.call import Around, is_async
 from skorche.errors import InternalError, SpecError, declared_at, glance, nearest, shorten
 from skorche.graph import SCOPE, AnyQueue
+from skorche.named import NamedTuple
 from skorche.ops.map import map
 from skorche.ops.tee import tee
 from skorche.ops.zip import zip

@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.cache.codec import SIGNED, as_json, decode, encode
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
 from skorche.errors import StoreError, shorten, text_of
+from skorche.named import NamedTuple
 from skorche.store import PRIVATE, private
 
 ENDINGS = {"json": ".json", "bytes": ".bin", "npy": ".npy", "pickle": ".pickle"}

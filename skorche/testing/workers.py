@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, pairwise
 from random import Random
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
 from skorche.deadly import Deadly, go_again
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble
+from skorche.named import NamedTuple
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Returned, Started, Starved
 from skorche.runtime.log import complain

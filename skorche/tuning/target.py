@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from skorche.named import NamedTuple
 from skorche.observe.analyze import Analysis
 
 ROOM = 0.97

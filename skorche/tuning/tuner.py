@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from statistics import median
-from typing import NamedTuple
 
 from skorche.events import RunFinished
+from skorche.named import NamedTuple
 from skorche.observe.analyze import Analysis, analyze, predict
 from skorche.observe.window import since
 from skorche.tuning.target import Target, find_target, present_speed

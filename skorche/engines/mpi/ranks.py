@@ -14,10 +14,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NoReturn
 
 from skorche.engines.mpi.launch import Launch
 from skorche.errors import AlreadyRunning, EngineError, text_of
+from skorche.named import NamedTuple
 from skorche.runtime.exit import EXIT
 
 BYE_TAG = 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.engines.process.slot import (
     ANY,
@@ -26,6 +26,7 @@ from skorche.engines.process.slot import (
     WRITING,
 )
 from skorche.errors import WorkerCrash, glance
+from skorche.named import NamedTuple
 
 LONGEST_ITEM = 100
 """Characters of an item in a message."""

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from mmap import mmap
-from typing import IO, NamedTuple
+from typing import IO
 
 from skorche.compile.plan import Capture
 from skorche.engines.process.listener import Mouth
@@ -24,6 +24,7 @@ from skorche.engines.process.slot import SHARED_BYTES, SLOT_BYTES, SPOOL_END, SP
 from skorche.engines.process.stacks import Question, ask
 from skorche.engines.process.transcript import read_transcript
 from skorche.engines.process.worker import Files
+from skorche.named import NamedTuple
 from skorche.runtime.log import WARNING
 
 _BOOT = (

@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Thread
-from typing import NamedTuple, ParamSpec
+from typing import ParamSpec
 
 from skorche.compile.plan import Capture
 from skorche.engines.process.voice import ERR, HEADER, LAST, OUT, RECORD, Said
+from skorche.named import NamedTuple
 from skorche.runtime.log import say
 
 P = ParamSpec("P")

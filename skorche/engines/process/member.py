@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
@@ -14,6 +13,7 @@ from skorche.engines.process.listener import Mouth
 from skorche.engines.process.packing import Piece, is_marked
 from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.engines.process.stacks import Question
+from skorche.named import NamedTuple
 from skorche.runtime.engine import Sight
 
 

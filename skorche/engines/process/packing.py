@@ -13,10 +13,11 @@ from __future__ import annotations
 import pickle
 import struct
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.engines.transfer import Aside, Complete, decode_found, dumps, encode_by
 from skorche.kernel import Kernel, Outcome, StepCount
+from skorche.named import NamedTuple
 
 Piece = bytes | memoryview
 MARK = 0

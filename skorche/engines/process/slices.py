@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skorche.each import each_of, failed_last
 from skorche.engines.process.packing import Piece, pack_outcome, pack_results, size_of, unpack
@@ -20,6 +20,7 @@ from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, 
 from skorche.engines.transfer import largest, largest_result
 from skorche.errors import TransferError, text_of
 from skorche.kernel import Kernel, Outcome, Trouble, describe
+from skorche.named import NamedTuple
 from skorche.runtime.memory import resident_bytes
 
 SLICE_SECONDS = 0.001

@@ -17,7 +17,8 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import NamedTuple
+
+from skorche.named import NamedTuple
 
 SIGNAL = signal.SIGRTMAX - 6 if hasattr(signal, "SIGRTMAX") else signal.SIGUSR2
 """One that neither programs nor libraries are known to use, where there are such."""

@@ -20,10 +20,11 @@ from itertools import count
 from struct import Struct
 from threading import get_ident, local
 from types import ModuleType
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from skorche.engines.process.transcript import Transcript, line_of
 from skorche.errors import glance
+from skorche.named import NamedTuple
 
 INDEX, STEP, TICKET = 0, 1, 2
 """Where in its slot a worker says which item, step and chunk it is on."""

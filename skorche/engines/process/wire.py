@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from skorche.engines.process.packing import Piece, padded, size_of
 from skorche.engines.transfer import dumps, loads
+from skorche.named import NamedTuple
 
 if TYPE_CHECKING:
     from skorche.deadly import Deadly

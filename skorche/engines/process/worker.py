@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 from mmap import PAGESIZE, mmap
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from skorche.call import Ends, close_all
 from skorche.engines.process.packing import Piece, size_of, unpack
@@ -57,6 +57,7 @@ from skorche.engines.process.wire import (
 from skorche.engines.transfer import dump_error, loads
 from skorche.errors import WorkerStartError
 from skorche.kernel import describe
+from skorche.named import NamedTuple
 from skorche.runtime.memory import resident_bytes
 from skorche.runtime.vitals import Vitals
 

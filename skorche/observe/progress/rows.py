@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from skorche.events import NodeTally, RunFinished
+from skorche.named import NamedTuple
 from skorche.observe.outcome import Shape
 from skorche.observe.progress.expected import Expected, came_to, done_by
 
