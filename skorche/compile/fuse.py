@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from skorche.graph import Graph, Node
@@ -30,14 +29,13 @@ SHARED = ("ordered", "max_items_per_worker", "max_worker_memory")
 """Options that hold for all that travels together, so they must be the same."""
 
 
-@dataclass
 class Members:
     """The nodes of a stage under construction; the first is its head. Behind the `single` ones an item still is one."""
 
-    nodes: list[Node]
-    engine: Any
-    resizes: bool
-    single: set[str] = field(default_factory=set)
+    def __init__(self, head: Node, engine: Any, *, resizes: bool) -> None:
+        self.nodes = [head]
+        self.engine, self.resizes = engine, resizes
+        self.single: set[str] = set()
 
     @property
     def workers(self) -> int:
@@ -76,7 +74,7 @@ def fuse(
     for node in _upstream_first(graph):
         if node.work is None:
             continue
-        own = Members([node], engine_of(node), resizing and _may_resize(node))
+        own = Members(node, engine_of(node), resizes=resizing and _may_resize(node))
         feeder = _feeder_of(node, graph)
         stage = stage_of.get(feeder)
         if stage is not None and (_rides(node, stage) or (feeder in stage.single and _travels(own, stage, processes))):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
 from skorche.kernel import Grouping
@@ -20,20 +19,22 @@ from skorche.runtime.tally import SteppedTally, Tally
 from skorche.runtime.zipping import Span, Way, Zip
 
 
-@dataclass
 class Parts:
     """Everything a scheduler moves items through."""
 
-    books: Books
-    stages: list[Stage]
-    gathers: list[Gather]
-    outlets: list[Outlet]
-    feeds: list[Feed]
-    zips: list[Zip]
-    groupers: list[Grouper]
-    drains: list[Drain]
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        books: Books,
+        stages: list[Stage],
+        gathers: list[Gather],
+        outlets: list[Outlet],
+        feeds: list[Feed],
+        zips: list[Zip],
+        drains: list[Drain],
+    ) -> None:
+        self.books, self.stages, self.gathers, self.outlets = books, stages, gathers, outlets
+        self.feeds, self.zips, self.drains = feeds, zips, drains
+        self.groupers = [one for one in gathers if isinstance(one, Grouper)]
         self.held: list[Gather | Zip | Drain] = [*self.gathers, *self.zips, *self.drains]
         """What may pass something on although nothing has come: it has a memory."""
 
@@ -81,8 +82,7 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
         stages.append(Stage(stage, can._replace(ahead=ahead), edge, targets, error_target, edge.limit, window))
     set_floors(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
-    groupers = [one for one in gathers if isinstance(one, Grouper)]
-    parts = Parts(books, stages, gathers, outlets, feeds, zips, groupers, drains)
+    parts = Parts(books, stages, gathers, outlets, feeds, zips, drains)
     for one in zips:
         _connect_zip(parts, one)
     return parts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.chunk import Waiting
@@ -15,7 +14,6 @@ LARGEST_PULL = 1 << 16
 """Items a source is asked for at once, also when what follows has room without end."""
 
 
-@dataclass
 class Feed:
     """A source as the scheduler sees it: `asked` items have been asked for and have not come.
 
@@ -23,16 +21,13 @@ class Feed:
     Several feeders of one target cannot keep room for items that may never come, so what comes may have to wait here.
     """
 
-    number: int
-    target: Target
-    asked: int = 0
-    portion: int = 0
-    given: int = 0
-    exhausted: bool = False
-    ended: bool = False
-    waiting: Waiting = field(default_factory=Waiting)
-    limits: list[Limit] = field(default_factory=list)
-    fed: list[Zip] = field(default_factory=list)
+    def __init__(self, number: int, target: Target) -> None:
+        self.number, self.target = number, target
+        self.asked = self.portion = self.given = 0
+        self.exhausted = self.ended = False
+        self.waiting = Waiting()
+        self.limits: list[Limit] = []
+        self.fed: list[Zip] = []
 
     @property
     def room(self) -> int:

@@ -7,7 +7,6 @@ with memory passes holds on to its own target, translated into its own outputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from skorche.compile.plan import Plan
@@ -22,21 +21,17 @@ from skorche.runtime.tally import Tally
 UNBOUNDED = 1 << 60
 
 
-@dataclass(slots=True)
 class Books:
     """What all parts of the scheduler share: counts, commands to give, the time, whether it is stopping or closing."""
 
-    plan: Plan
-    tallies: list[Tally]
-    ledger: Ledger = field(default_factory=Ledger)
-    commands: list[Command] = field(default_factory=list)
-    stopping: bool = False
-    closing: bool = False
-    arrived: int = 0
-    now: float = 0.0
-    fatal: BaseException | None = None
-    holding: bool = False
-    decisions: list[Decision] = field(default_factory=list)
+    def __init__(self, plan: Plan, tallies: list[Tally]) -> None:
+        self.plan, self.tallies = plan, tallies
+        self.ledger = Ledger()
+        self.commands: list[Command] = []
+        self.stopping = self.closing = self.holding = False
+        self.arrived, self.now = 0, 0.0
+        self.fatal: BaseException | None = None
+        self.decisions: list[Decision] = []
 
 
 class Target(Protocol):

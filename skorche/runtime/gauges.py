@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from skorche.events import NodeTally, Surroundings
@@ -20,22 +19,14 @@ from skorche.runtime.stage import Stage
 from skorche.runtime.vitals import usable_cores
 
 
-@dataclass(slots=True)
 class Gauge:
     """What was seen of one stage. Seconds, or worker-seconds; see `events.NodeTally`."""
 
-    stage: Stage
-    engine: str
-    serial: bool
-    watched: float = 0.0
-    workers: float = 0.0
-    starved: float = 0.0
-    blocked: float = 0.0
-    queued: float = 0.0
-    full: float = 0.0
-    waiting: float = 0.0
-    held: float = 0.0
-    worker_bytes: int = 0
+    def __init__(self, stage: Stage, engine: str, *, serial: bool) -> None:
+        self.stage, self.engine, self.serial = stage, engine, serial
+        self.watched = self.workers = self.starved = self.blocked = self.queued = self.full = 0.0
+        self.waiting = self.held = 0.0
+        self.worker_bytes = 0
 
     def look(self, seconds: float) -> None:
         """So it has been for `seconds`."""
@@ -97,7 +88,7 @@ class Gauges:
         self._parts = parts
         is_task = [node.is_task for node in parts.books.plan.nodes]
         self._gauges = [
-            Gauge(stage, stage.plan.engine_name, stage.plan.folds or not is_task[stage.plan.nodes[0]])
+            Gauge(stage, stage.plan.engine_name, serial=stage.plan.folds or not is_task[stage.plan.nodes[0]])
             for stage in parts.stages
         ]
         self._engines = [(engine, numbers) for engine, numbers in engines if isinstance(engine, HasWorkers)]

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from skorche.compile.plan import StagePlan
 from skorche.expansion import Portion
 from skorche.kernel import Outcome
+from skorche.named import NamedTuple
 from skorche.place import Place
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Warn
@@ -80,7 +80,6 @@ class Flight:
         return self.count if self.stage.side_by_side else 1
 
 
-@dataclass(slots=True)
 class Stage:
     """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
 
@@ -88,38 +87,31 @@ class Stage:
     as many again waiting in the engine, while these are short.
     """
 
-    plan: StagePlan
-    capabilities: Capabilities
-    edge: Edge
-    targets: list[Target]
-    error_target: dict[int, int]
-    floor: int
-    window: Window | None = None
-    in_flight: int = 0
-    delayed: int = 0
-    due: deque[Again] = field(default_factory=deque)
-    cost: float | None = None
-    workers: int = 0
-    given: int = 0
-    slots: int = 0
-    side_by_side: bool = False
-    gates: tuple[Gate, ...] = ()
-    paused: bool = False
-    ways: list[Gaps] = field(default_factory=list)
-    bytes_in: int = 0
-    bytes_out: int = 0
-    _largest: int = 0
-    _settled: float = 0.0
-    _ideal: int = 1
-    _bytes: float = 0.0
-    _expanding: bool = False
-    _ratios: list[float] = field(default_factory=list)
-    _unpaid: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._ratios = [1.0] * len(self.targets)
-        self.slots = self.workers = self.given = self.plan.workers
-        self.side_by_side = self.capabilities.side_by_side and self.window is None and not self.plan.one_by_one
+    def __init__(
+        self,
+        plan: StagePlan,
+        capabilities: Capabilities,
+        edge: Edge,
+        targets: list[Target],
+        error_target: dict[int, int],
+        floor: int,
+        window: Window | None = None,
+    ) -> None:
+        self.plan, self.capabilities, self.edge = plan, capabilities, edge
+        self.targets, self.error_target, self.floor, self.window = targets, error_target, floor, window
+        self.in_flight = self.delayed = 0
+        self.due: deque[Again] = deque()
+        self.cost: float | None = None
+        self.slots = self.workers = self.given = plan.workers
+        self.side_by_side = capabilities.side_by_side and window is None and not plan.one_by_one
+        self.gates: tuple[Gate, ...] = ()
+        self.paused = False
+        self.ways: list[Gaps] = []
+        self.bytes_in = self.bytes_out = 0
+        self._largest, self._ideal = 0, 1
+        self._settled = self._bytes = self._unpaid = 0.0
+        self._expanding = False
+        self._ratios = [1.0] * len(targets)
 
     @property
     def unfinished(self) -> bool:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from skorche.events import NodeTally
 from skorche.kernel import StepCount
 from skorche.runtime.sketch import Sketch
 
 
-@dataclass(slots=True)
 class Tally:
     """Counters of one node. `passed` are items in that got through; for a map they equal those that came out."""
 
-    name: str
-    received: int = 0
-    passed: int = 0
-    emitted: int = 0
-    members: int = 0
-    filtered: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    retried: int = 0
-    divided: int = 0
-    handled: int = 0
-    cached: int = 0
-    shed_workers: int = 0
-    paused: bool = False
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    sketch: Sketch = field(default_factory=Sketch)
-    closed: dict[str, int] = field(default_factory=dict)
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.received = self.passed = self.emitted = self.members = self.filtered = self.failed = self.cancelled = 0
+        self.retried = self.divided = self.handled = self.cached = self.shed_workers = 0
+        self.paused = False
+        self.seconds = self.cpu_seconds = 0.0
+        self.sketch = Sketch()
+        self.closed: dict[str, int] = {}
 
     def add(self, count: StepCount, *, head: bool) -> None:
         """Add a step's counts; the head's items were counted as received when they came to its edge."""
@@ -86,8 +74,6 @@ class Tally:
 
 class SteppedTally(Tally):
     """The counters of a node whose step leads into its own memory: what the step lets through stays in the node."""
-
-    __slots__ = ()
 
     def add(self, count: StepCount, *, head: bool) -> None:
         """Add a step's counts; what leaves the node is counted where it does, by the memory."""

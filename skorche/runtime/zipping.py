@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, cast
 
@@ -346,13 +345,13 @@ class Intake:
         self._zip.end(self._lane)
 
 
-@dataclass
 class Span:
     """What lies between the beginning of a zip's lanes and the zip: how many items may be there at a time."""
 
-    zip: Zip
-    stages: list[Stage] = field(default_factory=list)
-    batches: list[tuple[Gather, int]] = field(default_factory=list)
+    def __init__(self, zip: Zip) -> None:
+        self.zip = zip
+        self.stages: list[Stage] = []
+        self.batches: list[tuple[Gather, int]] = []
 
     def room(self, begun: int) -> int:
         """How many more may set out when so many have. Enough for the slowest stage to be kept busy, all told."""
@@ -365,12 +364,11 @@ class Span:
         return most + held - (begun - self.zip.done)
 
 
-@dataclass(frozen=True)
 class Way:
     """What a stage on the way to a zip has to tell it."""
 
-    intake: Intake
-    passage: Passage
+    def __init__(self, intake: Intake, passage: Passage) -> None:
+        self.intake, self.passage = intake, passage
 
     def tell_gaps(self, stage: Stage, chunk: Chunk, outcome: Outcome, resolver: Resolver, again: set[int]) -> None:
         """Tell the zip what the stage took in with a chunk, has not passed on, and will not do again."""
