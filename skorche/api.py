@@ -13,7 +13,6 @@ from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
-from skorche.observe.looks import Outcomes
 from skorche.observe.report import Report
 from skorche.ops.apply import apply
 from skorche.ops.batch import batch
@@ -35,6 +34,7 @@ from skorche.running import start
 from skorche.runtime.run import Run
 
 if TYPE_CHECKING:
+    from skorche.observe.looks import Outcomes
     from skorche.spec.intake import LiveInputs, Rows
     from skorche.spec.origin import Origin
     from skorche.spec.registry import Functions

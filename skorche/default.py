@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from skorche.api import ENTERED, Pipeline
 from skorche.graph import SCOPE
-from skorche.observe.looks import Outcomes
 from skorche.observe.report import Report
 from skorche.queue import Queue
 from skorche.run_options import RunOptions
 from skorche.runtime.run import Run
+
+if TYPE_CHECKING:
+    from skorche.observe.looks import Outcomes
 
 T = TypeVar("T")
 

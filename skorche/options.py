@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from skorche.errors import GraphError, nearest
 from skorche.limits import AnyLimit, limits_of
+from skorche.named import NamedTuple
 
 OnError = Literal["raise", "collect"]
 OnStall = Literal["warn", "raise"]
@@ -69,7 +70,7 @@ def _are_errors(value: object) -> bool:
     return all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds)
 
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?"
 
 
 class Recycling(NamedTuple):
@@ -110,7 +111,7 @@ def size_in_bytes(who: str, name: str, given: object) -> int | None:
 
 def _bytes_of(text: str) -> int:
     """A size in bytes; 0 if it is none. k, M, G and T are powers of 1000, with an i of 1024."""
-    found = SIZE.fullmatch(text.strip())
+    found = re.fullmatch(SIZE, text.strip(), re.IGNORECASE)
     if found is None:
         return 0
     return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))

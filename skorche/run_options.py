@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from skorche.compile.plan import Capture
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
-from skorche.observe.progress import How
+from skorche.named import NamedTuple
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 from skorche.shard import ShardChoice
 
 if TYPE_CHECKING:
+    from skorche.observe.progress import How
     from skorche.store import Store  # with pathlib: only who keeps runs needs it
 
 STALL_TIMEOUT = 300.0

@@ -6,13 +6,17 @@ A *phase* is how many tasks stand before a node on the longest way to it: the ta
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from skorche.events import NodeTally
 from skorche.graph import Graph, Node
-from skorche.observe.picture import Sketch, picture_of
+from skorche.named import NamedTuple
+from skorche.observe.pictured import Sketch
 from skorche.port import Outbox
 from skorche.queue import Queue
+
+if TYPE_CHECKING:
+    from skorche.observe.picture import Picture
 
 Status = Literal["ok", "cached", "failed", "skipped", "cancelled"]
 End = tuple[Queue[Any], Outbox[Any]]
@@ -47,7 +51,13 @@ class Shape(NamedTuple):
     def sketch(self, name: str, statuses: Mapping[str, Status], tallies: Mapping[str, NodeTally]) -> Sketch:
         """The picture of what became of it, which is made if somebody asks for it."""
         seen = Seen(statuses, tallies)
-        return Sketch(lambda: picture_of(self.graph(name), status=seen))
+
+        def drawn() -> Picture:
+            from skorche.observe.picture import picture_of  # a run does without it until somebody looks
+
+            return picture_of(self.graph(name), status=seen)
+
+        return Sketch(drawn)
 
     def before(self) -> dict[str, list[Node]]:
         """The nodes that fill the inputs of each node, by its name."""

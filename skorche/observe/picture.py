@@ -7,12 +7,13 @@ be short. What stands in a `Picture` is one line of printable text each time; es
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
+from skorche.named import NamedTuple
 from skorche.observe.looks import Look, Outcomes, check_outcomes, counts_of, words_of
 from skorche.queue import Queue
 
@@ -114,28 +115,6 @@ def _node_mark(own: str, node: Node, status: Outcomes | None) -> Mark:
     if status is not None and outcome:
         lines += (shown(words_of(outcome, status.nodes.get(node.name))),)
     return Mark(own, "task" if node.task else "op", lines, outcome, node.name)
-
-
-class Sketch:
-    """The picture of what became of a graph, made when somebody first asks for it. It travels as the picture."""
-
-    def __init__(self, make: Callable[[], Picture] | None = None) -> None:
-        self._make, self._picture = make, None if make else NOTHING
-
-    @property
-    def picture(self) -> Picture:
-        """The picture; without marks if nothing is known of the graph."""
-        if self._picture is None and self._make is not None:
-            self._picture = self._make()
-            self._make = None
-        return self._picture or NOTHING
-
-    def __reduce__(self) -> tuple[Callable[[Picture], Sketch], tuple[Picture]]:
-        return _sketched, (self.picture,)
-
-
-def _sketched(picture: Picture) -> Sketch:
-    return Sketch(lambda: picture)
 
 
 class _Wire:

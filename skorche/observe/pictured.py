@@ -1,12 +1,14 @@
-"""`Pictured`: what can be shown as a status page: a report, or a run that was kept."""
+"""`Pictured`: what can be shown as a status page: a report, or a run that was kept. `Sketch`: a picture to be made."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skorche.observe.overview import Overview
+    from skorche.observe.picture import Picture
 
 
 class Pictured:
@@ -57,3 +59,28 @@ class Pictured:
 
         write_page(Path(path), self.to_html())
         return str(path)
+
+
+class Sketch:
+    """The picture of what became of a graph, made when somebody first asks for it. It travels as the picture."""
+
+    def __init__(self, make: Callable[[], Picture] | None = None) -> None:
+        self._make = make
+        self._picture: Picture | None = None
+
+    @property
+    def picture(self) -> Picture:
+        """The picture; without marks if nothing is known of the graph."""
+        if self._picture is None:
+            from skorche.observe.picture import NOTHING  # a run does without it until somebody looks
+
+            self._picture = self._make() if self._make is not None else NOTHING
+            self._make = None
+        return self._picture
+
+    def __reduce__(self) -> tuple[Callable[[Picture], Sketch], tuple[Picture]]:
+        return _sketched, (self.picture,)
+
+
+def _sketched(picture: Picture) -> Sketch:
+    return Sketch(lambda: picture)

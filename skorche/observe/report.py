@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from io import StringIO
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from skorche.errors import shorten, text_of
-from skorche.events import NOTHING_SEEN, Decision, Failure, NodeTally, RunFinished, Surroundings
-from skorche.observe.amounts import time_text
-from skorche.observe.analyze import analyze
+from skorche.events import Decision, Failure, NodeTally, RunFinished, Surroundings
 from skorche.observe.outcome import End, Results, Shape, Status
-from skorche.observe.overview import ENDS, FailureText, Overview
-from skorche.observe.picture import Sketch
-from skorche.observe.pictured import Pictured
+from skorche.observe.pictured import Pictured, Sketch
 from skorche.observe.replay import replayable
+
+if TYPE_CHECKING:
+    from skorche.observe.analysis import Analysis
+    from skorche.observe.overview import FailureText, Overview
 
 SHOWN_FAILURES = 10
 LONGEST_FAILURE = 1000
 REASONS = ("size", "weight", "timeout", "key", "early", "end")
+TOLD = (
+    *("name", "ok", "elapsed", "admitted", "delivered", "filtered", "failed", "cancelled", "rerun"),
+    *("abandoned_threads", "failures", "nodes", "guarantees", "recycled", "status", "causes", "phases", "folder"),
+    *("shard", "surroundings", "running", "bottleneck", "verdict", "decisions"),
+)
 
 
-@dataclass(frozen=True, slots=True)
 class Report(Pictured):
     """The account of one run. Items unless the name says otherwise.
 
@@ -45,72 +48,74 @@ class Report(Pictured):
     `decisions` are the changes of workers that `workers="auto"` made.
     """
 
-    name: str
-    ok: bool
-    elapsed: float
-    admitted: int
-    delivered: int
-    filtered: int
-    failed: int
-    cancelled: int
-    rerun: int
-    abandoned_threads: int
-    failures: tuple[Failure, ...]
-    nodes: Mapping[str, NodeTally]
-    guarantees: tuple[str, ...]
-    recycled: int = 0
-    status: Mapping[str, Status] = field(default_factory=dict)
-    causes: Mapping[str, str] = field(default_factory=dict)
-    phases: Mapping[str, int] = field(default_factory=dict)
-    folder: str = ""
-    results: Results = field(default_factory=lambda: Results(None, (), {}), repr=False, compare=False)
-    shard: str | None = None
-    surroundings: Surroundings = NOTHING_SEEN
-    running: bool = False
-    bottleneck: str = ""
-    verdict: str = ""
-    decisions: tuple[Decision, ...] = ()
-    sketch: Sketch = field(default_factory=Sketch, repr=False, compare=False)
+    def __init__(self, record: RunFinished, *, shape: Shape | None, ends: Sequence[End], folder: str) -> None:
+        nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
+        failures = [replayable(failure, nodes) for failure in record.failures] if nodes else record.failures
+        self.name = record.name
+        self.ok = record.error is None and not record.unhandled and not record.cancelled
+        self.elapsed = record.elapsed
+        self.admitted, self.delivered = record.admitted, record.delivered
+        self.filtered, self.failed, self.cancelled = record.filtered, record.failed, record.cancelled
+        self.rerun, self.recycled, self.abandoned_threads = record.rerun, record.recycled, record.abandoned_threads
+        self.failures: tuple[Failure, ...] = tuple(failures)
+        self.nodes: Mapping[str, NodeTally] = record.nodes
+        self.guarantees: tuple[str, ...] = record.guarantees
+        status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
+        self.status: Mapping[str, Status] = status
+        self.causes: Mapping[str, str] = causes
+        self.phases: Mapping[str, int] = shape.phases() if shape is not None else {}
+        self.folder = folder
+        self.results = Results(shape, ends, status)
+        self.shard = record.shard
+        self.surroundings: Surroundings = record.surroundings
+        self.running = record.running
+        self.decisions: tuple[Decision, ...] = record.decisions
+        self.sketch = shape.sketch(record.name, status, record.nodes) if shape is not None else Sketch()
 
     @classmethod
     def of(
         cls, record: RunFinished, *, shape: Shape | None = None, ends: Sequence[End] = (), folder: str = ""
     ) -> Report:
         """The report of a finished run of a graph of this shape."""
-        nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
-        status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
-        analysis = analyze(record)
-        return cls(
-            record.name,
-            record.error is None and not record.unhandled and not record.cancelled,
-            record.elapsed,
-            record.admitted,
-            record.delivered,
-            record.filtered,
-            record.failed,
-            record.cancelled,
-            record.rerun,
-            record.abandoned_threads,
-            tuple([replayable(failure, nodes) for failure in record.failures]) if nodes else record.failures,
-            record.nodes,
-            record.guarantees,
-            record.recycled,
-            status,
-            causes,
-            shape.phases() if shape is not None else {},
-            folder,
-            Results(shape, ends, status),
-            record.shard,
-            record.surroundings,
-            record.running,
-            analysis.bottleneck,
-            analysis.verdict,
-            record.decisions,
-            shape.sketch(record.name, status, record.nodes) if shape is not None else Sketch(),
-        )
+        return cls(record, shape=shape, ends=ends, folder=folder)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "sketch" in vars(self):  # which is set last
+            raise AttributeError(f"a Report cannot be changed: {name}")
+        super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return self._told() == other._told() if isinstance(other, Report) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it holds mappings
+
+    def __repr__(self) -> str:
+        return f"Report({', '.join([f'{name}={value!r}' for name, value in self._told().items()])})"
+
+    def _told(self) -> dict[str, Any]:
+        """All but the results and the picture."""
+        return {name: getattr(self, name) for name in TOLD}
+
+    @cached_property
+    def _analysis(self) -> Analysis:
+        from skorche.observe.analyze import analyze  # who does not ask what limits the run starts sooner without it
+
+        return analyze(self)
+
+    @property
+    def bottleneck(self) -> str:
+        """What limits the run: the name of a node, or "cpu", "gil", "source", "sink", "memory"; "" if nobody knows."""
+        return self._analysis.bottleneck
+
+    @property
+    def verdict(self) -> str:
+        """In a sentence what limits, by how much, and what one change would gain."""
+        return self._analysis.verdict
 
     def overview(self) -> Overview:
         """What the status page tells."""
+        from skorche.observe.overview import ENDS, Overview  # only who shows one needs it
+
         return Overview(
             self.name,
             self.headline,
@@ -147,9 +152,8 @@ class Report(Pictured):
             }
             for failure in self.failures
         ]
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("results", "sketch")}
         nodes = {name: _plain_tally(tally) for name, tally in self.nodes.items()}
-        plain |= {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
+        plain = self._told() | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
         plain["decisions"] = [decision._asdict() for decision in self.decisions]
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
@@ -183,8 +187,12 @@ class Report(Pictured):
 
     def _table(self) -> str:
         """The nodes as a table, plain text, as wide as it needs to be."""
+        from io import StringIO
+
         from rich.console import Console  # 40 ms to import: only who prints a report needs it
         from rich.table import Table
+
+        from skorche.observe.amounts import time_text
 
         table = Table("node", *(["phase", "status"] if self.status else []), box=None, pad_edge=False)
         columns = ("received", "emitted", "cached", "filtered", "failed", "cancelled", "retried")
@@ -240,5 +248,7 @@ def _plain(name: str) -> Any:
 
 
 def _failure_text(failure: Failure) -> FailureText:
+    from skorche.observe.overview import FailureText
+
     item, error = shorten(failure.item), text_of(failure.error)
     return FailureText(failure.node, item, error, failure.traceback, failure.attempts, failure.output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -106,6 +105,8 @@ def _copy(initial: Any, name: str) -> list[Any]:
     """The first accumulator, of which every run needs a fresh one; nothing, if the first item is to be it."""
     if initial is MISSING:
         return []
+    from copy import deepcopy  # only here
+
     try:
         return [deepcopy(initial)]
     except Exception as error:

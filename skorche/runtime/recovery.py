@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from random import Random
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from skorche.compile.plan import NodePlan
 from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
 from skorche.events import Failure
 from skorche.kernel import Trouble
+from skorche.named import NamedTuple
 from skorche.options import OnError, OnStall
 from skorche.place import Group, Place, element, roots
 from skorche.runtime.flow import Books, Target
 from skorche.runtime.ledger import End
 from skorche.runtime.order import Origin
 from skorche.runtime.stage import Again, Flight, Stage
+
+if TYPE_CHECKING:
+    from random import Random
 
 LONGEST_BACKOFF = 60.0
 FEWEST_FOR_A_SHARE = 20
@@ -47,8 +51,8 @@ class Policy(NamedTuple):
 class Recovery:
     """Decides on failed items. Keeps the failures, and in `timers`, a heap, the items that wait to be tried again."""
 
-    def __init__(self, books: Books, policy: Policy, random: Random) -> None:
-        self._books, self._policy, self._random = books, policy, random
+    def __init__(self, books: Books, policy: Policy, seed: int | None = None) -> None:
+        self._books, self._policy, self._seed = books, policy, seed
         self.timers: list[tuple[float, int, Stage, Again]] = []
         self._number = 0
         self._lost: set[int] = set()
@@ -96,6 +100,12 @@ class Recovery:
             stage.due.append(Again(part, where, 0, trouble.step, origin))
         for target in stage.targets:
             target.hold(1)
+
+    @cached_property
+    def _random(self) -> Random:
+        from random import Random  # 2 ms to import: only who tries again needs it
+
+        return Random(self._seed)
 
     def _delay(self, stage: Stage, again: Again, node: NodePlan, number: int, now: float) -> None:
         self._books.tallies[number].retried += 1

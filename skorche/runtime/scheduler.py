@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from random import Random
 
 from skorche.compile.plan import Plan
 from skorche.errors import InternalError
@@ -55,7 +54,7 @@ class Scheduler:
         self.parts = build(plan, capabilities)
         self.books = self.parts.books
         self._unfinished = list(self.parts.stages)
-        self.recovery = Recovery(self.books, policy or Policy(), Random(seed))
+        self.recovery = Recovery(self.books, policy or Policy(), seed)
         for one in self.parts.zips:
             one.reject = self.recovery.reject
         self.error: BaseException | None = None

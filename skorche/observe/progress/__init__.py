@@ -7,7 +7,6 @@ to draw, so that a short run pays for none.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
 import time
@@ -28,8 +27,6 @@ FIRST_SECONDS: Mapping[Kind, float] = {"lines": 1.0, "bars": 0.5, "notebook": 0.
 """Before anything is shown: a short run says nothing."""
 PATIENCE = 2.0
 """What the end of a run waits for the last drawing: a terminal may be held (Ctrl-S), or nobody reads a pipe."""
-
-LOG = logging.getLogger("skorche")
 
 
 class Display(Protocol):
@@ -92,7 +89,9 @@ class Progress:
         except (OSError, ValueError):  # the stream is closed or gone: nobody can see progress any more
             return
         except Exception:  # whatever it is, the run goes on without it
-            LOG.exception("progress of the run cannot be shown any more")
+            import logging  # 5 ms: only what goes wrong needs it
+
+            logging.getLogger("skorche").exception("progress of the run cannot be shown any more")
 
     def _display(self, kind: Kind, view: View) -> Display:
         if kind == "lines":
