@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import count
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
 from skorche.port import QUEUE_SENTINEL, Inbox, Outbox, Sentinel
-from skorche.shard import Key
 from skorche.waiters import cancel_after_signal
+
+if TYPE_CHECKING:
+    from skorche.shard import Key
 
 T = TypeVar("T")
 

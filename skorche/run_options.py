@@ -14,10 +14,10 @@ from skorche.named import NamedTuple
 from skorche.options import EngineChoice, OnError, OnStall
 from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
-from skorche.shard import ShardChoice
 
 if TYPE_CHECKING:
     from skorche.observe.progress import How
+    from skorche.shard import ShardChoice
     from skorche.store import Store  # with pathlib: only who keeps runs needs it
 
 STALL_TIMEOUT = 300.0

@@ -35,12 +35,11 @@ from skorche.runtime.log import say
 from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
-from skorche.runtime.served import Served
 from skorche.runtime.tap import Tap
-from skorche.shard import Keeps, Shard, keepers
 
 if TYPE_CHECKING:
     from skorche.observe.trace import Trace
+    from skorche.shard import Keeps, Shard
     from skorche.store import Store
     from skorche.tuning.pilot import Pilot
 
@@ -139,6 +138,8 @@ class _Beginning:
 
     def serve(self, shared: SharedEngine) -> Run[Report]:
         """Work in a run that another process leads; it has ended when this comes back."""
+        from skorche.runtime.served import Served  # only who shares a run with other processes needs it
+
         live = [queue.inbox for queue in self.graph.sources() if queue.fixed_inputs is None]
         served = Served(self.plan, shared.serve(), live, keeps=self.keeps)
         for queue, outbox in zip(self.graph.ends(), served.outboxes, strict=True):
@@ -162,6 +163,14 @@ def _store(settings: RunSettings) -> Store | None:
     return Store.of(settings.store)
 
 
+def _shard(settings: RunSettings) -> Shard | None:
+    if settings.shard is None:
+        return None
+    from skorche.shard import Shard  # only who runs a part of a job needs it
+
+    return Shard.of(settings.shard)
+
+
 def _trace(settings: RunSettings, plan: Plan) -> Trace | None:
     if settings.trace is None:
         return None
@@ -182,7 +191,7 @@ def _plan(graph: Graph, settings: RunSettings, store: Store | None) -> Plan:
     check_capture(settings.capture)
     check_workers(settings)
     check_progress(settings.progress)
-    shard = Shard.of(settings.shard)
+    shard = _shard(settings)
     plan = make_plan(
         graph,
         engine=settings.engine,
@@ -218,6 +227,8 @@ def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] |
     """What is kept of each source; None for everything."""
     if plan.shard is None:
         return [None] * len(sources)
+    from skorche.shard import keepers
+
     return keepers(plan.shard, [(queue.title, queue.key) for queue in sources], plan.numbered)
 
 

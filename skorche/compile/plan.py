@@ -7,7 +7,7 @@ engine was given as an object).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Pairing
@@ -15,7 +15,9 @@ from skorche.kernel import Kernel, Regrouping
 from skorche.limits import AnyLimit, Rate
 from skorche.named import NamedTuple
 from skorche.options import OnError, Recycling
-from skorche.shard import Shard
+
+if TYPE_CHECKING:
+    from skorche.shard import Shard
 
 Capture = Literal["stream", "item", "off"]
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from skorche.compile.fuse import IN_PROCESS, IN_TURN, Members, fuse
-from skorche.compile.pairs import Branch, find_pairs, is_fed_only
 from skorche.compile.plan import (
     Capture,
     Destination,
@@ -31,6 +30,7 @@ from skorche.queue import Queue
 if TYPE_CHECKING:
     from skorche.cache.results import Shelf
     from skorche.cache.step import Callers
+    from skorche.compile.pairs import Branch
     from skorche.store import Store
 
 
@@ -222,6 +222,8 @@ class _Planner:
 
     def _zip(self, node: Node) -> ZipPlan:
         assert node.pairing is not None
+        from skorche.compile.pairs import find_pairs, is_fed_only  # only who zips needs it
+
         pairs = find_pairs(self.graph, node)
         number_of = {id(queue): number for number, queue in enumerate(self.graph.sources())}
         return ZipPlan(

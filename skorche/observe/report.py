@@ -11,7 +11,6 @@ from skorche.errors import shorten, text_of
 from skorche.events import Decision, Failure, NodeTally, RunFinished, Surroundings
 from skorche.observe.outcome import End, Results, Shape, Status
 from skorche.observe.pictured import Pictured, Sketch
-from skorche.observe.replay import replayable
 
 if TYPE_CHECKING:
     from skorche.observe.analysis import Analysis
@@ -49,15 +48,13 @@ class Report(Pictured):
     """
 
     def __init__(self, record: RunFinished, *, shape: Shape | None, ends: Sequence[End], folder: str) -> None:
-        nodes = {node.name: node for node in shape.nodes} if shape is not None else {}
-        failures = [replayable(failure, nodes) for failure in record.failures] if nodes else record.failures
         self.name = record.name
         self.ok = record.error is None and not record.unhandled and not record.cancelled
         self.elapsed = record.elapsed
         self.admitted, self.delivered = record.admitted, record.delivered
         self.filtered, self.failed, self.cancelled = record.filtered, record.failed, record.cancelled
         self.rerun, self.recycled, self.abandoned_threads = record.rerun, record.recycled, record.abandoned_threads
-        self.failures: tuple[Failure, ...] = tuple(failures)
+        self.failures: tuple[Failure, ...] = _replayable(record.failures, shape)
         self.nodes: Mapping[str, NodeTally] = record.nodes
         self.guarantees: tuple[str, ...] = record.guarantees
         status, causes = shape.statuses(record.nodes) if shape is not None else ({}, {})
@@ -231,6 +228,15 @@ class Report(Pictured):
         lines = [f"failure {number}: {_cut(str(failure))}" for number, failure in enumerate(shown)]
         left = len(self.failures) - len(lines)
         return [*lines, f"... and {left} more in report.failures"] if left > 0 else lines
+
+
+def _replayable(failures: tuple[Failure, ...], shape: Shape | None) -> tuple[Failure, ...]:
+    if shape is None or not failures:
+        return failures
+    from skorche.observe.replay import replayable  # only failures need it
+
+    nodes = {node.name: node for node in shape.nodes}
+    return tuple([replayable(failure, nodes) for failure in failures])
 
 
 def _plain_tally(tally: NodeTally) -> dict[str, Any]:

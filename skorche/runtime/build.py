@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
 from skorche.kernel import Grouping
@@ -16,7 +17,9 @@ from skorche.runtime.groups import Grouper
 from skorche.runtime.order import Window
 from skorche.runtime.stage import Stage
 from skorche.runtime.tally import SteppedTally, Tally
-from skorche.runtime.zipping import Span, Way, Zip
+
+if TYPE_CHECKING:
+    from skorche.runtime.zipping import Zip
 
 
 class Parts:
@@ -53,8 +56,7 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     outlets = [Outlet(books, number, end.maxsize) for number, end in enumerate(plan.ends)]
     gathers = [_gather(books, gather, gather.node in stepped) for gather in plan.gathers]
     drains = [Drain(books, drain.node, drain.fold) for drain in plan.drains]
-
-    zips = [Zip(books, one) for one in plan.zips]
+    zips = _zips(books, plan.zips)
 
     def target(destination: Destination) -> Target:
         if destination.kind == "zip":
@@ -88,6 +90,14 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
     return parts
 
 
+def _zips(books: Books, plans: Sequence[ZipPlan]) -> list[Zip]:
+    if not plans:
+        return []
+    from skorche.runtime.zipping import Zip  # only who zips needs it
+
+    return [Zip(books, one) for one in plans]
+
+
 def _gather(books: Books, planned: GatherPlan, stepped: bool) -> Gather:
     memory = planned.make()
     if isinstance(memory, Grouping):
@@ -97,6 +107,8 @@ def _gather(books: Books, planned: GatherPlan, stepped: bool) -> Gather:
 
 def _connect_zip(parts: Parts, one: Zip) -> None:
     """Have what lies on the way to a zip tell it of gaps, and bound where its lanes begin."""
+    from skorche.runtime.zipping import Span, Way
+
     plan: ZipPlan = one.plan
     span = Span(one)
     for intake, lane in zip(one.intakes, plan.lanes, strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from textwrap import indent
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -57,6 +56,8 @@ def explain(question: Diagnose, sights: Mapping[int, Sight], notes: Sequence[str
       urls into load: 'a' for 9.0 s, begun by no worker
       ... and 2 more chunks
     """
+    from textwrap import indent  # only who stands still needs it
+
     lines = [f"no progress for {question.seconds:.1f} s; the run waits for"]
     for wait in question.waits:
         lines.append("  " + _told(wait, sights.get(wait.ticket)))

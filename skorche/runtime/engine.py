@@ -9,13 +9,15 @@ Every submitted ticket comes back exactly once, as `Done` or as `Lost`; or its i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from skorche.compile.plan import StagePlan
 from skorche.kernel import Outcome
 from skorche.named import NamedTuple
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.served import Ending
+
+if TYPE_CHECKING:
+    from skorche.runtime.served import Ending
 
 
 class Capabilities(NamedTuple):

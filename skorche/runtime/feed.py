@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from skorche.place import SOURCE_STRIDE
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.command import Fed, Pull
 from skorche.runtime.flow import Books, Limit, Target
-from skorche.runtime.zipping import Zip
+
+if TYPE_CHECKING:
+    from skorche.runtime.zipping import Zip
 
 LARGEST_PULL = 1 << 16
 """Items a source is asked for at once, also when what follows has room without end."""

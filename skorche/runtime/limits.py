@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from skorche.limits import AnyLimit
-from skorche.runtime.gate import Gate, gate_of
 from skorche.runtime.stage import Flight, Stage
+
+if TYPE_CHECKING:
+    from skorche.runtime.gate import Gate
 
 LATEST_START = 1.0
 """Seconds within which work begins, once the engine has said so, however busy the machine is."""
@@ -26,6 +29,8 @@ class Limits:
         gates: dict[AnyLimit, Gate] = {}
         self._turns = [stage for stage in stages if stage.plan.limits]
         for stage in self._turns:
+            from skorche.runtime.gate import gate_of  # only who has limits needs it
+
             stage.gates = tuple([gates.setdefault(one, gate_of(one)) for one in stage.plan.limits])
         self._begun: dict[int, float] = {}
         self.wakes_at = math.inf

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from skorche.compile.plan import StagePlan
 from skorche.expansion import Portion
@@ -21,10 +21,12 @@ from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Target
-from skorche.runtime.gate import Gate
 from skorche.runtime.ledger import Ledger
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
+
+if TYPE_CHECKING:
+    from skorche.runtime.gate import Gate
 
 EDGE_SECONDS = 0.05
 GROWTH = 4
