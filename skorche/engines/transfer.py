@@ -48,17 +48,23 @@ class Aside:
 def dumps(value: Any, aside: Aside | None = None) -> bytes:
     """Pickle; with cloudpickle what pickle cannot find in the other process, or would find only in this `__main__`."""
     leaves = None if aside is None else aside.leaves
-    try:
-        data = pickle.dumps(value, PROTOCOL, buffer_callback=leaves)
-        if b"__main__" not in data:
-            return data
-    except (pickle.PicklingError, AttributeError, TypeError):
-        pass  # cloudpickle may manage what pickle cannot; if not, its error is raised
+    data = _dump_by_name(value, leaves)
+    if data is not None:
+        return data
     import cloudpickle  # 15 ms to import: only what pickle cannot do needs it
 
     if aside is not None:
         aside.buffers.clear()
     return bytes(cloudpickle.dumps(value, PROTOCOL, buffer_callback=leaves))
+
+
+def _dump_by_name(value: Any, leaves: Callable[[pickle.PickleBuffer], bool] | None = None) -> bytes | None:
+    """Pickle; None for what it cannot find in the other process, or would find only in this `__main__`."""
+    try:
+        data = pickle.dumps(value, PROTOCOL, buffer_callback=leaves)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None  # cloudpickle may manage what pickle cannot; if not, its error is raised
+    return None if b"__main__" in data else data
 
 
 loads = pickle.loads
@@ -71,7 +77,7 @@ def dump_kernel(stage: StagePlan) -> bytes:
         GraphError: it cannot be pickled.
     """
     try:
-        return dumps(stage.kernel)
+        return _dump_by_name(stage.kernel) or _dump_by_value(stage.kernel)
     except Exception as error:
         name = stage.edge.rpartition(" into ")[2]
         raise GraphError(
@@ -79,6 +85,15 @@ def dump_kernel(stage: StagePlan) -> bytes:
             "the function, or something it refers to, cannot be pickled.",
             "make it a function of a module, open files and locks inside it, or use engine='thread'.",
         ) from error
+
+
+def _dump_by_value(kernel: Kernel) -> bytes:
+    from skorche.by_value import dump_by_value  # only functions of `__main__` need it
+
+    try:
+        return dump_by_value(kernel, PROTOCOL)
+    except Exception:  # noqa: BLE001  (whatever it is, it may be no matter for cloudpickle; if not, that raises)
+        return dumps(kernel)
 
 
 Dump = Callable[[Any], bytes]
