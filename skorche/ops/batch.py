@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from skorche.call import name_of
 from skorche.errors import GraphError, shorten
 from skorche.graph import declare
+from skorche.ops.keyed import Asking, KeyedBatching
 from skorche.place import Group, Place, Places, ascending, group, members
 from skorche.queue import Queue
 
@@ -77,8 +78,6 @@ def batch(
     name = _name(size, key, weight)
     traits: dict[str, Any] = {"regrouping": partial(Batching, size, not fill_batch)}
     if key is not None or weight is not None:
-        from skorche.ops.keyed import Asking, KeyedBatching  # only who asks functions of the user's needs it
-
         heaviest = math.inf if max_weight is None else float(max_weight)
         memory = partial(KeyedBatching, size, not fill_batch, timeout, heaviest, max_keys or MAX_KEYS)
         traits = {"regrouping": memory, "rides": "lane", "work": partial(Asking, name, key, weight)}

@@ -353,9 +353,9 @@ class Hub:
             self._queued[job.stage.number].appendleft(job)
 
     def _dismiss_all(self) -> None:
-        """End every worker: those at work are killed, the others end with their pipes."""
+        """End every worker: those at work, or not ready for any, are killed, the others end with their pipes."""
         for member in self.crew.members:
-            if member.jobs:
+            if member.jobs or not member.ready:
                 member.process.kill()
             self._selector.unregister(member.process.channel)
             member.process.hang_up()

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from mmap import mmap
 from typing import IO
@@ -28,7 +27,7 @@ from skorche.named import NamedTuple
 from skorche.runtime.log import WARNING
 
 _BOOT = (
-    "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
+    "import gc, sys; gc.disable(); sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
     "from skorche.engines.process.worker import Files, main; "
     "main({files!r}, {parent}, {levels!r}, {disabled}, {capture!r})"
 )
@@ -62,17 +61,19 @@ class WorkerProcess:
         here, there = socket.socketpair()
         for end in (here, there):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHANNEL_BYTES)
-        with here, there, tempfile.TemporaryFile(prefix="skorche-slot-") as file:
-            file.truncate(SHARED_BYTES)
-            self._file = os.dup(file.fileno())
+        with here, there:
+            self._file = _nameless_file()
+            os.truncate(self._file, SHARED_BYTES)
             self._map = mmap(self._file, SHARED_BYTES)
             self._view = memoryview(self._map)
             self.slot = self._view[:SLOT_BYTES].cast("q")
             self.slot[1] = -1
             try:
                 if keep_stderr:
-                    self._stderr = tempfile.TemporaryFile(prefix="skorche-stderr-")  # noqa: SIM115  (_release ends it)
-                self._process, self._lifeline = _start(there.fileno(), file.fileno(), mouth, self._stderr)
+                    from tempfile import TemporaryFile  # only where workers die as they start
+
+                    self._stderr = TemporaryFile(prefix="skorche-stderr-")  # noqa: SIM115  (_release ends it)
+                self._process, self._lifeline = _start(there.fileno(), self._file, mouth, self._stderr)
             except BaseException:
                 self._release()
                 raise
@@ -163,6 +164,16 @@ class WorkerProcess:
         self._view.release()
         self._map.close()
         os.close(self._file)
+
+
+def _nameless_file() -> int:
+    """A file for two processes to share, which is gone when both have closed it."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("skorche-slot")
+    from tempfile import TemporaryFile  # 4 ms to import: only a system without files in memory needs it
+
+    with TemporaryFile(prefix="skorche-slot-") as file:
+        return os.dup(file.fileno())
 
 
 def _start(channel: int, slot: int, mouth: Mouth, stderr: IO[bytes] | None) -> tuple[subprocess.Popen[bytes], int]:

