@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import update_wrapper
+from importlib import import_module
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
@@ -14,19 +15,6 @@ from skorche.engines import EngineNames
 from skorche.errors import AlreadyRunning, GraphError
 from skorche.graph import SCOPE, Graph
 from skorche.observe.report import Report
-from skorche.ops.apply import apply
-from skorche.ops.batch import batch
-from skorche.ops.chain import chain
-from skorche.ops.filter import filter
-from skorche.ops.flat_map import flat_map
-from skorche.ops.map import map
-from skorche.ops.merge import merge
-from skorche.ops.reduce import reduce
-from skorche.ops.sink import sink
-from skorche.ops.split import split
-from skorche.ops.tee import tee
-from skorche.ops.unbatch import unbatch
-from skorche.ops.zip import zip
 from skorche.options import EngineChoice
 from skorche.queue import Queue
 from skorche.run_options import RunOptions, settings_of
@@ -35,6 +23,19 @@ from skorche.runtime.run import Run
 
 if TYPE_CHECKING:
     from skorche.observe.looks import Outcomes
+    from skorche.ops.apply import apply
+    from skorche.ops.batch import batch
+    from skorche.ops.chain import chain
+    from skorche.ops.filter import filter
+    from skorche.ops.flat_map import flat_map
+    from skorche.ops.map import map
+    from skorche.ops.merge import merge
+    from skorche.ops.reduce import reduce
+    from skorche.ops.sink import sink
+    from skorche.ops.split import split
+    from skorche.ops.tee import tee
+    from skorche.ops.unbatch import unbatch
+    from skorche.ops.zip import zip
     from skorche.spec.intake import LiveInputs, Rows
     from skorche.spec.origin import Origin
     from skorche.spec.registry import Functions
@@ -57,6 +58,18 @@ def _method(operator: Callable[P, R]) -> Callable[Concatenate[Pipeline, P], R]:
     return declare_here
 
 
+class _Operator:
+    """Stands for an operator's method until that is asked for: a program needs few of them, each from its module."""
+
+    def __set_name__(self, owner: type[Pipeline], name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, pipeline: Pipeline | None, owner: type[Pipeline]) -> Any:
+        method: Any = _method(getattr(import_module(f"skorche.ops.{self._name}"), self._name))
+        setattr(self._owner, self._name, method)
+        return method.__get__(pipeline, owner)
+
+
 class Pipeline:
     """A graph of tasks and operators, which can be drawn and run.
 
@@ -71,19 +84,24 @@ class Pipeline:
     ([1, 2, 3, 4], 4)
     """
 
-    apply = _method(apply)
-    map = _method(map)
-    chain = _method(chain)
-    split = _method(split)
-    filter = _method(filter)
-    batch = _method(batch)
-    unbatch = _method(unbatch)
-    merge = _method(merge)
-    flat_map = _method(flat_map)
-    reduce = _method(reduce)
-    sink = _method(sink)
-    tee = _method(tee)
-    zip = _method(zip)
+    if TYPE_CHECKING:
+        apply = _method(apply)
+        map = _method(map)
+        chain = _method(chain)
+        split = _method(split)
+        filter = _method(filter)
+        batch = _method(batch)
+        unbatch = _method(unbatch)
+        merge = _method(merge)
+        flat_map = _method(flat_map)
+        reduce = _method(reduce)
+        sink = _method(sink)
+        tee = _method(tee)
+        zip = _method(zip)
+    else:
+        apply, map, chain, split, filter = _Operator(), _Operator(), _Operator(), _Operator(), _Operator()
+        batch, unbatch, merge, flat_map = _Operator(), _Operator(), _Operator(), _Operator()
+        reduce, sink, tee, zip = _Operator(), _Operator(), _Operator(), _Operator()
 
     def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
         self.graph = Graph(name, check_types=check_types)

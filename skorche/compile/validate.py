@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from skorche.compile.fuse import IN_PROCESS
-from skorche.compile.pairs import find_pairs
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph, Node
 from skorche.limits import AnyLimit, disagreement
@@ -112,6 +111,8 @@ def _no_worker_to_replace(node: Node, run_engine: Any) -> Iterator[GraphError]:
 
 def _no_pairs(graph: Graph, node: Node) -> Iterator[GraphError]:
     if node.pairing is not None:
+        from skorche.compile.pairs import find_pairs  # only who zips needs it
+
         try:
             find_pairs(graph, node)
         except GraphError as finding:

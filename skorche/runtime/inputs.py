@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from skorche.port import Inbox
 from skorche.runtime.log import say
 from skorche.runtime.source import Reader
-from skorche.shard import Keeps, sifted
+
+if TYPE_CHECKING:
+    from skorche.shard import Keeps
 
 SOURCE_PATIENCE = 1.0
 """Seconds a stopped run waits for an iterable that does not come back."""
@@ -85,7 +87,11 @@ class ReadInput:
         self.sized = hasattr(iterable, "__len__")
         self.length: int | None = len(iterable) if self.sized and keeps is None else None
         self._patient_until = math.inf
-        self._reader = Reader(iterable if keeps is None else sifted(iterable, keeps), name, wake)
+        if keeps is not None:
+            from skorche.shard import sifted  # only who runs a part of a job needs it
+
+            iterable = sifted(iterable, keeps)
+        self._reader = Reader(iterable, name, wake)
 
     @property
     def error(self) -> BaseException | None:
