@@ -1,6 +1,7 @@
 """The report: as text, as a dictionary, and whether all went well."""
 
 import json
+import pickle
 
 import pytest
 
@@ -305,3 +306,42 @@ def test_failures_that_were_collected_leave_the_run_not_ok():
     assert str(report).splitlines()[0].startswith("sums: NOT ok in ")
     assert str(report).splitlines()[2].split()[:6] == ["refuse_odd", "0", "failed", "4", "2", "2"]
     assert json.loads(json.dumps(report.to_dict()))["failures"][0]["error"] == "ValueError: 1 is odd"
+
+
+# -- as an object -----------------------------------------------------------------------------------------------------
+
+
+def test_a_report_cannot_be_changed():
+    report = report_of()
+
+    with pytest.raises(AttributeError, match="a Report cannot be changed: ok"):
+        report.ok = False
+    with pytest.raises(AttributeError, match="a Report cannot be changed: okay"):
+        report.okay = False
+
+    assert report.ok
+
+
+def test_reports_are_equal_if_they_tell_the_same():
+    assert report_of() == report_of()
+    assert report_of() != report_of(elapsed=1.6)
+    assert report_of() != finished()
+
+
+def test_a_report_travels():
+    with skorche.Pipeline() as pipeline:
+        skorche.map(refuse_odd, skorche.Queue(fixed_inputs=[2, 4]))
+    report = pipeline.run().wait()
+
+    travelled = pickle.loads(pickle.dumps(report))
+
+    assert travelled == report
+    assert travelled.verdict == report.verdict
+    assert travelled.results == report.results == {"refuse_odd": [2, 4]}
+
+
+def test_the_repr_of_a_report_tells_all_but_its_results():
+    shown = repr(report_of())
+
+    assert shown.startswith("Report(name='sums', ok=True, elapsed=1.5, admitted=2, delivered=2,")
+    assert "results" not in shown
