@@ -1,6 +1,7 @@
-"""`RunOptions`: what a run can be given, and what is refused before it starts."""
+"""`RunOptions`: what a run can be given, and what is refused before it starts.
 
-from __future__ import annotations
+Hints are no texts here: a `TypedDict` would compile each of them, which takes 1 ms of a program's start.
+"""
 
 import math
 import os
@@ -32,14 +33,14 @@ class RunSettings(NamedTuple):
     engine: EngineChoice = None
     stall_timeout: float | None = STALL_TIMEOUT
     on_stall: OnStall = "warn"
-    progress: How | bool = "auto"
+    progress: "How | bool" = "auto"
     max_items_per_worker: int | None = None
     max_worker_memory: int | str | None = None
     capture: Capture = "stream"
-    store: str | os.PathLike[str] | Store | None = None
+    store: "str | os.PathLike[str] | Store | None" = None
     force: bool = False
     same_graph: bool = False
-    shard: ShardChoice = None
+    shard: "ShardChoice" = None
     workers: Literal["auto"] | None = None
     max_workers: int | None = None
     memory: int | str | None = None
@@ -56,14 +57,14 @@ class RunOptions(TypedDict, total=False):
     engine: EngineChoice
     stall_timeout: float | None
     on_stall: OnStall
-    progress: How | bool
+    progress: "How | bool"
     max_items_per_worker: int | None
     max_worker_memory: int | str | None
     capture: Capture
-    store: str | os.PathLike[str] | Store | None
+    store: "str | os.PathLike[str] | Store | None"
     force: bool
     same_graph: bool
-    shard: ShardChoice
+    shard: "ShardChoice"
     workers: Literal["auto"] | None
     max_workers: int | None
     memory: int | str | None
@@ -133,7 +134,7 @@ def check_workers(settings: RunSettings) -> None:
         )
 
 
-def open_store(store: Store | None, graph: Graph) -> None:
+def open_store(store: "Store | None", graph: Graph) -> None:
     """Make the folders of a store. Without one, cached tasks are called for every item, which is told.
 
     Raises:
@@ -168,7 +169,7 @@ def check_capture(capture: Capture) -> None:
         )
 
 
-def check_progress(progress: How | bool) -> None:
+def check_progress(progress: "How | bool") -> None:
     """Refuse what is no way to show progress."""
     if not isinstance(progress, bool) and progress not in ("auto", "lines"):
         raise GraphError(
