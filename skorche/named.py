@@ -24,6 +24,7 @@ else:
             made = namedtuple(name, fields, defaults=defaults, module=body.pop("__module__"))
             for key, value in body.items():
                 setattr(made, key, value)
+            made.__new__.__annotations__ = fields
             return made
 
     class NamedTuple(metaclass=_Naming):

@@ -1,0 +1,71 @@
+"""Our `NamedTuple` makes the same classes as that of `typing`, sooner."""
+
+import inspect
+import pickle
+import typing
+
+import pytest
+
+from skorche import named
+
+
+def told_of(kind):
+    """What can be seen of a class of named tuples, and done with it."""
+    one = kind(1, many=[2])
+    return {
+        "fields": (kind._fields, kind._field_defaults, kind.__match_args__, kind.__slots__),
+        "hints": typing.get_type_hints(kind),
+        "signature": [(each.name, each.default) for each in inspect.signature(kind).parameters.values()],
+        "words": (kind.__name__, kind.__qualname__, kind.__module__, kind.__doc__),
+        "tuple": (tuple(one), one.number, one.word, one == (1, "none", [2]), one._asdict(), one._replace(number=3)),
+        "repr": repr(one),
+        "methods": (one.twice(), kind.of(5), one.doubled),
+    }
+
+
+class Ours(named.NamedTuple):
+    """Words."""
+
+    number: "int"
+    word: "str" = "none"
+    many: "list[int]" = []  # noqa: RUF012  (a default that is the same for all is what is compared)
+
+    def twice(self):
+        return 2 * self.number
+
+    @classmethod
+    def of(cls, number):
+        return cls(number)
+
+    @property
+    def doubled(self):
+        return 2 * self.number
+
+
+class Theirs(typing.NamedTuple):
+    """Words."""
+
+    number: "int"
+    word: "str" = "none"
+    many: "list[int]" = []  # noqa: RUF012  (as above)
+
+    twice, of, doubled = Ours.twice, classmethod(Ours.of.__func__), Ours.doubled
+
+
+def test_ours_is_like_theirs():
+    ours, theirs = told_of(Ours), told_of(Theirs)
+
+    assert ours.pop("repr") == "Ours(number=1, word='none', many=[2])"
+    assert theirs.pop("repr") == "Theirs(number=1, word='none', many=[2])"
+    assert ours.pop("words") == ("Ours", "Ours", __name__, "Words.")
+    assert theirs.pop("words") == ("Theirs", "Theirs", __name__, "Words.")
+    assert ours == theirs
+
+
+def test_it_travels_and_cannot_be_changed():
+    one = Ours(1)
+
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert isinstance(one, Ours)
+    with pytest.raises(AttributeError):
+        one.number = 2
