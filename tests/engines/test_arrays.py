@@ -1,7 +1,12 @@
 """Arrays on their way to worker processes and back: their memory travels beside the pickle, and is their own there."""
 
+import os
 import pickle
+import resource
+import signal
 from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -10,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import skorche
-from skorche.engines.process.packing import ROUND, pack, padded, size_of, unpack
+from skorche.engines.process.buffers import Buffers
+from skorche.engines.process.packing import ROUND, TAKEN_BYTES, pack, padded, size_of, unpack
 from skorche.engines.transfer import LEAST_BYTES
 
 from .tasks import same
@@ -136,3 +142,113 @@ def test_buffers_stand_on_round_addresses_whatever_is_in_front_of_them(sizes: li
     came = unpack(bytearray(b"".join(parts)))
     assert came[0] == value[0]
     assert [len(array) for array in came[1:]] == sizes
+
+
+# -- memory that is used again ---------------------------------------------------------------------------------------
+
+FLOATS = 2 * TAKEN_BYTES // 8
+"""So many are read into memory that was used before."""
+KEPT: list[tuple[int, Any]] = []
+
+
+def keep_some(array: Any) -> tuple[int, bool, Any]:
+    """Keeps every third array in this process, writes to all others; says whether those kept are as they were."""
+    number = int(array[0])
+    if number % 3 == 0:
+        KEPT.append((number, array[1:]))
+    else:
+        array[:] = -number
+    return number, all((kept == number).all() for number, kept in KEPT), array
+
+
+def test_what_a_task_keeps_and_what_is_kept_of_results_stays_as_it_was():
+    kept = []
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(keep_some, engine="process", max_workers=2)
+        arrays = (np.full(FLOATS, float(number)) for number in range(60))
+        results = skorche.map(task, skorche.Queue(fixed_inputs=arrays))
+    with pipeline.run():
+        for number, as_it_was, array in results:
+            assert as_it_was
+            if number % 4 == 0:
+                kept.append((number, array[::2]))
+
+    assert len(kept) == 15
+    assert all((array == (-number if number % 3 else number)).all() for number, array in kept)
+
+
+def count_faults(arrays: list[Any]) -> tuple[int, list[Any]]:
+    """How many pages this process was given so far, and arrays as large as those it got."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt, [array * 2.0 for array in arrays]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_large_arrays_that_come_and_go_need_no_new_memory(count: int):
+    size = 8 * FLOATS
+    items = ([np.ones(size) for _ in range(count)] for _ in range(30))
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(count_faults, engine="process", max_workers=1)
+        results = skorche.map(task, skorche.Queue(fixed_inputs=items))
+    with pipeline.run():
+        faults = [found for found, _ in results]
+
+    pages_of_items = count * np.ones(size).nbytes / resource.getpagesize()
+    assert median(np.diff(faults)) < pages_of_items  # the results may need some
+
+
+class DieOnce:
+    """A task: the identity, but at one item the process is killed the first time."""
+
+    def __init__(self, number: float, marker: Path) -> None:
+        self.number, self.marker = number, marker
+
+    def __call__(self, array: Any) -> Any:
+        if array[0] == self.number and not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return array
+
+
+@pytest.mark.parametrize("number", [0.0, 11.0, 19.0])
+def test_a_worker_killed_among_large_arrays_loses_none(number: float, tmp_path: Path):
+    arrays = [np.full(8 * FLOATS, float(item)) for item in range(20)]
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(DieOnce(number, tmp_path / "marker"), engine="process", max_workers=2, retries=1)
+        results = skorche.map(task, skorche.Queue(fixed_inputs=arrays))
+    with pipeline.run():
+        came = sorted(results, key=lambda array: array[0])
+
+    assert len(came) == 20
+    assert all(np.array_equal(*pair) for pair in zip(arrays, came, strict=True))
+
+
+@given(st.lists(st.tuples(st.integers(1, 40_000), st.booleans()), max_size=30))
+def test_nobody_is_given_memory_that_somebody_keeps(asked: list[tuple[int, bool]]):
+    buffers = Buffers(100_000)
+    kept = []
+
+    for number, (size, keeps) in enumerate(asked):
+        array = np.frombuffer(buffers.take(size), dtype=np.uint8)
+        array[:] = number
+        if keeps:
+            kept.append((number, array[::2]))
+
+    assert all((array == number).all() for number, array in kept)
+
+
+def test_what_was_used_least_lately_is_forgotten_when_it_is_too_much():
+    buffers = Buffers(40_000)
+    first, second = buffers.take(9_000), buffers.take(9_000)
+    seen = first.obj, second.obj
+    del first, second
+
+    buffers.take(20_000)
+
+    assert [buffers.take(9_000).obj is one for one in seen] == [False, True]
+
+
+def test_a_small_array_does_not_get_the_memory_of_a_large_one():
+    buffers = Buffers()
+    large = buffers.take(1 << 20).obj
+
+    assert buffers.take(1 << 19).obj is not large

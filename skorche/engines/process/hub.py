@@ -250,7 +250,7 @@ class Hub:
             member.queue(wire.frame(wire.STAGE, number, [kernel], limits.items or 0, limits.memory_bytes or 0))
         member.queue(request)
         member.jobs.append(job)
-        job.worker = member.process.pid
+        job.worker, job.take = member.process.pid, member.take
         member.write()
         self._watch(member)
 

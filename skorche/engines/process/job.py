@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from skorche.compile.plan import StagePlan
-from skorche.engines.process.packing import Piece, Results, pack, padded, size_of, unpack_outcome
+from skorche.engines.process.packing import Piece, Results, Take, pack, padded, size_of, unpack_outcome
 from skorche.engines.process.slot import READING
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
 from skorche.errors import TransferError, WorkerCrash, text_of
@@ -24,7 +24,8 @@ class Job:
     """One ticket. `left` are the indices of items still to be done, in order; `frames` what has come back.
 
     `largest` is how many bytes the largest of them takes, if that is large; `worker` the process that was given it;
-    `deadly` are, by index, items that a worker died on behind the first step.
+    `deadly` are, by index, items that a worker died on behind the first step;
+    `take` gives memory for what comes back of it.
     """
 
     def __init__(self, ticket: int, stage: StagePlan, chunk: Chunk) -> None:
@@ -33,6 +34,7 @@ class Job:
         self.careful = bool(stage.limits)  # so that the hub never does one again that has begun: that is a start too
         self.stopped = False
         self.worker: int | None = None
+        self.take: Take | None = None
         self.largest = 0
         self.frames: list[Frame] = []
         self.deadly: dict[int, Deadly] = {}
@@ -125,7 +127,7 @@ class Job:
         outcomes: list[Outcome] = []
         for part in self.frames:
             try:
-                found = unpack_outcome(part.body, self.chunk.items)
+                found = unpack_outcome(part.body, self.chunk.items, self.take)
             except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
                 outcomes += self._joined(row)
                 inside = self._passed(part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from skorche.engines.process import wire
 from skorche.engines.process.job import Job
@@ -15,6 +16,9 @@ from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.engines.process.stacks import Question
 from skorche.named import NamedTuple
 from skorche.runtime.engine import Sight
+
+if TYPE_CHECKING:
+    from skorche.engines.process.buffers import Buffers
 
 
 class Asked(NamedTuple):
@@ -48,6 +52,7 @@ class Member:
         self._incoming = bytearray()
         self._body: _Body | None = None
         self._found: list[wire.Frame] = []
+        self._buffers: Buffers | None = None
         self.ready = self.tried = False
         self.dismissed = False
         self.retired_at: float | None = None
@@ -146,11 +151,19 @@ class Member:
                 self._found.append(wire.Frame(kind, ticket, first, last, kept))
                 start = end
                 continue
-            self._body = _Body(wire.Frame(kind, ticket, first, last, bytearray(length)), body)
+            self._body = _Body(wire.Frame(kind, ticket, first, last, self.take(length)), body)
             start = len(buffer)
         if start:
             body = memoryview(b"")  # a buffer that is looked at cannot shrink
             del buffer[:start]
+
+    def take(self, size: int) -> memoryview:
+        """Memory for what comes from this worker; see `packing.Take`."""
+        if self._buffers is None:
+            from skorche.engines.process.buffers import Buffers  # only large messages need it
+
+            self._buffers = Buffers()
+        return self._buffers.take(size)
 
     def _end_body(self) -> None:
         if self._body is not None and not self._body.rest:

@@ -5,14 +5,15 @@
 
 Arrays give their memory away as buffers where the pickle protocol allows it ("Pickle protocol 5 with out-of-band data",
 PEP 574). What is packed is a list of pieces, written one after the other; what is read is one piece of memory,
-in which a lone buffer stays: an array that comes of it has that memory to itself, and may be written to.
+in which a lone buffer stays: an array that comes of it has that memory to itself, and may be written to. Large memory
+is used again when nobody has it any more (`buffers`).
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from skorche.engines.transfer import Aside, Complete, decode_found, dumps, encode_by
@@ -20,8 +21,12 @@ from skorche.kernel import Kernel, Outcome, StepCount
 from skorche.named import NamedTuple
 
 Piece = bytes | memoryview
+Take = Callable[[int], memoryview]
+"""Gives memory of a size, with whatever was in it."""
 MARK = 0
 """No pickle begins with it."""
+TAKEN_BYTES = 1 << 18
+"""From this size on it is worth while to use memory again."""
 ROUND = 16
 """What is read stands on such addresses, as `malloc` gives them: arrays that do not are slow."""
 _HEAD = struct.Struct("<QQ")
@@ -50,8 +55,11 @@ def _with_buffers(data: bytes, buffers: Sequence[memoryview]) -> list[Piece]:
     return parts
 
 
-def unpack(data: bytes | bytearray | memoryview) -> Any:
-    """What was packed. `data` is kept where a lone large buffer stands in it, and must be writable then."""
+def unpack(data: bytes | bytearray | memoryview, take: Take | None = None) -> Any:
+    """What was packed. `data` is kept where a lone large buffer stands in it, and must be writable then.
+
+    Of several each gets memory of its own, since who keeps one must not keep all of them: if it is large, by `take`.
+    """
     view = memoryview(data)
     if not is_marked(view):
         return pickle.loads(view)
@@ -64,9 +72,17 @@ def unpack(data: bytes | bytearray | memoryview) -> Any:
     for size in sizes:
         start += -start % ROUND
         one = view[start : start + size]
-        buffers.append(one if count == 1 else bytearray(one))  # who keeps one of several must not keep all of them
+        buffers.append(one if count == 1 else _copied(one, take))
         start += size
     return pickle.loads(pickled, buffers=buffers)
+
+
+def _copied(buffer: memoryview, take: Take | None) -> memoryview | bytearray:
+    if take is None or len(buffer) < TAKEN_BYTES:
+        return bytearray(buffer)
+    copy = take(len(buffer))
+    copy[:] = buffer
+    return copy
 
 
 def is_marked(data: bytes | bytearray | memoryview) -> bool:
@@ -111,7 +127,7 @@ def pack_results(results: list[Any], kernel: Kernel, indices: Sequence[int], sec
         return pack_outcome(Outcome([(results, indices)], [counted], [], [], []), kernel)
 
 
-def unpack_outcome(data: bytes | bytearray | memoryview, items: Sequence[Any]) -> Outcome | Results:
+def unpack_outcome(data: bytes | bytearray | memoryview, items: Sequence[Any], take: Take | None) -> Outcome | Results:
     """The outcome again, or the results. `items` are those of the chunk, which did not travel back."""
-    found = unpack(data)
+    found = unpack(data, take)
     return Results._make(found) if len(found) == len(Results._fields) else decode_found(found, items, len(data))

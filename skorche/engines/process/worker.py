@@ -24,7 +24,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from skorche.call import Ends, close_all
-from skorche.engines.process.packing import Piece, size_of, unpack
+from skorche.engines.process.packing import TAKEN_BYTES, Piece, size_of, unpack
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import (
     IDLE,
@@ -64,6 +64,7 @@ from skorche.runtime.vitals import Vitals
 
 if TYPE_CHECKING:
     from skorche.compile.plan import Capture  # which a worker does without
+    from skorche.engines.process.buffers import Buffers
 
 WATCH_SECONDS = 0.1
 
@@ -146,6 +147,7 @@ class _Worker:
             take_over()
         self._stages: dict[int, LoadedStage] = {}
         self._ends: Ends = []
+        self._buffers: Buffers | None = None
 
     def serve(self) -> None:
         try:
@@ -193,8 +195,10 @@ class _Worker:
     def _retires(self, stage: LoadedStage) -> bool:
         """Whether this process has done enough. With its last item it has said so already."""
         if stage.items_left and stage.is_bloated:
-            self._send(frame(RETIRED, 0, []))
-            return True
+            self._buffers = None  # that is not the task's memory
+            if stage.is_bloated:
+                self._send(frame(RETIRED, 0, []))
+                return True
         return not stage.items_left
 
     def _work(self, message: Frame) -> LoadedStage | None:
@@ -207,7 +211,7 @@ class _Worker:
         if work.timed:
             self._send(frame(BEGUN, ticket, []))
         try:
-            items: Sequence[Any] = packed if work.sizes is not None else unpack(packed[0])
+            items: Sequence[Any] = packed if work.sizes is not None else unpack(packed[0], self._take)
         except BaseException as error:  # noqa: BLE001  (asked again item by item, to find which one it is)
             self._send(frame(UNREADABLE, ticket, [dump_error(error)]))
             return stage
@@ -224,6 +228,13 @@ class _Worker:
             while view:
                 view = view[os.write(self._channel, view) :]
 
+    def _take(self, size: int) -> memoryview:
+        if self._buffers is None:
+            from skorche.engines.process.buffers import Buffers  # only large messages need it
+
+            self._buffers = Buffers()
+        return self._buffers.take(size)
+
     def _receive(self) -> Frame | None:
         header = self._read(HEADER.size)
         if header is None:
@@ -234,10 +245,10 @@ class _Worker:
         body = self._read(length)
         return None if body is None else Frame(kind, ticket, first, last, body)
 
-    def _read(self, count: int) -> bytes | bytearray | None:
+    def _read(self, count: int) -> bytes | bytearray | memoryview | None:
         if not count:
             return b""
-        buffer = bytearray(count)
+        buffer = bytearray(count) if count < TAKEN_BYTES else self._take(count)
         view, got = memoryview(buffer), 0
         while got < count:
             try:
