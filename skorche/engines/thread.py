@@ -146,13 +146,17 @@ class _Pool:
 
     def _work_off(self, ends: Ends) -> None:
         me, run, tells_start = current_thread(), None, self._stage.tells_start
-        worker = me.native_id
+        worker, lock, working = me.native_id, self._lock, self._working
         self._has_grown()
         while (work := self._work.get()) is not None or not self._leaves(me):
             if work is None:
                 continue  # there is work for all of them again
             ticket, chunk = work
-            if not self._begin(ticket, me):
+            with lock:
+                wanted = ticket in self._chunks
+                if wanted:
+                    working[ticket] = me  # from now on this thread works on it
+            if not wanted:
                 del work, chunk
                 continue
             if run is None:
@@ -160,8 +164,8 @@ class _Pool:
             if tells_start:
                 self._emit(Started(ticket))
             outcome = run(chunk.items, chunk.entry, chunk.portion)
-            with self._lock:
-                self._working.pop(ticket, None)
+            with lock:
+                working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
                 self._emit(Done(ticket, outcome, worker))
@@ -182,14 +186,6 @@ class _Pool:
                 self._working.pop(ticket, None)
         for ticket, chunk in lost:
             self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
-
-    def _begin(self, ticket: int, thread: Thread) -> bool:
-        """Whether the ticket is still wanted: from now on this thread works on it."""
-        with self._lock:
-            wanted = ticket in self._chunks
-            if wanted:
-                self._working[ticket] = thread
-            return wanted
 
     def abandon(self, ticket: int) -> None:
         """Give a ticket back as lost; its thread, if one works on it, is replaced."""

@@ -81,7 +81,8 @@ def build(plan: Plan, capabilities: Sequence[Capabilities]) -> Parts:
                 targets.append(target(errors))
         window = Window(len(stage.ports)) if stage.ordered else None
         ahead = can.ahead and not stage.folds  # a chunk begins with the value that the one before has come to
-        stages.append(Stage(stage, can._replace(ahead=ahead), edge, targets, error_target, edge.limit, window))
+        tallies = [books.tallies[node] for node in stage.nodes]
+        stages.append(Stage(stage, can._replace(ahead=ahead), edge, targets, error_target, edge.limit, tallies, window))
     set_floors(plan, stages)
     feeds = [Feed(number, target(source.output)) for number, source in enumerate(plan.sources)]
     parts = Parts(books, stages, gathers, outlets, feeds, zips, drains)

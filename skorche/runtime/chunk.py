@@ -44,12 +44,14 @@ class Waiting:
     def take(self, count: int) -> tuple[list[Any], Places]:
         """Up to `count` items from the front. A piece that is nearly as large goes as it is, which saves copying it."""
         items, places = self._pieces.popleft()
-        if len(items) > count:
+        found = len(items)
+        if found > count:
             self._pieces.appendleft((items[count:], places[count:]))
-            items, places = items[:count], places[:count]
-        elif 4 * len(items) < 3 * count and self._pieces:
+            items, places, found = items[:count], places[:count], count
+        elif 4 * found < 3 * count and self._pieces:
             items, places = self._gather(items, places, count)
-        self.count -= len(items)
+            found = len(items)
+        self.count -= found
         return items, places
 
     def _gather(self, items: list[Any], places: Places, count: int) -> tuple[list[Any], Places]:

@@ -43,7 +43,7 @@ from skorche.runtime.command import (
     Warn,
 )
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Done, Engine, Resizable, SharedEngine
+from skorche.runtime.engine import Engine, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
 from skorche.runtime.log import say
@@ -76,6 +76,9 @@ class Snapshot(NamedTuple):
     """Somebody wants to see what is known."""
 
     answer: SimpleQueue[RunFinished]
+
+
+_OURS = frozenset({Ready, Snapshot})  # the scheduler hears nothing of these, or something else
 
 
 class Coordinator:
@@ -268,7 +271,7 @@ class Coordinator:
         if self._over:
             return  # an engine that is being closed may still tell what it drops
         try:
-            commands = self._decide(events, self._now())
+            commands = self._decide(events)
             self._execute(commands)  # the last thing a turn does: whoever it wakes will soon find the GIL free
             self._over = self.scheduler.finished
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
@@ -276,11 +279,12 @@ class Coordinator:
         if self._over:
             self._turns.ring()
 
-    def _decide(self, events: Sequence[Any], now: float) -> Sequence[Command]:
+    def _decide(self, events: Sequence[Any]) -> Sequence[Command]:
         """Let the scheduler go on; gives its commands."""
-        known = self._translate(events)
+        now = self._now()
+        known = events if _OURS.isdisjoint(map(type, events)) else self._translate(events)
         if now >= self._give_up_at:
-            known += self._abandoned()
+            known = [*known, *self._abandoned()]
         scheduler = self.scheduler
         commands = self._step(known, now)
         self.error = scheduler.error
@@ -292,7 +296,7 @@ class Coordinator:
         """See to it that the coordinator's own thread wakes in time."""
         if limit is None or self._give_up_at < limit:
             limit = self._give_up_at
-        if get_ident() == self._thread.ident:
+        if self._turns.holder == self._thread.ident:
             self._wakes_at = limit
         elif limit < self._wakes_at:
             self._wakes_at = limit
@@ -300,8 +304,6 @@ class Coordinator:
 
     def _translate(self, events: Sequence[Any]) -> list[Event]:
         """What the scheduler is told of these events."""
-        if len(events) == 1 and type(events[0]) is Done:
-            return [events[0]]
         known: list[Event] = []
         for event in events:
             if type(event) is Ready:
@@ -337,7 +339,8 @@ class Coordinator:
     def _execute(self, commands: Sequence[Command]) -> None:
         for command in commands:
             if isinstance(command, Submit):
-                self._engine_of[command.stage].submit(command.ticket, command.stage, command.chunk)
+                ticket, stage, chunk = command
+                self._engine_of[stage].submit(ticket, stage, chunk)
             elif isinstance(command, Deliver):
                 self.outboxes[command.end].deliver(command.items, command.places)
             elif isinstance(command, Pull):

@@ -15,26 +15,29 @@ GRACE = -1
 
 
 class Deadlines:
-    """When which flight is killed, soonest first. `killing`: a grace has ended, so whatever is lost is not to blame."""
+    """When which flight is killed, soonest first: the next one at `due`.
+
+    `killing`: a grace has ended, so whatever is lost is not to blame.
+    """
 
     def __init__(self, flights: dict[int, Flight], books: Books) -> None:
         self._flights, self._books = flights, books
         self._entries: list[tuple[float, int]] = []
         self.killing = False
-
-    @property
-    def due(self) -> float:
-        """When the next one is."""
-        return self._entries[0][0] if self._entries else math.inf
+        self.due = math.inf
 
     def begin(self, flight: Flight, now: float) -> None:
         """Work on a chunk begins: its time runs from here, not from its submission."""
         if flight.stage.plan.timeout is not None:
-            heapq.heappush(self._entries, (now + flight.stage.plan.timeout, flight.ticket))
+            self._add(now + flight.stage.plan.timeout, flight.ticket)
 
     def end_grace(self, at: float) -> None:
         """From then on nothing is waited for."""
-        heapq.heappush(self._entries, (at, GRACE))
+        self._add(at, GRACE)
+
+    def _add(self, at: float, ticket: int) -> None:
+        heapq.heappush(self._entries, (at, ticket))
+        self.due = self._entries[0][0]
 
     def expire(self, now: float) -> None:
         """Kill what is out past its deadline, and forget the deadlines of what has come back.
@@ -52,6 +55,7 @@ class Deadlines:
                     self._books.commands.append(Kill(number, flight.stage.plan.number))
         while self._entries and self._entries[0][1] not in self._flights and self._entries[0][1] != GRACE:
             heapq.heappop(self._entries)
+        self.due = self._entries[0][0] if self._entries else math.inf
 
 
 def timeout_error(flight: Flight) -> TaskTimeout:

@@ -73,9 +73,10 @@ def take_fed(feed: Feed, event: Fed, books: Books) -> None:
 def pull(feeds: Sequence[Feed], books: Books) -> None:
     """Ask sources for what there is room for: a good part of it at a time, unless the stage behind starves."""
     for feed in feeds:
-        if feed.exhausted or feed.unwanted:
+        if feed.exhausted or (feed.fed and feed.unwanted):
             continue
-        wanted = min(feed.room, LARGEST_PULL) - feed.asked - feed.waiting.count
+        room = feed.room if feed.limits else feed.target.room
+        wanted = min(room, LARGEST_PULL) - feed.asked - feed.waiting.count
         if wanted <= 0 or wanted < feed.asked:
             continue
         if 4 * wanted >= feed.portion or feed.target.idle:

@@ -58,7 +58,7 @@ class Scheduler:
         for one in self.parts.zips:
             one.reject = self.recovery.reject
         self.error: BaseException | None = None
-        self.finished = False
+        self.finished = self._backlogged = False
         self.rerun = self.abandoned_threads = self.recycled = 0
         self._watchdog = Watchdog(policy or Policy())
         self._starting = Starting(self.parts.stages, self.books, self._watchdog)
@@ -85,14 +85,15 @@ class Scheduler:
     def next_timer(self) -> float | None:
         """When to call `handle` at the latest, events or not."""
         first = self._starting.limits.wakes_at
-        if self.recovery.timers and self.recovery.timers[0][0] < first:
-            first = self.recovery.timers[0][0]
+        timers = self.recovery.timers
+        if timers and timers[0][0] < first:
+            first = timers[0][0]
         if self._deadlines.due < first:
             first = self._deadlines.due
         if self.parts.groupers and self.parts.due < first:
             first = self.parts.due
-        if self.flights or self._is_watched:
-            first = min(first, self._watchdog.due)
+        if (self.flights or self._is_watched) and (due := self._watchdog.due) < first:
+            first = due
         return None if first == math.inf else first
 
     @property
@@ -160,14 +161,15 @@ class Scheduler:
     # -- what comes back from engines -------------------------------------------------------------------------------
 
     def _done(self, event: Done, now: float) -> None:
-        flight = self.flights.pop(event.ticket, None)
+        ticket, outcome, _ = event
+        flight = self.flights.pop(ticket, None)
         if flight is None:
-            raise InternalError(f"an engine returned ticket {event.ticket}, which is not out.")
-        outcome, limit = event.outcome, flight.stage.plan.timeout
-        if flight.stage.gates:
+            raise InternalError(f"an engine returned ticket {ticket}, which is not out.")
+        stage = flight.stage
+        if stage.gates:
             self._starting.limits.end(flight, now, outcome.seconds)
-        if limit is not None and outcome.seconds > limit and not flight.stage.capabilities.kill:
-            outcome = Outcome.empty(flight.stage.plan.kernel)
+        if (limit := stage.plan.timeout) is not None and outcome.seconds > limit and not stage.capabilities.kill:
+            outcome = Outcome.empty(stage.plan.kernel)
             outcome.troubles.append(self._suspicion(flight, 0, timeout_error(flight)))
         self._land(flight, outcome, (), now)
 
@@ -209,10 +211,10 @@ class Scheduler:
         stage, chunk = flight.stage, flight.chunk
         stage.in_flight -= flight.workers
         stage.learn(outcome, flight.count - len(left))
-        tallies, nodes, entry = self.books.tallies, stage.plan.nodes, chunk.entry
+        tallies, entry = stage.tallies, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:
-                tallies[nodes[step]].add(count, head=step == entry)
+                tallies[step].add(count, head=step == entry)
         if flight.origins is None and len(outcome.ports) == 1 and not (left or stage.ways or outcome.eventful):
             self._pass_on(flight, outcome)
             return
@@ -254,14 +256,13 @@ class Scheduler:
 
     def _pass_on(self, flight: Flight, outcome: Outcome) -> None:
         """All went through once, and by the only port: what `_route` does then."""
-        for target, hold in zip(flight.stage.targets, flight.holds):  # noqa: B905  (per chunk: as long as each other)
+        targets = flight.stage.targets
+        for target, hold in zip(targets, flight.holds):  # noqa: B905  (per chunk: as long as each other)
             target.release(hold)
         items, paths = outcome.ports[0]
         if items:
             places = flight.chunk.places
-            flight.stage.targets[0].accept(
-                items, places if len(items) == len(places) else Resolver(places, ()).places(paths)
-            )
+            targets[0].accept(items, places if len(items) == len(places) else Resolver(places, ()).places(paths))
 
     def _route(self, flight: Flight, outcome: Outcome, resolver: Resolver, again: set[int]) -> None:
         stage, origins = flight.stage, flight.origins
@@ -348,7 +349,7 @@ class Scheduler:
             flowed = self._flow()
             started = not books.stopping and self._starting.start(now)
             closed = books.closing and self._close_finished()
-            if not (closed or ((flowed or started) and self._backlogged())):
+            if not (closed or ((flowed or started) and self._backlogged)):
                 break
         if books.holding and not (self.flights or books.stopping):
             pull_one(self.parts.feeds, books)
@@ -359,17 +360,15 @@ class Scheduler:
 
     def _flow(self) -> bool:
         """Let sources and operators with memory pass on what they have; whether anything changed."""
-        changed = False
+        changed, backlogged = False, bool(self.parts.held)  # what may move when a chunk has left the edge behind
         for feed in self.parts.feeds:
-            if feed.waiting.count or ((feed.exhausted or feed.unwanted) and not feed.ended):
+            if feed.waiting.count or (not feed.ended and (feed.exhausted or feed.unwanted)):
                 changed |= feed.flow(stopping=self.books.stopping)
+                backlogged |= feed.waiting.count > 0
         for one in self.parts.held:
             changed |= one.flow()
+        self._backlogged = backlogged
         return changed
-
-    def _backlogged(self) -> bool:
-        """Whether items wait in front of an edge, so that a chunk that left it lets them move."""
-        return bool(self.parts.held) or any(feed.waiting.count for feed in self.parts.feeds)
 
     def _close_finished(self) -> bool:
         closing = [stage for stage in self._unfinished if not stage.edge.open]

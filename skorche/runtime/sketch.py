@@ -7,6 +7,7 @@ most (g - 1) / (g + 1).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 _RATIO = 1.1
 _SCALE = 1 / math.log(_RATIO)
@@ -28,9 +29,15 @@ class Sketch:
 
     def add(self, value: float, weight: int) -> None:
         """Count a value, in seconds, `weight` times."""
-        bucket = math.ceil(math.log(value if value > 1e-9 else 1e-9) * _SCALE)
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + weight
-        self.count += weight
+        self.add_all([(value, weight)])
+
+    def add_all(self, values: Iterable[tuple[float, int]]) -> None:
+        """Count values, each with its weight."""
+        buckets, log, ceil = self._buckets, math.log, math.ceil
+        for value, weight in values:
+            bucket = ceil(log(value if value > 1e-9 else 1e-9) * _SCALE)
+            buckets[bucket] = buckets.get(bucket, 0) + weight
+            self.count += weight
 
     def quantile(self, share: float) -> float | None:
         """The value below which this share of the weight lies; None without values."""

@@ -24,6 +24,7 @@ from skorche.runtime.flow import Books, Edge, Target
 from skorche.runtime.ledger import Ledger
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
+from skorche.runtime.tally import Tally
 
 if TYPE_CHECKING:
     from skorche.runtime.gate import Gate
@@ -35,6 +36,8 @@ REFILL_SECONDS = 0.01
 """Where items go side by side, as many wait in the engine as end meanwhile."""
 SETTLED = 0.2
 """A cost that changes by a smaller share changes no size."""
+LEAST_COST = 1e-9
+"""Seconds an item takes, where the clock is too coarse to tell."""
 LARGEST_PART = 1 << 14
 """Elements that come of a chunk at once, also when what follows has room without end."""
 
@@ -56,14 +59,18 @@ class Again(NamedTuple):
 
 
 class Flight:
-    """A chunk out at an engine, with the room held for its results; `count` of its items are still out."""
+    """A chunk out at an engine, with the room held for its results.
 
-    __slots__ = ("chunk", "count", "holds", "origins", "since", "stage", "ticket", "timed_out")
+    `count` of its items are still out, and take so many `workers`.
+    """
+
+    __slots__ = ("chunk", "count", "holds", "origins", "since", "stage", "ticket", "timed_out", "workers")
 
     def __init__(self, ticket: int, stage: Stage, chunk: Chunk, holds: list[int], origins: list[Origin] | None) -> None:
         self.ticket, self.stage, self.chunk = ticket, stage, chunk
         self.holds, self.origins = holds, origins
-        self.count = len(chunk.items)
+        self.count = count = len(chunk.items)
+        self.workers = count if stage.side_by_side else 1
         self.since, self.timed_out = 0.0, False
 
     def detach(self, indices: Sequence[int]) -> Flight:
@@ -74,16 +81,13 @@ class Flight:
         holds = [hold * count // self.count for hold in self.holds]
         self.holds = [hold - taken for hold, taken in zip(self.holds, holds, strict=True)]
         self.count -= count
+        self.workers = self.count if self.stage.side_by_side else 1
         return Flight(self.ticket, self.stage, Chunk(items, places, chunk.entry, attempts), holds, None)
-
-    @property
-    def workers(self) -> int:
-        """How many workers it takes."""
-        return self.count if self.stage.side_by_side else 1
 
 
 class Stage:
     """The state of a stage. `targets` are the ports, then the error queues; `error_target` says which, by node.
+    `tallies` are those of its nodes.
 
     It has `workers` to use, of `given` that it was given. `slots` chunks may be out at a time: one per worker, and
     as many again waiting in the engine, while these are short.
@@ -97,10 +101,12 @@ class Stage:
         targets: list[Target],
         error_target: dict[int, int],
         floor: int,
+        tallies: Sequence[Tally],
         window: Window | None = None,
     ) -> None:
         self.plan, self.capabilities, self.edge = plan, capabilities, edge
         self.targets, self.error_target, self.floor, self.window = targets, error_target, floor, window
+        self.tallies = tallies
         self.in_flight = self.delayed = 0
         self.due: deque[Again] = deque()
         self.cost: float | None = None
@@ -112,7 +118,7 @@ class Stage:
         self.bytes_in = self.bytes_out = 0
         self._largest, self._ideal = 0, 1
         self._settled = self._bytes = self._unpaid = 0.0
-        self._expanding = False
+        self._expanding = plan.flows
         self._ratios = [1.0] * len(targets)
 
     @property
@@ -138,6 +144,12 @@ class Stage:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
         idle = self.workers - self.in_flight
         size = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
+        if not self._expanding:
+            for target in self.targets:
+                room = target.room
+                if room < size:
+                    size = max(0, room)
+            return size
         if self.plan.flows and size > 1:
             size = max(1, min(size, int(LARGEST_PART / max(self._ratios))))
         for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
@@ -210,11 +222,13 @@ class Stage:
         """Hold room in all targets for the results of `count` items."""
         if self.plan.flows:
             return self._hold_part(count)
-        holds = []
-        for target, ratio in zip(self.targets, self._ratios):  # noqa: B905  (per chunk: as long as each other)
-            hold = count if ratio == 1.0 else -int(-count * ratio // 1)
+        if not self._expanding:
+            for target in self.targets:
+                target.hold(count)
+            return [count] * len(self.targets)
+        holds = [-int(-count * ratio // 1) for ratio in self._ratios]
+        for target, hold in zip(self.targets, holds, strict=True):
             target.hold(hold)
-            holds.append(hold)
         return holds
 
     def _hold_part(self, count: int) -> list[int]:
@@ -227,9 +241,9 @@ class Stage:
             target.hold(hold)
         return holds
 
-    def portion(self, holds: list[int]) -> Portion | None:
-        """How much may come of a chunk, for which this is held; None: all of it, however much it is."""
-        return Portion(holds[0], self.capabilities.chunk_seconds) if self.plan.flows else None
+    def portion(self, holds: list[int]) -> Portion:
+        """How much may come of a chunk, for which this is held, where items may give it by and by."""
+        return Portion(holds[0], self.capabilities.chunk_seconds)
 
     def settle_parts(self, outcome: Outcome, resolver: Resolver, ledger: Ledger) -> None:
         """Account for items that gave a part of their elements; what is left of them goes back where it came from."""
@@ -244,26 +258,28 @@ class Stage:
 
     def learn(self, outcome: Outcome, count: int) -> None:
         """Take the cost of a chunk into account; a rise is believed sooner than a fall."""
-        seconds = outcome.seconds
-        self.bytes_in += outcome.bytes_in
-        self.bytes_out += outcome.bytes_out
+        seconds, moved = outcome.seconds, outcome.bytes_in or outcome.bytes_out
+        if moved:
+            self.bytes_in += outcome.bytes_in
+            self.bytes_out += outcome.bytes_out
         if self.plan.flows:  # the cost of an item is that of all its parts
             count -= sum(part.rest is not None for part in outcome.parts)
             seconds, self._unpaid = (seconds + self._unpaid, 0.0) if count else (0.0, seconds + self._unpaid)
         if not count or not seconds:
             return
-        if outcome.expansions or outcome.parts or self._expanding:
+        if self._expanding or outcome.expansions or outcome.parts:
             self._learn_ratios(outcome, count)
         if self.gates:
             return  # one item at a time and a short edge, as while nothing was measured: a limit, not the cost, decides
-        cost = max(seconds / count, 1e-9)
-        if self.cost is None:
-            self.cost = cost
-        else:
-            self.cost += (0.5 if cost > self.cost else 0.3) * (cost - self.cost)
-        if outcome.bytes_in or outcome.bytes_out:
+        cost, known = seconds / count, self.cost
+        if cost < LEAST_COST:
+            cost = LEAST_COST
+        if known is not None:
+            cost = known + (0.5 if cost > known else 0.3) * (cost - known)
+        self.cost = cost
+        if moved:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
-        if count > self._largest or self._bytes or abs(self.cost - self._settled) > SETTLED * self._settled:
+        if count > self._largest or self._bytes or abs(cost - self._settled) > SETTLED * self._settled:
             self._largest = max(count, self._largest)
             self._settle()
 
@@ -296,7 +312,7 @@ class Stage:
 
 def shed_worker(stage: Stage, books: Books) -> None:
     """Memory does not suffice for all workers of a stage: it goes on with one fewer, which is told the first time."""
-    tally = books.tallies[stage.plan.nodes[0]]
+    tally = stage.tallies[0]
     if stage.shed():
         tally.shed_workers += 1
         if tally.shed_workers == 1:

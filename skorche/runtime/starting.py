@@ -70,8 +70,11 @@ class Starting:
         return any(stage.edge.waiting.count or stage.due for stage in self.paused)
 
     def _start_one(self, stage: Stage, now: float) -> bool:
-        flight = self._again_flight(stage) if stage.due else self._fresh_flight(stage)
-        if flight is None:
+        if stage.due:
+            flight = self._again_flight(stage)
+        elif (count := stage.size(stage.edge.waiting.count)) > 0:
+            flight = self._fresh_flight(stage, count)
+        else:
             return False
         flight.since = now
         if not self.flights:
@@ -81,16 +84,13 @@ class Starting:
         self._books.commands.append(Submit(flight.ticket, stage.plan.number, flight.chunk))
         return True
 
-    def _fresh_flight(self, stage: Stage) -> Flight | None:
-        edge = stage.edge
-        count = stage.size(edge.waiting.count) if edge.waiting.count else 0
-        if not count:
-            return None
-        items, places = edge.waiting.take(count)
+    def _fresh_flight(self, stage: Stage, count: int) -> Flight:
+        items, places = stage.edge.waiting.take(count)
         holds = stage.hold(len(items))
         origins = None if stage.window is None else stage.window.open(len(items), holds)
         self._tickets += 1
-        return Flight(self._tickets, stage, Chunk(items, places, portion=stage.portion(holds)), holds, origins)
+        chunk = Chunk(items, places, 0, None, stage.portion(holds) if stage.plan.flows else None)
+        return Flight(self._tickets, stage, chunk, holds, origins)
 
     def _again_flight(self, stage: Stage) -> Flight:
         """Items that enter again; the room for their results is held already."""

@@ -8,9 +8,15 @@ from skorche.events import NodeTally
 from skorche.kernel import StepCount
 from skorche.runtime.sketch import Sketch
 
+MANY_COUNTS = 64
+"""So many counts are kept before they are added up, all in one go: for a quarter of the price of each by itself."""
+
 
 class Tally:
-    """Counters of one node. `passed` are items in that got through; for a map they equal those that came out."""
+    """Counters of one node. `passed` are items in that got through; for a map they equal those that came out.
+
+    What steps count is added up in `settle`; before, `passed`, `emitted` and what follows from them are behind.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -20,26 +26,37 @@ class Tally:
         self.seconds = self.cpu_seconds = 0.0
         self.sketch = Sketch()
         self.closed: dict[str, int] = {}
+        self._counts: list[StepCount] = []
 
     def add(self, count: StepCount, *, head: bool) -> None:
         """Add a step's counts; the head's items were counted as received when they came to its edge."""
-        received, passed, emitted, filtered, members, seconds, cpu_seconds, divided, cached = count
         if not head:
-            self.received += received
+            self.received += count.received
+        self._counts.append(count)
+        if len(self._counts) >= MANY_COUNTS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Add up what has been counted."""
+        counts = self._counts
+        if not counts:
+            return
+        columns = zip(*counts, strict=True)
+        _, passed, emitted, filtered, members, seconds, cpu_seconds, divided, cached = map(sum, columns)
         self.passed += passed
         self.emitted += emitted
-        if filtered or members or divided or cached:
-            self.filtered += filtered
-            self.members += members
-            self.divided += divided
-            self.cached += cached
+        self.filtered += filtered
+        self.members += members
+        self.divided += divided
+        self.cached += cached
         self.seconds += seconds
         self.cpu_seconds += cpu_seconds
-        if received:
-            self.sketch.add(seconds / received, received)
+        self.sketch.add_all([(count.seconds / count.received, count.received) for count in counts if count.received])
+        counts.clear()
 
     def violations(self) -> Iterator[str]:
         """The law of the node, if it does not hold."""
+        self.settle()
         came = self.received + self.divided
         went = self.passed + self.filtered + self.failed + self.cancelled
         if came != went:
@@ -50,6 +67,7 @@ class Tally:
 
     def freeze(self) -> NodeTally:
         """The counts as a record."""
+        self.settle()
         return NodeTally(
             self.received,
             self.emitted,

@@ -57,14 +57,21 @@ class Turns:
         if not self.lend:
             self.post(event)
             return
-        self._events.put(event)
-        if not self._take_turns(MOST_TURNS):
+        events, turn = self._events, self._turn
+        if events.empty() and turn.acquire(blocking=False):
+            try:
+                self._handle_all([event])
+            finally:
+                turn.release()
+        else:
+            events.put(event)
+        if not (events.empty() or self._take_turns(MOST_TURNS - 1)):
             self.ring()
 
     def post(self, event: Any) -> None:
         """Bring an event from a thread that must not be kept."""
         self._events.put(event)
-        if not self._turn.locked():  # else whoever has the turn will see it
+        if not (self._busy or self._turn.locked()):  # else the keeper, or whoever has the turn, will see it
             self.ring()
 
     def ring(self) -> None:
