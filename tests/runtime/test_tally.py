@@ -10,7 +10,8 @@ COUNT = StepCount(3, 2, 4, 1, 5, seconds=0.3, cpu_seconds=0.1, divided=6, cached
 
 @pytest.mark.parametrize("times", [1, MANY_COUNTS - 1, MANY_COUNTS, 2 * MANY_COUNTS + 1])
 def test_every_count_is_in_the_record_however_many_there_are(times: int):
-    tally = Tally("double", received=3 * times)
+    tally = Tally("double")
+    tally.received = 3 * times
 
     for _ in range(times):
         tally.add(COUNT, head=True)
@@ -33,7 +34,8 @@ def test_what_comes_to_a_step_behind_the_first_is_received_there_and_then():
 
 
 def test_the_law_of_a_node_is_checked_with_all_that_was_counted():
-    tally = Tally("double", received=3)
+    tally = Tally("double")
+    tally.received = 3
 
     tally.add(StepCount(3, 3, 3), head=True)
     sound = list(tally.violations())

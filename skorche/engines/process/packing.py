@@ -127,7 +127,9 @@ def pack_results(results: list[Any], kernel: Kernel, indices: Sequence[int], sec
         return pack_outcome(Outcome([(results, indices)], [counted], [], [], []), kernel)
 
 
-def unpack_outcome(data: bytes | bytearray | memoryview, items: Sequence[Any], take: Take | None) -> Outcome | Results:
+def unpack_outcome(
+    data: bytes | bytearray | memoryview, items: Sequence[Any], take: Take | None = None
+) -> Outcome | Results:
     """The outcome again, or the results. `items` are those of the chunk, which did not travel back."""
     found = unpack(data, take)
     return Results._make(found) if len(found) == len(Results._fields) else decode_found(found, items, len(data))
