@@ -119,10 +119,10 @@ def _gil(analysis: Analysis) -> str:
     heaviest = max(here, key=lambda stage: stage.cores)
     workers = max(2, analysis.cores)
     gained = predict_processes(analysis, heaviest.nodes[0], workers)
-    if gained < WORTH or heaviest.engine == "async":
+    if gained < WORTH or heaviest.engine == "async" or heaviest.serial:
         change = "more workers gain nothing"
     else:
-        change = f"engine='process' for `{heaviest.nodes[0]}`, {workers} workers, would give about {gained:.1f} times"
+        change = f"engine='process' for `{heaviest.name}`, {workers} workers, would give about {gained:.1f} times"
     return f"pure-Python work on threads, one at a time because of Python's lock ({locked:.0%} of the time): {change}"
 
 
