@@ -55,10 +55,6 @@ class ThreadEngine:
         """Let a stage use more or fewer threads; `most` is of no use to an engine whose stages share nothing."""
         self._pools[stage].resize(workers)
 
-    def release(self, stage: int) -> None:
-        """Let the threads of a stage end, which takes them a while: nobody waits for it while others work."""
-        self._pools[stage].end()
-
     def kill(self, ticket: int) -> None:
         """Abandon the thread that works on this ticket."""
         for pool in self._pools.values():

@@ -101,12 +101,6 @@ class Deliver(NamedTuple):
     places: Places
 
 
-class Ended(NamedTuple):
-    """Nothing will be submitted for a stage any more: its workers may go, while those of others work on."""
-
-    stage: int
-
-
 class StopSources(NamedTuple):
     """The run takes no more input."""
 
@@ -140,4 +134,4 @@ class Diagnose(NamedTuple):
     more: int
 
 
-Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose | Resize | Ended
+Command = Submit | Kill | Pull | Deliver | StopSources | Warn | Diagnose | Resize

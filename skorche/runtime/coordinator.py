@@ -30,7 +30,6 @@ from skorche.runtime.command import (
     Command,
     Deliver,
     Diagnose,
-    Ended,
     Event,
     Fed,
     Hold,
@@ -44,7 +43,7 @@ from skorche.runtime.command import (
     Warn,
 )
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine, SharedEngine
+from skorche.runtime.engine import Engine, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
 from skorche.runtime.log import say
@@ -55,7 +54,6 @@ from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
 from skorche.runtime.served import Ending, results_of
-from skorche.runtime.staffing import staff
 from skorche.runtime.tap import Tap
 from skorche.runtime.turns import Turns
 from skorche.waiters import Waiters
@@ -78,6 +76,9 @@ class Snapshot(NamedTuple):
     """Somebody wants to see what is known."""
 
     answer: SimpleQueue[RunFinished]
+
+
+_OURS = frozenset({Ready, Snapshot})  # the scheduler hears nothing of these, or something else
 
 
 class Coordinator:
@@ -280,7 +281,7 @@ class Coordinator:
     def _decide(self, events: Sequence[Any]) -> Sequence[Command]:
         """Let the scheduler go on; gives its commands."""
         now = self._now()
-        known = self._translate(events)
+        known = events if _OURS.isdisjoint(map(type, events)) else self._translate(events)
         if now >= self._give_up_at:
             known = [*known, *self._abandoned()]
         scheduler = self.scheduler
@@ -300,10 +301,8 @@ class Coordinator:
             self._wakes_at = limit
             self._turns.ring()
 
-    def _translate(self, events: Sequence[Any]) -> Sequence[Event]:
+    def _translate(self, events: Sequence[Any]) -> list[Event]:
         """What the scheduler is told of these events."""
-        if {Ready, Snapshot}.isdisjoint(map(type, events)):
-            return events
         known: list[Event] = []
         for event in events:
             if type(event) is Ready:
@@ -349,8 +348,10 @@ class Coordinator:
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
                 say("%s: %s", self._plan.name, command.text)  # in the thread that has the turn
-            elif isinstance(command, Resize | Ended):
-                staff(self._engine_of[command.stage], command)
+            elif isinstance(command, Resize):
+                engine = self._engine_of[command.stage]
+                assert isinstance(engine, Resizable)
+                engine.resize(command.stage, command.workers, command.most)
             elif isinstance(command, Diagnose):
                 self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)
                 self._diagnosis.start()

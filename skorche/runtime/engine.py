@@ -174,15 +174,6 @@ class Resizable(Protocol):
         ...
 
 
-@runtime_checkable
-class Releasing(Protocol):
-    """An engine whose stages have workers of their own, which may go before the run ends."""
-
-    def release(self, stage: int) -> None:
-        """Nothing more will be submitted for this stage, and nothing is out. Called like `submit`."""
-        ...
-
-
 class WorkerNow(NamedTuple):
     """A worker process: the numbers of the stages it has worked for, what it has in memory, and what it waited for."""
 

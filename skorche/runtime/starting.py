@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.command import Ended, Submit
+from skorche.runtime.command import Submit
 from skorche.runtime.flow import Books
 from skorche.runtime.limits import Limits
 from skorche.runtime.stage import Again, Flight, Stage
@@ -55,7 +55,6 @@ class Starting:
         else:
             self._unlimited.remove(stage)
         self.pause(stage, paused=False)
-        self._books.commands.append(Ended(stage.plan.number))
 
     def pause(self, stage: Stage, *, paused: bool) -> None:
         """From now on the stage starts nothing, or goes on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skorche.compile.plan import Destination
-from skorche.runtime.command import Command, Deliver, Ended, Event, Pause, Pull, Submit
+from skorche.runtime.command import Command, Deliver, Event, Pause, Pull, Submit
 from skorche.runtime.engine import Done, Lost, Returned
 from skorche.runtime.scheduler import Scheduler
 from skorche.testing.outside import Reader, Source
@@ -29,7 +29,6 @@ class Bounds:
         self._sources, self._readers = sources, readers
         self._out: dict[int, int] = {}
         self._paused: set[int] = set()
-        self._ended: set[int] = set()
         self._stage_of: dict[int, int] = {}
         self._highest = [edge.limit for edge in scheduler.edges()]
         self._overflow: dict[tuple[str, int], int] = {}
@@ -72,14 +71,8 @@ class Bounds:
                 raise BrokenPromise(f"ticket {command.ticket} is out already, or empty")
             if command.stage in self._paused:
                 raise BrokenPromise(f"stage {command.stage} starts ticket {command.ticket}, but was paused")
-            if command.stage in self._ended:
-                raise BrokenPromise(f"stage {command.stage} starts ticket {command.ticket}, but has ended")
             self._out[command.ticket] = len(command.chunk.items)
             self._stage_of[command.ticket] = command.stage
-        elif isinstance(command, Ended):
-            if any(self._stage_of[ticket] == command.stage for ticket in self._out):
-                raise BrokenPromise(f"stage {command.stage} has ended, but a ticket of it is out")
-            self._ended.add(command.stage)
         elif isinstance(command, Pull) and command.count < 1:
             raise BrokenPromise(f"source {command.source} was asked for {command.count} items")
         elif isinstance(command, Deliver) and len(command.items) != len(command.places):

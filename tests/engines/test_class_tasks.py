@@ -3,6 +3,8 @@
 import logging
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 
 import pytest
 
@@ -234,3 +236,39 @@ def test_failures_of_its_calls_are_those_of_their_items() -> None:
 
     assert results == [0, 2]
     assert [(failure.node, failure.item) for failure in report.failures] == [("Refuser", 1), ("Refuser", 3)]
+
+
+class Unpack:
+    """Writes each number into a file of a folder of its own, and says when the folder is gone."""
+
+    gone = Event()
+
+    def __init__(self) -> None:
+        self.folder = TemporaryDirectory()
+
+    def __call__(self, number: int) -> str:
+        path = Path(self.folder.name, str(number))
+        path.write_text(str(number))
+        return str(path)
+
+    def close(self) -> None:
+        self.folder.cleanup()
+        self.gone.set()
+
+
+def test_what_an_instance_has_is_there_for_the_tasks_behind_it_until_the_run_ends() -> None:
+    begun = Event()
+
+    def read(path: str) -> str:
+        if not begun.is_set():  # the task before has long been done with all numbers when this is over
+            begun.set()
+            Unpack.gone.wait(0.5)
+        return Path(path).read_text()
+
+    with skorche.Pipeline() as pipeline:
+        paths = skorche.map(skorche.task(Unpack), skorche.Queue(fixed_inputs=range(10)))
+        texts = skorche.map(read, paths)
+    pipeline.run().wait()
+
+    assert texts.flush() == [str(number) for number in range(10)]
+    assert Unpack.gone.is_set()

@@ -177,28 +177,3 @@ def test_an_idle_thread_keeps_no_item_alive() -> None:
         for _ in range(10):
             assert out.get(timeout=20) is False
         wait_until(lambda: not Item.alive)
-
-
-def test_the_threads_of_a_stage_that_has_ended_leave_while_others_work() -> None:
-    released = Event()
-
-    def early(number: int) -> int:
-        return number
-
-    def late(number: int) -> int:
-        return wait_for(released, 3, number)
-
-    with skorche.Pipeline("leaving") as pipeline:
-        passed = skorche.map(skorche.task(max_workers=4)(early), skorche.Queue(fixed_inputs=range(8)))
-        out = skorche.map(skorche.task(max_workers=2)(late), passed)
-    run = pipeline.run()
-
-    try:
-        wait_until(lambda: run.statistics()["early"].passed == 8)
-        wait_until(lambda: not [one for one in Census.now().threads if "early" in one.name])
-        assert [one for one in Census.now().threads if "late" in one.name]
-    finally:
-        released.set()
-        run.wait()
-
-    assert out.flush() == list(range(8))

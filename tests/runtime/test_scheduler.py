@@ -6,7 +6,7 @@ import pytest
 
 import skorche
 from skorche.errors import EngineError, InternalError, TaskTimeout, WorkerCrash
-from skorche.runtime.command import Command, Deliver, Ended, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
+from skorche.runtime.command import Command, Deliver, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
 from skorche.runtime.engine import Broken, Lost, Noticed, Started, Starved
 from skorche.testing import FakeClock
 
@@ -452,19 +452,4 @@ def test_a_run_without_items_ends_when_its_source_does():
 
     hand.feed(ended=True)
 
-    assert hand.scheduler.finished
-
-
-def test_an_engine_hears_that_a_stage_has_ended_while_the_next_one_is_at_work():
-    with by_hand() as drive:
-        skorche.chain([abs, str], skorche.Queue())
-    hand = drive()
-    (first,) = hand.feed(-1, ended=True)
-
-    (second,) = hand.work(first)
-    before = [command for command in hand.commands if isinstance(command, Ended)]
-    hand.work(second)
-
-    assert before == [Ended(0)]
-    assert [command for command in hand.commands if isinstance(command, Ended)] == [Ended(0), Ended(1)]
     assert hand.scheduler.finished
