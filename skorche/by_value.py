@@ -29,8 +29,12 @@ def dump_by_value(value: object, protocol: int) -> bytes:
     """Pickle, with functions of `__main__` by value.
 
     Raises:
-        Exception: something in it is not plain, or cannot be pickled at all.
+        Exception: something in it is not plain, or cannot be pickled at all; or cloudpickle was told to take modules by
+            value, which is its business.
     """
+    cloudpickle = sys.modules.get("cloudpickle")
+    if cloudpickle is not None and cloudpickle.list_registry_pickle_by_value():
+        raise PicklingError("cloudpickle has modules that it is to take by value")
     file = BytesIO()
     _Pickler(file, protocol).dump(value)
     return file.getvalue()
@@ -46,7 +50,10 @@ class _Pickler(Pickler):
         """How to pickle what is no plain value; all that is of `__main__`, and no plain function, is refused."""
         if type(value) is ModuleType:
             return _reduced_module(value)
-        if getattr(value, "__module__", None) != MAIN:
+        module = getattr(value, "__module__", None)
+        if module is None and isinstance(value, FunctionType | type):  # which pickle would look for in `__main__`
+            raise PicklingError(f"{value!r} is of no module")
+        if module != MAIN:
             return NotImplemented
         plain = type(value) is FunctionType and value.__globals__ is self._main and value.__closure__ is None
         if not plain or getattr(value, "__type_params__", None):

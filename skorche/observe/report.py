@@ -81,6 +81,9 @@ class Report(Pictured):
             raise AttributeError(f"a Report cannot be changed: {name}")
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Report cannot be changed: {name}")
+
     def __eq__(self, other: object) -> bool:
         return self._told() == other._told() if isinstance(other, Report) else NotImplemented
 

@@ -252,3 +252,30 @@ def test_a_small_array_does_not_get_the_memory_of_a_large_one():
     large = buffers.take(1 << 20).obj
 
     assert buffers.take(1 << 19).obj is not large
+
+
+class Whole(bytearray):
+    """Gives its memory away, and is rebuilt from all that it is given, as in the documentation of pickle."""
+
+    def __reduce_ex__(self, protocol: int) -> Any:
+        return Whole.rebuilt, (pickle.PickleBuffer(self),)
+
+    @classmethod
+    def rebuilt(cls, given: Any) -> Any:
+        with memoryview(given) as view:
+            return cls(view.obj)
+
+
+def two_wholes(size: int) -> tuple[Whole, Whole]:
+    """Two of that size."""
+    return Whole(b"x" * size), Whole(b"y" * size)
+
+
+def test_several_buffers_are_no_larger_than_what_is_in_them() -> None:
+    sizes = [TAKEN_BYTES + 1, TAKEN_BYTES + 1, TAKEN_BYTES, 3 * TAKEN_BYTES + 7]
+
+    came = through_processes(sizes, two_wholes)
+
+    assert sorted((bytes(one), bytes(other)) for one, other in came) == sorted(
+        (b"x" * size, b"y" * size) for size in sizes
+    )

@@ -134,3 +134,24 @@ def test_a_plain_function_travels_without_cloudpickle_with(program: str, results
 @pytest.mark.parametrize(("program", "results"), ELSE.values(), ids=ELSE)
 def test_cloudpickle_takes_a_function_with(program: str, results: str) -> None:
     assert said_by(program) == f"{results} True [False]"
+
+
+def test_a_function_of_no_module_is_taken_by_cloudpickle() -> None:
+    program = """
+    made = {}
+    exec("def work(number): return number + 1", made)
+    work = made["work"]
+    """
+    assert said_by(program) == "[4] True [False]"
+
+
+def test_modules_that_cloudpickle_was_told_to_take_by_value_are_taken_so() -> None:
+    program = """
+    import types, cloudpickle
+    sys.modules["local"] = local = types.ModuleType("local")
+    exec("def add(number): return number + 1", local.__dict__)
+    add = local.add
+    cloudpickle.register_pickle_by_value(local)
+    def work(number): return add(number)
+    """
+    assert said_by(program).startswith("[4] True ")

@@ -318,6 +318,8 @@ def test_a_report_cannot_be_changed():
         report.ok = False
     with pytest.raises(AttributeError, match="a Report cannot be changed: okay"):
         report.okay = False
+    with pytest.raises(AttributeError, match="a Report cannot be changed: ok"):
+        del report.ok
 
     assert report.ok
 

@@ -22,8 +22,8 @@ class Buffers:
         self._most_bytes = most_bytes
         self._known: list[bytearray] = []
 
-    def take(self, size: int) -> memoryview:
-        """Memory of this size that nobody has, with whatever was in it.
+    def take(self, size: int, *, exact: bool = False) -> memoryview:
+        """Memory of this size that nobody has, with whatever was in it. `exact`: there is no more of it behind.
 
         >>> buffers = Buffers()
         >>> kept = buffers.take(9_000)
@@ -32,11 +32,11 @@ class Buffers:
         (False, True)
         """
         for number, buffer in enumerate(self._known):
-            if size <= len(buffer) <= _most_for(size) and _is_free(buffer):
+            if size <= len(buffer) <= (size if exact else _most_for(size)) and _is_free(buffer):
                 del self._known[number]
                 break
         else:
-            buffer = bytearray(size + -size % PAGE)
+            buffer = bytearray(size if exact else size + -size % PAGE)
         self._known.append(buffer)
         while sum(map(len, self._known)) > self._most_bytes:
             del self._known[0]

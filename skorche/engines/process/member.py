@@ -157,13 +157,13 @@ class Member:
             body = memoryview(b"")  # a buffer that is looked at cannot shrink
             del buffer[:start]
 
-    def take(self, size: int) -> memoryview:
+    def take(self, size: int, /, *, exact: bool = False) -> memoryview:
         """Memory for what comes from this worker; see `packing.Take`."""
         if self._buffers is None:
             from skorche.engines.process.buffers import Buffers  # only large messages need it
 
             self._buffers = Buffers()
-        return self._buffers.take(size)
+        return self._buffers.take(size, exact=exact)
 
     def _end_body(self) -> None:
         if self._body is not None and not self._body.rest:

@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from skorche.engines.transfer import Aside, Complete, decode_found, dumps, encode_by
 from skorche.kernel import Kernel, Outcome, StepCount
 from skorche.named import NamedTuple
 
 Piece = bytes | memoryview
-Take = Callable[[int], memoryview]
-"""Gives memory of a size, with whatever was in it."""
+
+
+class Take(Protocol):
+    """Gives memory of a size, with whatever was in it; `exact` if there may be no more of it behind."""
+
+    def __call__(self, size: int, /, *, exact: bool = False) -> memoryview: ...
+
+
 MARK = 0
 """No pickle begins with it."""
 TAKEN_BYTES = 1 << 18
@@ -80,7 +86,7 @@ def unpack(data: bytes | bytearray | memoryview, take: Take | None = None) -> An
 def _copied(buffer: memoryview, take: Take | None) -> memoryview | bytearray:
     if take is None or len(buffer) < TAKEN_BYTES:
         return bytearray(buffer)
-    copy = take(len(buffer))
+    copy = take(len(buffer), exact=True)  # classes may look at all of what they are rebuilt from
     copy[:] = buffer
     return copy
 

@@ -228,12 +228,12 @@ class _Worker:
             while view:
                 view = view[os.write(self._channel, view) :]
 
-    def _take(self, size: int) -> memoryview:
+    def _take(self, size: int, /, *, exact: bool = False) -> memoryview:
         if self._buffers is None:
             from skorche.engines.process.buffers import Buffers  # only large messages need it
 
             self._buffers = Buffers()
-        return self._buffers.take(size)
+        return self._buffers.take(size, exact=exact)
 
     def _receive(self) -> Frame | None:
         header = self._read(HEADER.size)
