@@ -2,9 +2,10 @@
 
 So the item goes through the steps before it once more, and fails where it died, without being tried there again. Its
 failure then names the right task with the right item, which can be retried, put into an error queue, or replayed. What
-those steps make of it this time counts: one that now drops the item, or fails, decides, and the death is but logged.
+those steps make of it this time counts: where one now drops the item, or fails, the death itself is not told.
 
-Behind a step that makes many items of one nobody knows which of them it was: the item fails where it entered.
+Behind a step that makes many items of one nobody knows which of them it was, so the item fails where it entered. So it
+does where nothing may run again by itself (`idempotent=False`, limits, a timeout), which `Job.mourn` sees to.
 """
 
 from __future__ import annotations

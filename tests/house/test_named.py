@@ -11,7 +11,7 @@ from skorche import named
 
 def told_of(kind):
     """What can be seen of a class of named tuples, and done with it."""
-    one = kind(1, many=[2])
+    one = kind(1, many=(2,))
     return {
         "fields": (kind._fields, kind._field_defaults, kind.__match_args__, kind.__slots__),
         "hints": typing.get_type_hints(kind),
@@ -28,7 +28,7 @@ class Ours(named.NamedTuple):
 
     number: "int"
     word: "str" = "none"
-    many: "list[int]" = []  # noqa: RUF012  (a default that is the same for all is what is compared)
+    many: "tuple[int, ...]" = ()
 
     def twice(self):
         return 2 * self.number
@@ -47,7 +47,7 @@ class Theirs(typing.NamedTuple):
 
     number: "int"
     word: "str" = "none"
-    many: "list[int]" = []  # noqa: RUF012  (as above)
+    many: "tuple[int, ...]" = ()
 
     twice, of, doubled = Ours.twice, classmethod(Ours.of.__func__), Ours.doubled
 
@@ -55,8 +55,8 @@ class Theirs(typing.NamedTuple):
 def test_ours_is_like_theirs():
     ours, theirs = told_of(Ours), told_of(Theirs)
 
-    assert ours.pop("repr") == "Ours(number=1, word='none', many=[2])"
-    assert theirs.pop("repr") == "Theirs(number=1, word='none', many=[2])"
+    assert ours.pop("repr") == "Ours(number=1, word='none', many=(2,))"
+    assert theirs.pop("repr") == "Theirs(number=1, word='none', many=(2,))"
     assert ours.pop("words") == ("Ours", "Ours", __name__, "Words.")
     assert theirs.pop("words") == ("Theirs", "Theirs", __name__, "Words.")
     assert ours == theirs

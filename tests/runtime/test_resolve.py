@@ -71,3 +71,20 @@ def test_elements_of_a_batch_of_which_more_may_come_are_no_members():
     found = Resolver([batch], [], [Part(0, 2, lives=True)]).places(Elements([0, 0], [5, 6]))
 
     assert list(found) == [(batch, 5), (batch, 6)]
+
+
+def test_the_elements_of_several_batches_have_their_members_places_whether_all_are_there_or_not():
+    batches = [Group([3, 4]), Group([5]), 8, Group([6, 7])]
+    resolver = Resolver(batches, [(0, 2), (1, 0), (2, 2), (3, 2)])
+    paths = [(0, 0), (0, 1), (2, 0), (2, 1), (3, 0), (3, 1)]
+
+    for kept in (paths, paths[1:], paths[:-1], paths[::2]):
+        found = resolver.places(Elements(*map(list, zip(*kept, strict=True))))
+        assert list(found) == [resolver.place(path) for path in kept]
+
+
+def test_the_elements_of_a_branch_are_told_from_those_of_another():
+    resolver = Resolver([Group([3, 4]), Group([5, 6])], [(0, 2), (1, 2)])  # each was unbatched in a branch of its own
+
+    assert list(resolver.places(Elements([1, 1], [0, 1]))) == [5, 6]
+    assert list(resolver.places(Elements([0, 0], [0, 1]))) == [3, 4]

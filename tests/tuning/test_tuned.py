@@ -54,8 +54,8 @@ def test_a_predicate_is_called_one_at_a_time_however_many_workers_the_file_gives
 
 
 def wait(number: int) -> int:
-    """As long as others may go on."""
-    time.sleep(0.0005)
+    """The same, after a while."""
+    time.sleep(0.0005)  # the work: as long as it takes, other workers get numbers too
     return number
 
 

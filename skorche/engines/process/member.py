@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from skorche.engines.process import wire
+from skorche.engines.process.buffers import Buffers
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
 from skorche.engines.process.listener import Mouth
@@ -16,9 +16,6 @@ from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
 from skorche.engines.process.stacks import Question
 from skorche.named import NamedTuple
 from skorche.runtime.engine import Sight
-
-if TYPE_CHECKING:
-    from skorche.engines.process.buffers import Buffers
 
 
 class Asked(NamedTuple):
@@ -52,7 +49,7 @@ class Member:
         self._incoming = bytearray()
         self._body: _Body | None = None
         self._found: list[wire.Frame] = []
-        self._buffers: Buffers | None = None
+        self.take = Buffers().take
         self.ready = self.tried = False
         self.dismissed = False
         self.retired_at: float | None = None
@@ -156,14 +153,6 @@ class Member:
         if start:
             body = memoryview(b"")  # a buffer that is looked at cannot shrink
             del buffer[:start]
-
-    def take(self, size: int, /, *, exact: bool = False) -> memoryview:
-        """Memory for what comes from this worker; see `packing.Take`."""
-        if self._buffers is None:
-            from skorche.engines.process.buffers import Buffers  # only large messages need it
-
-            self._buffers = Buffers()
-        return self._buffers.take(size, exact=exact)
 
     def _end_body(self) -> None:
         if self._body is not None and not self._body.rest:

@@ -24,6 +24,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from skorche.call import Ends, close_all
+from skorche.engines.process.buffers import Buffers
 from skorche.engines.process.packing import TAKEN_BYTES, Piece, size_of, unpack
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import (
@@ -64,7 +65,6 @@ from skorche.runtime.vitals import Vitals
 
 if TYPE_CHECKING:
     from skorche.compile.plan import Capture  # which a worker does without
-    from skorche.engines.process.buffers import Buffers
 
 WATCH_SECONDS = 0.1
 
@@ -147,7 +147,7 @@ class _Worker:
             take_over()
         self._stages: dict[int, LoadedStage] = {}
         self._ends: Ends = []
-        self._buffers: Buffers | None = None
+        self._take = Buffers().take
 
     def serve(self) -> None:
         try:
@@ -195,7 +195,7 @@ class _Worker:
     def _retires(self, stage: LoadedStage) -> bool:
         """Whether this process has done enough. With its last item it has said so already."""
         if stage.items_left and stage.is_bloated:
-            self._buffers = None  # that is not the task's memory
+            self._take = Buffers().take  # what was remembered is not the task's memory
             if stage.is_bloated:
                 self._send(frame(RETIRED, 0, []))
                 return True
@@ -227,13 +227,6 @@ class _Worker:
             view = memoryview(part)
             while view:
                 view = view[os.write(self._channel, view) :]
-
-    def _take(self, size: int, /, *, exact: bool = False) -> memoryview:
-        if self._buffers is None:
-            from skorche.engines.process.buffers import Buffers  # only large messages need it
-
-            self._buffers = Buffers()
-        return self._buffers.take(size, exact=exact)
 
     def _receive(self) -> Frame | None:
         header = self._read(HEADER.size)
