@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from queue import SimpleQueue
 from threading import Lock, Thread, current_thread
@@ -29,7 +29,7 @@ from skorche.runtime.log import complain
 
 HURRY_SECONDS = 5.0
 
-_Work = SimpleQueue["tuple[int, Chunk] | None"]
+_Work = SimpleQueue["tuple[int, Chunk] | Callable[[], None] | None"]
 
 
 class ThreadEngine:
@@ -50,6 +50,10 @@ class ThreadEngine:
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
         """Put the chunk into the stage's queue."""
         self._pools[stage].submit(ticket, chunk)
+
+    def lend(self, stage: int, action: Callable[[], None]) -> bool:
+        """Have an idle thread of the stage do this."""
+        return self._pools[stage].lend(action)
 
     def resize(self, stage: int, workers: int, most: int) -> None:
         """Let a stage use more or fewer threads; `most` is of no use to an engine whose stages share nothing."""
@@ -101,6 +105,14 @@ class _Pool:
                 self._grow()
         self._work.put((ticket, chunk))
 
+    def lend(self, action: Callable[[], None]) -> bool:
+        """Have a thread that has no chunk do this, if one will stay without until then: a look without the lock."""
+        staying = min(len(self._threads) - self._given_up, self._workers)
+        if self._ended or staying <= len(self._chunks):
+            return False
+        self._work.put(action)
+        return True
+
     def resize(self, workers: int) -> None:
         """From now on so many threads. Where there are more, those that are idle first leave."""
         with self._lock:
@@ -151,6 +163,9 @@ class _Pool:
         while (work := self._work.get()) is not None or not self._leaves(me):
             if work is None:
                 continue  # there is work for all of them again
+            if not isinstance(work, tuple):
+                work()
+                continue
             ticket, chunk = work
             with lock:
                 wanted = ticket in self._chunks

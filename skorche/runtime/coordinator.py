@@ -31,7 +31,6 @@ from skorche.runtime.command import (
     Deliver,
     Diagnose,
     Event,
-    Fed,
     Hold,
     Kill,
     Pause,
@@ -43,9 +42,10 @@ from skorche.runtime.command import (
     Warn,
 )
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine, Resizable, SharedEngine
+from skorche.runtime.engine import Engine, Lend, Lender, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
-from skorche.runtime.inputs import SOURCE_PATIENCE, Input, InputMaker, LiveInput
+from skorche.runtime.inputs import SOURCE_PATIENCE, InputMaker
+from skorche.runtime.intake import Intake, Ready
 from skorche.runtime.log import say
 from skorche.runtime.lookout import Lookout
 from skorche.runtime.memory import MemoryBudget
@@ -64,12 +64,6 @@ LATE_SECONDS = 1.0
 """When no thread has looked for so long after a timer was due, the whole process was stopped (SIGSTOP, Ctrl-Z)."""
 CATCH_UP_SECONDS = 0.2
 """What came meanwhile is then read before any timer ends."""
-
-
-class Ready(NamedTuple):
-    """A source has something, or has ended."""
-
-    source: int
 
 
 class Snapshot(NamedTuple):
@@ -107,9 +101,8 @@ class Coordinator:
         self.scheduler = Scheduler(plan, capabilities, policy)
         self._tap = tap
         self._step = self.scheduler.handle if tap is None else tap.on_scheduler(self.scheduler)
-        self._inputs: list[Input] = []
+        self._intake = Intake()
         self.outboxes = [make(self._reporter(end)) for end, make in enumerate(outboxes)]
-        self._finished_inputs: set[int] = set()
         self._give_up_at = math.inf
         self._wakes_at = math.inf
         self._stopped_seconds = 0.0
@@ -134,9 +127,7 @@ class Coordinator:
                 opened.append(engine)
                 emit = self._turns.emit
                 engine.open(stages, emit if self._tap is None else self._tap.on_engine(engine, emit))
-            for source, make in enumerate(self._input_makers):
-                ready = Ready(source)
-                self._inputs.append(make(partial(self._turns.emit, ready), partial(self._turns.post, ready)))
+            self._intake.open(self._input_makers, self._turns, self._lend_of)
             self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
             self._observers.start(self)
             self._thread.start()
@@ -144,13 +135,18 @@ class Coordinator:
             self._give_up(opened, error)
             raise
 
+    def _lend_of(self, source: int) -> Lend | None:
+        """What has an idle thread of the stage behind a source do something, if its engine can."""
+        behind = self._plan.sources[source].output
+        engine = self._engine_of[behind.number] if behind.kind == "stage" else None
+        return partial(engine.lend, behind.number) if isinstance(engine, Lender) else None
+
     def _give_up(self, opened: Sequence[Engine], error: BaseException) -> None:
         """The run does not begin; observers that ask it something need not wait for it."""
         self.error, self._over = error, True
         for outbox in self.outboxes:
             outbox.close(error)
-        for one in self._inputs:
-            one.finish()
+        self._intake.finish()
         for engine in opened:
             engine.close("kill")
         self._observers.stop(self._make_record(running=False))
@@ -177,14 +173,11 @@ class Coordinator:
         counts = self.counts()
         if 2 * counts["admitted"] != sum(counts.values()):
             return []
-        live = [number for number, one in enumerate(self._inputs) if isinstance(one, LiveInput)]
-        return [self._plan.sources[number].name for number in live if number not in self._finished_inputs]
+        return [self._plan.sources[number].name for number in self._intake.live]
 
     def total(self) -> int | None:
         """How many source items there will be in all; None if a source does not tell."""
-        lengths = [one.length for one in self._inputs]
-        known = [length for length in lengths if length is not None]
-        return sum(known) if len(known) == len(lengths) else None
+        return self._intake.length
 
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""
@@ -214,7 +207,7 @@ class Coordinator:
     @property
     def reads_unsized(self) -> bool:
         """Whether a source is being read that may have no end. A look without a lock, so a little behind."""
-        return any(not one.sized for source, one in enumerate(self._inputs) if source not in self._finished_inputs)
+        return self._intake.reads_unsized
 
     def snapshot(self) -> RunFinished:
         """What is known now. Who has the turn, and calls user code that asks, would wait for itself."""
@@ -283,7 +276,8 @@ class Coordinator:
         now = self._now()
         known = events if _OURS.isdisjoint(map(type, events)) else self._translate(events)
         if now >= self._give_up_at:
-            known = [*known, *self._abandoned()]
+            self._give_up_at = math.inf  # after a stop, an iterable that does not come back is not waited for
+            known = [*known, *self._intake.give_up()]
         scheduler = self.scheduler
         commands = self._step(known, now)
         self.error = scheduler.error
@@ -306,7 +300,7 @@ class Coordinator:
         known: list[Event] = []
         for event in events:
             if type(event) is Ready:
-                fed = self._read(event.source)
+                fed = self._intake.read(event.source)
                 if fed is not None:
                     known.append(fed)
             elif type(event) is Snapshot:
@@ -314,26 +308,6 @@ class Coordinator:
             else:
                 known.append(event)
         return known
-
-    def _read(self, source: int) -> Fed | None:
-        if source in self._finished_inputs:
-            return None
-        one = self._inputs[source]
-        items = one.take()
-        ended = one.ended
-        if ended:
-            items += one.take()  # what came between the two looks
-            self._finished_inputs.add(source)
-        elif not items:
-            return None
-        return Fed(source, items, ended, one.error if ended else None)
-
-    def _abandoned(self) -> list[Event]:
-        """After a stop, an iterable that does not come back is not waited for."""
-        self._give_up_at = math.inf
-        left = [source for source in range(len(self._inputs)) if source not in self._finished_inputs]
-        self._finished_inputs.update(left)
-        return [Fed(source, self._inputs[source].take(), True) for source in left]
 
     def _execute(self, commands: Sequence[Command]) -> None:
         for command in commands:
@@ -343,7 +317,7 @@ class Coordinator:
             elif isinstance(command, Deliver):
                 self.outboxes[command.end].deliver(command.items, command.places)
             elif isinstance(command, Pull):
-                self._inputs[command.source].ask(command.count)
+                self._intake.ask(command.source, command.count)
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
@@ -361,19 +335,14 @@ class Coordinator:
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = self._now() + SOURCE_PATIENCE
         self._turns.ring()
-        for source, one in enumerate(self._inputs):
-            if source not in self._finished_inputs:
-                one.stop(error)
+        self._intake.stop(error)
 
     def _close(self, how: Literal["drain", "kill"]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.finish()
         if not self._shared:
             self._close_outboxes()
-        for one in self._inputs:
-            if how == "kill":
-                one.stop(self.error or InternalError("the run ended."))
-            one.finish()
+        self._intake.finish(None if how == "drain" else self.error or InternalError("the run ended."))
         for engine, _ in self._engines:
             engine.close(how)
 

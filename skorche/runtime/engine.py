@@ -174,6 +174,22 @@ class Resizable(Protocol):
         ...
 
 
+Lend = Callable[[Callable[[], None]], bool]
+"""Has an idle thread do something; see `Lender`."""
+
+
+@runtime_checkable
+class Lender(Protocol):
+    """An engine that has threads in this process, which may do something for the run while they are idle."""
+
+    def lend(self, stage: int, action: Callable[[], None]) -> bool:
+        """Have an idle thread of a stage do this at once; False if there is none. Called from any thread.
+
+        It may be done later if a turn begins meanwhile, and gives the stage a chunk.
+        """
+        ...
+
+
 class WorkerNow(NamedTuple):
     """A worker process: the numbers of the stages it has worked for, what it has in memory, and what it waited for."""
 

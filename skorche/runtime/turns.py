@@ -1,7 +1,7 @@
 """Events, and a handler that takes them in one thread at a time: in turns.
 
     emit() ── a thread of skorche's own ──┐   puts its event, and takes a turn itself when nobody has one
-    post() ── anybody else's thread ──────┼─▶ events ──▶ handle(events)
+    post() ── anybody else's thread ──────┼─▶ events ──▶ handle(events)   has a thread take a turn that was lent to it
     wait() ── the keeper ─────────────────┘   takes the turns that nobody else takes
 
 Handing an event to another thread costs a wake-up and a fight for the GIL, more than handling it where it arises. So
@@ -18,6 +18,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, get_ident
 from time import sleep
 from typing import Any
+
+from skorche.runtime.engine import Lend
 
 MOST_TURNS = 8
 """So many turns in a row may a thread be kept from its own work; then the keeper takes over."""
@@ -68,10 +70,17 @@ class Turns:
         if not (events.empty() or self._take_turns(MOST_TURNS - 1)):
             self.ring()
 
-    def post(self, event: Any) -> None:
-        """Bring an event from a thread that must not be kept."""
+    def post(self, event: Any, lend: Lend | None = None) -> None:
+        """Bring an event from a thread that must not be kept. With `lend` another thread takes the turn, if one can."""
         self._events.put(event)
-        if not (self._busy or self._turn.locked()):  # else the keeper, or whoever has the turn, will see it
+        if self._busy or self._turn.locked():
+            return  # the keeper, or whoever has the turn, will see it
+        if lend is None or not (self.lend and lend(self._take_lent)):
+            self.ring()
+
+    def _take_lent(self) -> None:
+        """A lent thread's: handle what has come, but not for long."""
+        if not self._take_turns(MOST_TURNS):
             self.ring()
 
     def ring(self) -> None:

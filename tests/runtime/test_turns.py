@@ -1,10 +1,12 @@
 """Events are handled in turns: by the thread that brings one, or by the keeper, never by two at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from threading import Event, Thread, get_ident
 
 import pytest
 
+from skorche.runtime.engine import Lend
 from skorche.runtime.turns import Turns
 
 PATIENCE = 30.0
@@ -36,6 +38,22 @@ def handler() -> Handler:
 @pytest.fixture
 def turns(handler: Handler) -> Turns:
     return Turns(handler)
+
+
+@pytest.fixture
+def lender() -> Iterator[Lend]:
+    """Has a thread of its own do what it is given."""
+    actions = SimpleQueue[Callable[[], None] | None]()
+
+    def work_off() -> None:
+        while (action := actions.get()) is not None:
+            action()
+
+    thread = Thread(target=work_off)
+    thread.start()
+    yield lambda action: actions.put(action) is None
+    actions.put(None)
+    thread.join(PATIENCE)
 
 
 def in_thread(action: Callable[[], None]) -> int:
@@ -75,15 +93,46 @@ def test_who_posts_an_event_leaves_it_to_the_keeper(handler: Handler, turns: Tur
     assert handler.threads[-1] == get_ident()
 
 
+def test_a_lent_thread_handles_what_was_posted(handler: Handler, turns: Turns):
+    turns.open()
+    lent: list[Callable[[], None]] = []
+
+    in_thread(lambda: turns.post("yours", lambda action: lent.append(action) is None))
+
+    assert handler.events == []
+    assert in_thread(lent.pop()) == handler.threads[-1]
+    assert handler.events == ["yours"]
+
+
+def test_the_keeper_is_woken_when_no_thread_can_be_lent(handler: Handler, turns: Turns):
+    turns.open()
+
+    in_thread(lambda: turns.post("yours", lambda _: False))
+
+    turns.wait(PATIENCE)
+    assert handler.events == ["yours"]
+
+
+def test_no_thread_is_asked_for_while_somebody_has_the_turn(handler: Handler, turns: Turns):
+    turns.open()
+    asked: list[object] = []
+    handler.during = lambda: None if asked or len(handler.events) > 1 else turns.post("second", asked.append)
+
+    in_thread(lambda: turns.emit("first"))
+
+    assert (handler.events, asked) == (["first", "second"], [])
+
+
 def test_nobody_is_lent_when_lending_is_off(handler: Handler, turns: Turns):
     turns.open()
     turns.lend = False
 
     in_thread(lambda: turns.emit("yours"))
+    in_thread(lambda: turns.post("his", lambda action: action() is None))
 
     assert handler.events == []
     turns.wait(PATIENCE)
-    assert handler.events == ["yours"]
+    assert handler.events == ["yours", "his"]
 
 
 def test_an_event_that_comes_during_a_turn_is_handled_by_who_has_it(handler: Handler, turns: Turns):
@@ -126,7 +175,9 @@ def test_the_keeper_takes_a_turn_without_events_when_its_time_is_over(handler: H
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("lend", [True, False])
-def test_no_event_of_many_threads_is_left_behind_or_handled_twice(handler: Handler, turns: Turns, lend: bool):
+def test_no_event_of_many_threads_is_left_behind_or_handled_twice(
+    handler: Handler, turns: Turns, lender: Lend, lend: bool
+):
     turns.open()
     turns.lend = lend
     begin = Event()
@@ -134,14 +185,18 @@ def test_no_event_of_many_threads_is_left_behind_or_handled_twice(handler: Handl
     def bring(number: int) -> None:
         begin.wait(PATIENCE)
         for event in range(1000):
-            (turns.emit if event % 3 else turns.post)((number, event))
+            if event % 3:
+                turns.emit((number, event))
+            else:
+                turns.post((number, event), (None, lender)[number % 2])
 
     threads = [Thread(target=bring, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
+    handler.during = lambda: turns.ring() if len(handler.events) == 8000 else None  # others may have handled the last
     begin.set()
     while len(handler.events) < 8000:
-        turns.wait(PATIENCE)
+        turns.wait(None)  # for ever, if an event is left behind
     for thread in threads:
         thread.join(PATIENCE)
 
