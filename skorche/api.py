@@ -17,11 +17,12 @@ from skorche.graph import SCOPE, Graph
 from skorche.observe.report import Report
 from skorche.options import EngineChoice
 from skorche.queue import Queue
-from skorche.run_options import RunOptions, settings_of
+from skorche.run_options import RunOptions, RunSettings, settings_of
 from skorche.running import start
 from skorche.runtime.run import Run
 
 if TYPE_CHECKING:
+    from skorche.engines.process.kept import KeptWorkers
     from skorche.observe.looks import Outcomes
     from skorche.ops.apply import apply
     from skorche.ops.batch import batch
@@ -106,6 +107,7 @@ class Pipeline:
     def __init__(self, name: str = "pipeline", *, check_types: bool = True) -> None:
         self.graph = Graph(name, check_types=check_types)
         self._run: Run[Report] | None = None
+        self._kept: KeptWorkers | None = None
         self._origin: Origin | None = None
         self._tokens: list[tuple[Token[Graph | None], Token[Pipeline | None]]] = []
 
@@ -192,6 +194,9 @@ class Pipeline:
         tasks with `cache=True` are kept there too, and found again by later runs. With `force=True` all of them are
         made, and kept, anew. `same_graph=True` refuses a store whose last run had other names or edges.
 
+        `keep_workers=True` leaves worker processes alive for the next run of this pipeline, which need not start them;
+        see `end_workers`. What tasks have made, such as instances of classes, ends with the run as ever.
+
         Raises:
             GraphError: the pipeline cannot run, or an option has no meaning.
             TypeError: there is no such option.
@@ -199,8 +204,24 @@ class Pipeline:
             AlreadyRunning: it runs already.
         """
         self._refuse_second_run()
-        self._run = start(self.graph, settings_of(options), self.to_yaml)
+        settings = settings_of(options)
+        self._run = start(self.graph, settings, self.to_yaml, self._workers_for(settings))
         return self._run
+
+    def _workers_for(self, settings: RunSettings) -> KeptWorkers | None:
+        if settings.keep_workers and self._kept is None:
+            from skorche.engines.process.kept import KeptWorkers  # only who keeps workers needs it
+
+            self._kept = KeptWorkers(self)
+        return self._kept
+
+    def end_workers(self) -> None:
+        """End the worker processes that `run(keep_workers=True)` has kept; those of a run that goes on end with it.
+
+        So does a run without `keep_workers`. They also end when the pipeline is garbage, and with the program.
+        """
+        if self._kept is not None:
+            self._kept.end()
 
     def _refuse_second_run(self) -> None:
         if self._run is not None and self._run.running:

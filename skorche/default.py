@@ -30,6 +30,7 @@ class _Default:
         """Begin anew; the old one stays for pictures and its report."""
         if self.pipeline.graph.nodes or self.pipeline.last_run is not None:
             self.last = self.pipeline
+        self.pipeline.end_workers()
         self.pipeline = Pipeline(check_types=check_types)
         SCOPE.default = self.pipeline.graph
 

@@ -47,6 +47,7 @@ class RunSettings(NamedTuple):
     tuning: str | os.PathLike[str] | None = None
     page: str | os.PathLike[str] | None = None
     trace: str | os.PathLike[str] | None = None
+    keep_workers: bool = False
 
 
 class RunOptions(TypedDict, total=False):
@@ -71,6 +72,7 @@ class RunOptions(TypedDict, total=False):
     tuning: str | os.PathLike[str] | None
     page: str | os.PathLike[str] | None
     trace: str | os.PathLike[str] | None
+    keep_workers: bool
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:
@@ -131,6 +133,12 @@ def check_workers(settings: RunSettings) -> None:
             f"run() was given max_workers={most} without workers='auto'.",
             "it bounds what all tasks together may be given while the run goes on, and nothing will be.",
             "give workers='auto' too, or max_workers= to the tasks.",
+        )
+    if not isinstance(settings.keep_workers, bool):
+        raise GraphError(
+            f"run() was given keep_workers={shorten(settings.keep_workers)}.",
+            "it has no meaning: as many are kept as there are.",
+            "give True or False.",
         )
 
 

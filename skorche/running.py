@@ -38,6 +38,7 @@ from skorche.runtime.run import Run
 from skorche.runtime.tap import Tap
 
 if TYPE_CHECKING:
+    from skorche.engines.process.kept import KeptWorkers
     from skorche.observe.trace import Trace
     from skorche.shard import Keeps, Shard
     from skorche.store import Store
@@ -47,8 +48,10 @@ LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
 
 
-def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str) -> Run[Report]:
-    """Start a run of the graph; `to_yaml` writes it down, where a store is to keep it.
+def start(
+    graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str, kept: KeptWorkers | None = None
+) -> Run[Report]:
+    """Start a run of the graph; `to_yaml` writes it down, where a store is to keep it. Workers may be `kept` for it.
 
     Raises:
         GraphError: the graph cannot run, or a setting has no meaning.
@@ -66,6 +69,8 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         return beginning.serve(shared)
     try:
         open_store(store, graph)
+        if kept is not None:
+            _hand_over(kept, beginning.engines, settings)
         watching = [*_progress(graph, settings, account), *_pages(graph, settings, account)]
         pilot = _pilot(settings, plan, beginning.engines)
         with ExitStack() as discarding:
@@ -86,6 +91,18 @@ def start(graph: Graph, settings: RunSettings, to_yaml: Callable[[], str] = str)
         if shared is not None:
             shared.refuse(error)
         raise
+
+
+def _hand_over(kept: KeptWorkers, engines: Sequence[tuple[Engine, object]], settings: RunSettings) -> None:
+    """Let this run have them. If it has no use for them, they wait on, or end."""
+    from skorche.engines.process.engine import ProcessEngine  # where workers are kept it is there, or will be
+
+    kept.wanted = settings.keep_workers
+    own = [engine for engine, _ in engines if isinstance(engine, ProcessEngine)]
+    for engine in own:
+        engine.kept = kept
+    if not (own or kept.wanted):
+        kept.end()
 
 
 def _progress(graph: Graph, settings: RunSettings, account: Account) -> list[Observer]:

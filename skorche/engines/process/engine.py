@@ -6,24 +6,30 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process.hub import Hub
 from skorche.engines.process.job import Job
 from skorche.engines.process.member import Asked
-from skorche.engines.process.slot import LINED, RESIDENT
 from skorche.engines.transfer import dump_kernel
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Capabilities, Emit, Sight, WorkerNow
+
+if TYPE_CHECKING:
+    from skorche.engines.process.kept import KeptWorkers  # only who keeps workers needs it
 
 HUB_SECONDS = 2.0
 """How long the thread that talks to the workers is waited for when it is asked about them."""
 
 
 class ProcessEngine:
-    """One pool per run, at most as many processes as cores or as the widest task wants; any runs any stage."""
+    """One pool per run, at most as many processes as cores or as the widest task wants; any runs any stage.
 
+    `kept`: where they may come from, and wait for the next run of the pipeline.
+    """
+
+    kept: KeptWorkers | None = None
     capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.02, chunk_bytes=1 << 20, edge_items=32_768)
 
     def __repr__(self) -> str:
@@ -38,7 +44,11 @@ class ProcessEngine:
         kernels = {stage.number: dump_kernel(stage) for stage in stages}
         most = max([os.cpu_count() or 1, *(stage.workers for stage in stages)])
         self._stages = {stage.number: stage for stage in stages}
-        self._hub: Hub | None = Hub(stages, kernels, most, emit)
+        kept = self.kept
+        if kept is not None and any(any(stage.recycling) for stage in stages):
+            kept.end()  # what they have done, and grown by, is not to be forgotten
+            kept = None
+        self._hub: Hub | None = Hub(stages, kernels, most, emit, kept)
         self._hub.start(min(most, sum(stage.workers for stage in stages)))
 
     def submit(self, ticket: int, stage: int, chunk: Chunk) -> None:
@@ -71,13 +81,12 @@ class ProcessEngine:
         hub, found = self._hub, []
         for member in [] if hub is None else hub.crew.members[:]:
             with suppress(ValueError):  # what it shared with us is gone
-                resident, in_line = member.process.slot[RESIDENT], member.process.slot[LINED] / 1e9
-                found.append(WorkerNow(member.process.pid, tuple(member.stages), resident, in_line))
+                found.append(member.now())
         return found
 
     def close(self, how: Literal["drain", "kill"]) -> None:
-        """End all workers; those still at work are killed."""
+        """End all workers, or have them wait for the next run; those still at work are killed."""
         if getattr(self, "_hub", None) is not None:
             assert self._hub is not None
-            self._hub.stop()
+            self._hub.stop(rest=how == "drain")
             self._hub = None

@@ -18,8 +18,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread, get_ident
+from typing import TYPE_CHECKING
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.process import wire
@@ -27,7 +29,7 @@ from skorche.engines.process.blame import Verdict, explain_crash, given_up, judg
 from skorche.engines.process.breaker import Breaker, cannot_load
 from skorche.engines.process.crew import Crew
 from skorche.engines.process.job import Job, explain_size
-from skorche.engines.process.launch import Ending
+from skorche.engines.process.launch import Ending, WorkerProcess
 from skorche.engines.process.listener import Listener
 from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.slot import LOADING, STEP, TICKET
@@ -36,15 +38,25 @@ from skorche.errors import WorkerCrash, WorkerStartError, blamed_on
 from skorche.runtime.engine import Broken, Died, Done, Emit, Lost, Noticed, Recycled, Started, Starved
 from skorche.runtime.memory import count_memory_kills
 
+if TYPE_CHECKING:
+    from skorche.engines.process.kept import KeptWorkers  # only who keeps workers needs it
+
 END_SECONDS = 5.0
 PULSE_SECONDS = 0.5
 """How often it is looked whether a worker has died whose pipe is still open: a child of it may hold that."""
 
 
 class Hub:
-    """All workers of one engine. Only its own thread touches them."""
+    """All workers of one engine. Only its own thread touches them. They may come from `kept`, and go there."""
 
-    def __init__(self, stages: Sequence[StagePlan], kernels: dict[int, bytes], most: int, emit: Emit) -> None:
+    def __init__(
+        self,
+        stages: Sequence[StagePlan],
+        kernels: dict[int, bytes],
+        most: int,
+        emit: Emit,
+        kept: KeptWorkers | None = None,
+    ) -> None:
         self._stages = {stage.number: stage for stage in stages}
         self._kernels, self._emit = kernels, emit
         self._out: dict[int, Job] = {}
@@ -53,8 +65,11 @@ class Hub:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
-        self._listener = Listener({stage.number: stage.names for stage in stages}, stages[0].capture)
-        self._closing = self._broken = False
+        self._kept, self._capture = kept, stages[0].capture
+        pipe = None if kept is None else kept.pipe()
+        self._listener = Listener({stage.number: stage.names for stage in stages}, self._capture, pipe)
+        self._closing = self._resting = self._broken = False
+        self._rested: list[WorkerProcess] = []
         self._breaker = Breaker(most)
         self.crew = Crew(most, self._breaker, self._selector, self._listener.mouth)
         self._last_pulse = time.monotonic()
@@ -67,6 +82,8 @@ class Hub:
             one.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
         self.crew.first = workers
+        if self._kept is not None:
+            self.crew.adopt(self._kept.take(self._capture, self.crew.most), partial(self._kept.look, self._capture))
         self._listener.start()
         self._thread.start()
 
@@ -80,18 +97,22 @@ class Hub:
         with suppress(BlockingIOError):  # it has been rung and not been heard yet
             self._ringer.send(b"!")
 
-    def stop(self) -> None:
-        """End the thread and all workers."""
-        self.call(self._begin_closing)
+    def stop(self, *, rest: bool = False) -> None:
+        """End the thread and all workers; or have those `rest` that can be kept, if they are wanted."""
+        self.call(partial(self._begin_closing, rest))
         if self._thread.ident is not None:
             self._thread.join()
-        self._listener.finish()
+        else:
+            self._dismiss_all()
+        is_through = self._listener.finish()
+        if self._kept is not None:
+            self._kept.put(self._rested, is_sound=is_through)
         for one in (self._bell, self._ringer):
             one.close()
         self._selector.close()
 
-    def _begin_closing(self) -> None:
-        self._closing = True
+    def _begin_closing(self, rest: bool) -> None:
+        self._closing, self._resting = True, rest and self._kept is not None and self._kept.wanted
 
     # -- the thread -------------------------------------------------------------------------------------------------
 
@@ -102,6 +123,8 @@ class Hub:
             while not self._closing:
                 self._assign()
                 self._turn()
+            if self._resting:
+                self._rest()
         except BaseException as error:  # noqa: BLE001  (nobody may wait for a dead hub)
             self._fail(error)
         finally:
@@ -146,8 +169,9 @@ class Hub:
 
     def _handle(self, member: Member, message: wire.Frame) -> None:
         if message.kind == wire.READY:
-            member.ready = self.crew.has_started = True
-            self.crew.hire_first()
+            if message.ticket == member.asked:
+                member.ready = self.crew.has_started = True
+                self.crew.hire_first()
         elif message.kind == wire.REFUSED:
             raise cannot_load(self._stages[message.ticket].names[0], load_error(bytes(message.body)))
         elif message.kind == wire.BEGUN:
@@ -290,6 +314,7 @@ class Hub:
         member.save_spooled()
         slot = list(member.process.slot)
         ending = member.process.bury()
+        member.dismissed |= member.was_kept
         if not member.dismissed:
             self._emit(Died(member.process.pid, told_ending(ending.code)))
         job = member.jobs.popleft() if member.jobs else None
@@ -351,6 +376,14 @@ class Hub:
             self._give_back(job.lost(given_up(), None, 0))
         else:
             self._queued[job.stage.number].appendleft(job)
+
+    def _rest(self) -> None:
+        """The run is over: have the workers put down what is of it."""
+        self.crew.lay_to_rest()
+        end = time.monotonic() + END_SECONDS
+        while not self.crew.are_at_rest and time.monotonic() < end:
+            self._turn()
+        self._rested = self.crew.release()
 
     def _dismiss_all(self) -> None:
         """End every worker: those at work, or not ready for any, are killed, the others end with their pipes."""

@@ -53,11 +53,13 @@ class Ending(NamedTuple):
 class WorkerProcess:
     """A worker, seen from its parent.
 
-    `keep_stderr`: what it prints until it has loaded a task is kept, to be told.
+    `keep_stderr`: what it prints until it has loaded a task is kept, to be told. `born_with`: what it found as it
+    started, where it may be kept.
     """
 
     def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
         self._stderr: IO[bytes] | None = None
+        self.born_with: object = None
         here, there = socket.socketpair()
         for end in (here, there):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHANNEL_BYTES)
@@ -89,6 +91,11 @@ class WorkerProcess:
     def spooled(self) -> bytes:
         """The results that had left the worker, and were not sent yet."""
         return self._map[SLOT_BYTES : SLOT_BYTES + self.slot[SPOOLED]]
+
+    @property
+    def keeps_stderr(self) -> bool:
+        """Whether what it has printed was kept."""
+        return self._stderr is not None
 
     @property
     def said(self) -> str:
@@ -157,6 +164,13 @@ class WorkerProcess:
         self.kill()
         return ending
 
+    def forget(self) -> None:
+        """In a fork of its parent: let go of a process that is not ours."""
+        self.channel.close()
+        self._process.poll()  # finds that it is no child of this process
+        self._release()
+        os.close(self._lifeline)
+
     def _release(self) -> None:
         if self._stderr is not None:
             self._stderr.close()
@@ -192,15 +206,13 @@ def _start(channel: int, slot: int, mouth: Mouth, stderr: IO[bytes] | None) -> t
 
 
 def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
-    path = [entry for entry in sys.path if isinstance(entry, str)]
-    levels, disabled = _current_levels()
+    levels, disabled = current_levels()
     parent = os.getpid()
     known = {"argv": list(sys.argv), "parent": parent, "levels": levels, "disabled": disabled, "capture": capture}
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C waits until it is ignored
     try:
         return subprocess.Popen(
-            [sys.executable, *flags, "-c", _BOOT.format(path=path, files=files, **known)],
+            [sys.executable, *interpreter_flags(), "-c", _BOOT.format(path=import_path(), files=files, **known)],
             stdin=subprocess.DEVNULL,
             stderr=stderr,
             pass_fds=[file for file in files if file >= 0],
@@ -210,7 +222,18 @@ def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subproc
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _current_levels() -> tuple[dict[str, int], int]:
+def import_path() -> list[str]:
+    """Where a worker looks for modules."""
+    return [entry for entry in sys.path if isinstance(entry, str)]
+
+
+def interpreter_flags() -> list[str]:
+    """The options of this interpreter, which a worker's has too."""
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    return flags
+
+
+def current_levels() -> tuple[dict[str, int], int]:
     """The levels of loggers that were set, and up to which one logging is switched off."""
     logging = sys.modules.get("logging")
     if logging is None:

@@ -46,11 +46,16 @@ class Mouth(NamedTuple):
 
 
 class Listener:
-    """Make it, `start` it, give `mouth` to workers, `finish` it when they have ended."""
+    """Make it, `start` it, give `mouth` to workers, `finish` it when they have ended, or rest.
 
-    def __init__(self, names: Mapping[int, Sequence[str]], capture: Capture = "stream") -> None:
+    `pipe`: the two ends of the one to use, of which it takes copies.
+    """
+
+    def __init__(
+        self, names: Mapping[int, Sequence[str]], capture: Capture = "stream", pipe: tuple[int, int] | None = None
+    ) -> None:
         self._names = names
-        self._ear, self.pipe = os.pipe()
+        self._ear, self.pipe = os.pipe() if pipe is None else map(os.dup, pipe)
         self.mouth = Mouth(self.pipe, capture)
         for end in (self._ear, self.pipe):
             os.set_blocking(end, False)
@@ -69,8 +74,8 @@ class Listener:
         if self.mouth.capture != "off":
             self._thread.start()
 
-    def finish(self) -> None:
-        """Hand on what is there, for some seconds at most. The workers have ended."""
+    def finish(self) -> bool:
+        """Hand on what is there, for some seconds at most; whether another listener may read on."""
         self._until = time.monotonic() + FINISH_SECONDS
         with suppress(BlockingIOError, BrokenPipeError):  # full, or left: then the thread is awake
             os.write(self.pipe, HEADER.pack(0, 0, 0, 0, 0))
@@ -79,6 +84,7 @@ class Listener:
             os.close(self._ear)
         else:
             self._thread.join(FINISH_SECONDS + 1.0)
+        return not (self._buffer or self._thread.is_alive())
 
     # -- the thread -------------------------------------------------------------------------------------------------
 

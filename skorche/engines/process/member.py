@@ -10,12 +10,11 @@ from skorche.engines.process import wire
 from skorche.engines.process.buffers import Buffers
 from skorche.engines.process.job import Job
 from skorche.engines.process.launch import WorkerProcess
-from skorche.engines.process.listener import Mouth
 from skorche.engines.process.packing import Piece, is_marked
-from skorche.engines.process.slot import IDLE, INDEX, LOADING, STEP, TICKET
+from skorche.engines.process.slot import IDLE, INDEX, LINED, LOADING, RESIDENT, STEP, TICKET
 from skorche.engines.process.stacks import Question
 from skorche.named import NamedTuple
-from skorche.runtime.engine import Sight
+from skorche.runtime.engine import Sight, WorkerNow
 
 
 class Asked(NamedTuple):
@@ -38,11 +37,14 @@ MOST_PARTS = 64
 class Member:
     """A worker with the jobs it was given; the first is the one it works on.
 
-    `tried`: it has come as far as an item. `dismissed`: it is about to end, and gets no more jobs.
+    `ready`: it has answered what it was `asked` last (0: nothing, it has been started). `tried`: it has come as far as
+    an item. `dismissed`: it is about to end, or `rests`, and gets no more jobs.
     """
 
-    def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
-        self.process = WorkerProcess(mouth, keep_stderr)
+    def __init__(self, process: WorkerProcess) -> None:
+        self.process = process
+        self._lined_before = process.slot[LINED]
+        self.asked = 0
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
@@ -51,7 +53,7 @@ class Member:
         self._found: list[wire.Frame] = []
         self.take = Buffers().take
         self.ready = self.tried = False
-        self.dismissed = False
+        self.dismissed = self.rests = False
         self.retired_at: float | None = None
 
     @property
@@ -59,6 +61,28 @@ class Member:
         """Whether it has yet to show that a worker can start and load a task."""
         loading = bool(self.jobs) and not self.tried and self.process.slot[STEP] in (IDLE, LOADING)
         return loading or not self.ready
+
+    def now(self) -> WorkerNow:
+        """What it says of itself, since it is a member."""
+        slot = self.process.slot
+        in_line = (slot[LINED] - self._lined_before) / 1e9
+        return WorkerNow(self.process.pid, tuple(self.stages), slot[RESIDENT], in_line)
+
+    def call_to(self, kind: int) -> None:
+        """Have it rest, or wake; it is ready again when it has."""
+        self.asked, self.ready = kind, False
+        self.queue(wire.frame(kind, 0, []))
+        self.write()
+
+    @property
+    def was_kept(self) -> bool:
+        """Whether it has yet to say that it is fit for the run: what becomes of it until then is no matter of that."""
+        return self.asked == wire.WAKE and not self.ready
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is on its way to or from it."""
+        return not (self.jobs or self.outgoing or self._incoming or self._body)
 
     def ask(self) -> Asked:
         """Ask what it does; it is ready, and at work."""

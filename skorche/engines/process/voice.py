@@ -82,6 +82,11 @@ class Voice:
     def _begin_anew(self) -> None:
         self._numbers = count()
 
+    def begin_run(self) -> None:
+        """The next run has another listener, who knows of no message, and other items under the same numbers."""
+        self._begin_anew()
+        self._own, self._has_spoken = local(), False
+
     def rest(self) -> None:
         """A chunk is done: unfinished lines leave, and no item is held on to."""
         if self.has_open_lines:

@@ -6,7 +6,8 @@ A slice is about a millisecond of measured work, so that no more than that is lo
 memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
 behind it keeps the results of slices until the chunk's last one, so that the parent need not wake for each. The parent
 reads both when the worker has died. A worker ignores Ctrl-C, ends with the pipe, and is killed when its parent dies. It
-also ends when it has done enough: so many items of a task, or when it has grown too large.
+also ends when it has done enough: so many items of a task, or when it has grown too large. Between two runs it may be
+kept: then it has put down all that was the first one's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import fcntl
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +30,7 @@ from skorche.engines.process.buffers import Buffers
 from skorche.engines.process.packing import TAKEN_BYTES, Piece, size_of, unpack
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import (
+    AT_REST,
     IDLE,
     INDEX,
     LINED,
@@ -49,9 +52,12 @@ from skorche.engines.process.wire import (
     HEADER,
     READY,
     REFUSED,
+    REST,
     RETIRED,
     STAGE,
     UNREADABLE,
+    WAKE,
+    WORK,
     Frame,
     frame,
     read_work,
@@ -67,6 +73,8 @@ if TYPE_CHECKING:
     from skorche.compile.plan import Capture  # which a worker does without
 
 WATCH_SECONDS = 0.1
+REST_SECONDS = 1.0
+"""The same while there is no run."""
 
 
 class Files(NamedTuple):
@@ -129,7 +137,7 @@ def _watch(parent: int, slot: int) -> None:
     while os.getppid() == parent:
         numbers[RESIDENT] = vitals.resident_bytes()
         numbers[LINED] = round(1e9 * vitals.seconds_in_line())
-        time.sleep(WATCH_SECONDS)
+        time.sleep(REST_SECONDS if numbers[AT_REST] else WATCH_SECONDS)
     try:
         os.killpg(os.getpid(), signal.SIGKILL)  # the task cannot be asked, and nobody is left to want its result
     finally:
@@ -140,7 +148,7 @@ class _Worker:
     def __init__(
         self, files: Files, slot: memoryview, spool: memoryview, voice: Voice, take_over: Callable[[], None]
     ) -> None:
-        self._channel, self._stderr = files.channel, files.stderr
+        self._channel, self._stderr, self._lifeline = files.channel, files.stderr, files.lifeline
         self._slot, self._voice, self._take_over = slot, voice, take_over
         self._slicer = Slicer(slot, spool, voice, self._channel, self._send)
         if self._stderr < 0:
@@ -159,10 +167,14 @@ class _Worker:
         self._send(frame(READY, 0, []))
         while (message := self._receive()) is not None:
             stage = None
-            if message.kind == STAGE:
-                self._load_stage(message)
-            else:
+            if message.kind == WORK:
                 stage = self._work(message)
+            elif message.kind == STAGE:
+                self._load_stage(message)
+            elif message.kind == REST:
+                self._rest()
+            elif not self._wake():
+                return
             self._slot[STEP] = IDLE
             self._voice.rest()
             del message  # an idle worker must not keep items alive
@@ -180,6 +192,25 @@ class _Worker:
                 error.add_note(f"where it was raised, in a worker process:\n{describe(error.__cause__)}")
             self._send(frame(REFUSED, message.ticket, [dump_error(error)]))
         self._give_stderr_back()
+
+    def _rest(self) -> None:
+        """The run is over: put down all that is of it. Garbage is collected when nobody waits for that any more."""
+        close_all(self._ends, _complain)
+        self._stages.clear()
+        self._take = Buffers().take
+        self._voice.end()
+        self._voice.begin_run()
+        self._slot[AT_REST] = 1
+        self._send(frame(READY, REST, []))
+        gc.collect()
+
+    def _wake(self) -> bool:
+        """Whether this process serves in a new run: not where one that starts now would import something else."""
+        if _has_changed_since(os.fstat(self._lifeline).st_mtime_ns):  # that of a pipe: when it was made
+            return False
+        self._slot[AT_REST] = 0
+        self._send(frame(READY, WAKE, []))
+        return True
 
     def _give_stderr_back(self) -> None:
         """What was kept goes where it belongs, and all that follows with it."""
@@ -252,6 +283,16 @@ class _Worker:
                 return None
             got += more
         return buffer
+
+
+def _has_changed_since(nanoseconds: int) -> bool:
+    """Whether a file has been written since then that a module was imported from."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        with suppress(OSError, ValueError):  # it lies in an archive, or is gone
+            if isinstance(file, str) and os.stat(file).st_mtime_ns > nanoseconds:
+                return True
+    return False
 
 
 def _complain(text: str) -> None:
