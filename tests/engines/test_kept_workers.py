@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import psutil
@@ -21,14 +22,16 @@ import skorche
 from skorche.engines.process import hub
 from skorche.engines.process.engine import ProcessEngine
 from skorche.engines.process.kept import KeptWorkers
+from skorche.engines.process.slot import AT_REST, LINED
 
 from .census import Census, check_nothing_left, find_family, is_gone
+from .deadly import Hang
 from .keeping import Held, Unending, born_with, do, meet_all, speak, speak_and_fail
 from .machines import Machine
 from .programs import run_program, start_program
 from .runs import mapping
 from .tasks import double, effects, process_id, size_of
-from .waiting import wait_until
+from .waiting import wait_file, wait_until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -79,11 +82,13 @@ def test_without_the_option_no_worker_is_kept() -> None:
 
 
 def test_a_run_without_the_option_uses_them_and_ends_them() -> None:
+    before = Census.now()
     with kept(process_id, [0], max_workers=1) as (run, _):
         first = run()
 
         assert run(keep_workers=False) == first
         assert workers() == set()
+        check_nothing_left(before)
 
 
 def test_a_run_on_threads_leaves_them_or_ends_them_as_it_says() -> None:
@@ -362,7 +367,7 @@ def test_what_they_say_reaches_the_run_that_it_is_said_in(
         assert first == ("[say 'first'] printed first\n", ["logged first"])
         assert capsys.readouterr().out == "[say 'second'] printed second\n"
         assert [(record.getMessage(), record.__dict__["item"]) for record in caplog.records] == [
-            ("logged second", "second")
+            ("logged second", "'second'")
         ]
         assert workers() == before
 
@@ -496,6 +501,20 @@ def test_one_that_dies_while_it_waits_is_replaced_and_nobody_is_told(
         assert dead not in workers()
 
 
+def test_one_that_has_had_no_task_yet_may_die_while_it_waits(tmp_path: Path) -> None:
+    with kept(process_id, [0], max_workers=2) as (run, pipeline):
+        used = set(run())
+        assert pipeline._kept is not None
+        wait_until(lambda: all(process.slot[AT_REST] for process in pipeline._kept._idle))
+        (unused,) = workers() - used
+        os.kill(unused, signal.SIGKILL)
+        report = pipeline.run(keep_workers=True, trace=tmp_path / "trace.json").wait()
+
+        assert report.ok
+        assert "died" not in (tmp_path / "trace.json").read_text()
+        assert unused not in workers()
+
+
 def test_all_may_die_while_they_wait() -> None:
     with kept(process_id, range(10), max_workers=2) as (run, _):
         run()
@@ -576,18 +595,21 @@ def test_a_run_after_one_that_failed_has_nothing_of_it(wrong: str) -> None:
     pipeline.end_workers()
 
 
-def test_a_run_that_is_killed_keeps_none_at_work() -> None:
-    items = ["hang"]
-    pipeline, out = mapping(do, items, engine="process", max_workers=1)
+def test_a_worker_that_is_killed_with_its_run_is_not_kept(tmp_path: Path) -> None:
+    before = Census.now()
+    items = [0]
+    pipeline, out = mapping(Hang(0, tmp_path / "marker"), items, engine="process", max_workers=1)
     run = pipeline.run(keep_workers=True)
+    wait_file(tmp_path / "marker")
     run.cancel(0.0)
     with pytest.raises(skorche.RunCancelled):
         run.wait()
-    items[0] = "work"
 
+    assert workers() == set()
+    check_nothing_left(before)
+    items[0] = 1
     pipeline.run(keep_workers=True).wait()
-
-    assert set(out.flush()) == workers()
+    assert out.flush() == [1]
     pipeline.end_workers()
 
 
@@ -630,22 +652,22 @@ def test_no_more_are_taken_over_than_there_may_be(monkeypatch: pytest.MonkeyPatc
     narrow.end_workers()
 
 
-def test_the_workers_now_are_those_of_the_run_and_what_they_did_before_is_not_told_again() -> None:
+def test_what_they_waited_for_before_is_not_told_in_the_next_run() -> None:
     pipeline, _ = mapping(process_id, [0], engine="process", max_workers=1)
-    engine, kept_workers = ProcessEngine(), KeptWorkers(pipeline)
-    stages = pipeline.plan().stages
-    first: list[Any] = []
-    for seen in ([], first):
-        engine.kept, kept_workers.wanted = kept_workers, True
-        engine.open(stages, seen.append)
-        wait_until(lambda: [one for one in engine.workers_now() if one.resident_bytes])
-        first += engine.workers_now()
+    engine, waiting = ProcessEngine(), KeptWorkers(pipeline)
+    stages, events = pipeline.plan().stages, SimpleQueue[Any]()
+    engine.kept = waiting
+    for _ in range(2):
+        waiting.wanted = True
+        engine.open(stages, events.put)
+        wait_until(engine.workers_now)
+        (now,) = engine.workers_now()
         engine.close("drain")
+        waiting._idle[0].slot[LINED] = 10**15  # nanoseconds
 
-    assert len(workers()) == 1
-    assert {one.pid for one in first} == workers()
-    assert first[-1].seconds_in_line <= first[0].seconds_in_line
-    kept_workers.end()
+    assert workers() == {now.pid}
+    assert (now.stages, now.seconds_in_line <= 1.0) == ((), True)
+    waiting.end()
 
 
 def test_sizes_found_by_a_run_are_for_workers_that_were_kept_too() -> None:

@@ -49,6 +49,10 @@ def test_a_first_run_on_processes_loads_what_starts_them():
     assert HEAVY & imported_by(ON_PROCESSES) == NEEDED_BY_PROCESSES | NEEDED_FOR_SCRIPTS
 
 
+def test_what_keeps_workers_is_loaded_by_who_keeps_them():
+    assert "skorche.engines.process.kept" not in imported_by(ON_PROCESSES)
+
+
 def test_a_worker_loads_nothing_heavy_and_none_of_what_declares_or_runs():
     loaded = imported_by(ON_PROCESSES, "results.flush()[0]")
 

@@ -88,15 +88,14 @@ class KeptWorkers:
         fit: list[WorkerProcess] = []
         others: list[WorkerProcess] = []
         for process in _emptied(self._idle):
-            is_fit = len(fit) < most and process.born_with == now and not process.has_ended
-            (fit if is_fit else others).append(process)
+            (fit if len(fit) < most and process.born_with == now else others).append(process)
         _end(others)
         return fit
 
     def put(self, processes: Sequence[WorkerProcess], *, is_sound: bool) -> None:
-        """Keep these; or end them all if they are not wanted, or their pipe is not sound."""
+        """Keep these, if they are wanted and their pipe is sound; else end them all."""
         self._idle += processes
-        if not (self.wanted and is_sound):
+        if not (processes and self.wanted and is_sound):
             self.end()
 
     def end(self) -> None:
