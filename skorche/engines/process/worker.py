@@ -148,7 +148,8 @@ class _Worker:
     def __init__(
         self, files: Files, slot: memoryview, spool: memoryview, voice: Voice, take_over: Callable[[], None]
     ) -> None:
-        self._channel, self._stderr, self._lifeline = files.channel, files.stderr, files.lifeline
+        self._channel, self._stderr = files.channel, files.stderr
+        self._born = os.fstat(files.lifeline).st_mtime_ns  # by the clock that files have: a pipe's is when it was made
         self._slot, self._voice, self._take_over = slot, voice, take_over
         self._slicer = Slicer(slot, spool, voice, self._channel, self._send)
         if self._stderr < 0:
@@ -206,7 +207,7 @@ class _Worker:
 
     def _wake(self) -> bool:
         """Whether this process serves in a new run: not where one that starts now would import something else."""
-        if _has_changed_since(os.fstat(self._lifeline).st_mtime_ns):  # that of a pipe: when it was made
+        if _has_changed_since(self._born):
             return False
         self._slot[AT_REST] = 0
         self._send(frame(READY, WAKE, []))
