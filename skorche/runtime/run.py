@@ -216,7 +216,8 @@ class Run(Generic[R]):
     def close(self) -> None:
         """Close all live inputs of this run, and let bounded outputs take everything."""
         if self.running and (paused := self._coordinator.paused):
-            say("the run is to end, but %s is paused: it waits for run.resume()", " and ".join(map(repr, paused)))
+            told = " and ".join(map(repr, paused)) + (" is" if len(paused) == 1 else " are")
+            say("the run is to end, but %s paused: it waits for run.resume()", told)
         for inbox in self._live:
             inbox.close(for_this_run=True)
         for outbox in self._coordinator.outboxes:

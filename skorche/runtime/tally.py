@@ -38,7 +38,7 @@ class Tally:
 
     def settle(self) -> None:
         """Add up what has been counted."""
-        counts = self._counts
+        counts, self._counts = self._counts, []  # first: who looks at a run that broke here counts nothing twice
         if not counts:
             return
         columns = zip(*counts, strict=True)
@@ -52,7 +52,6 @@ class Tally:
         self.seconds += seconds
         self.cpu_seconds += cpu_seconds
         self.sketch.add_all([(count.seconds / count.received, count.received) for count in counts if count.received])
-        counts.clear()
 
     def violations(self) -> Iterator[str]:
         """The law of the node, if it does not hold."""

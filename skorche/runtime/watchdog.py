@@ -50,12 +50,10 @@ class Watchdog:
     def tell_paused(self, stages: Sequence[Stage]) -> str:
         """Nothing is out, and these hold back what waits: the run stands still because it was told to."""
         self._asked = self.moved
-        told = ", ".join(
-            f"{one.plan.names[0]!r} ({one.edge.waiting.count + len(one.due)} items wait)"
-            for one in stages
-            if one.edge.waiting.count or one.due
-        )
-        return f"the run waits for run.resume(): {told} is paused, and nothing else goes on"
+        holding = [(one.plan.names[0], count) for one in stages if (count := one.edge.waiting.count + len(one.due))]
+        told = ", ".join(f"{name!r} ({count} {'items wait' if count > 1 else 'item waits'})" for name, count in holding)
+        verb = "is" if len(holding) == 1 else "are"
+        return f"the run waits for run.resume(): {told} {verb} paused, and nothing else goes on"
 
     def judge(self, answer: Diagnosed, flights: Mapping[int, Flight], now: float) -> StallError | str | None:
         """The error to fail with, the text to warn with, or None since work has gone on inside a worker."""

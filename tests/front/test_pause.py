@@ -82,6 +82,20 @@ def test_another_thread_can_resume_a_run_that_is_waited_for(caplog):
     assert told(caplog) == ["the run is to end, but 'first' is paused: it waits for run.resume()"]
 
 
+def test_a_run_that_is_to_end_names_all_that_is_paused(caplog):
+    pipeline, *_ = chain_of_two()
+    run = pipeline.run(progress=False)
+    run.pause("first")
+    run.pause("second")
+
+    run.close()
+    run.resume("first")
+    run.resume("second")
+    run.wait()
+
+    assert told(caplog) == ["the run is to end, but 'first' and 'second' are paused: it waits for run.resume()"]
+
+
 def resume_when_told(run, caplog):
     wait_until(lambda: told(caplog), PATIENCE)
     run.resume("first")

@@ -129,6 +129,20 @@ def test_to_be_paused_is_no_quiescence_and_told_once_as_no_stall():
     assert hand.scheduler.next_timer is None
 
 
+def test_all_that_is_paused_and_holds_something_back_is_told():
+    hand = two_tasks(PATIENT)
+    (first,) = hand.feed(1)
+    hand.feed(2, 3)
+    pause(hand, 1)
+    pause(hand, 0, now=1.0)
+    hand.tell(hand.done(first), now=2.0)
+
+    due = hand.tell(now=100.0)
+
+    told = "'second' (1 item waits), 'first' (2 items wait) are paused"
+    assert due == [Warn(f"the run waits for run.resume(): {told}, and nothing else goes on")]
+
+
 def test_to_be_paused_with_nothing_to_hold_back_is_waiting_for_input():
     hand = two_tasks(PATIENT)
 

@@ -25,6 +25,18 @@ def test_every_count_is_in_the_record_however_many_there_are(times: int):
     assert tally.freeze() == record
 
 
+def test_what_was_counted_is_added_once_also_when_adding_up_breaks(monkeypatch: pytest.MonkeyPatch):
+    tally = Tally("double")
+    tally.add(COUNT, head=True)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(tally.sketch, "add_all", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tally.freeze()
+
+    assert tally.freeze().passed == 2
+
+
 def test_what_comes_to_a_step_behind_the_first_is_received_there_and_then():
     tally = Tally("even")
 
