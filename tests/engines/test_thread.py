@@ -1,9 +1,8 @@
 """The thread engine: what it does about threads that do not come back."""
 
 import functools
-from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Event, current_thread
+from threading import Event
 from typing import Any
 
 import pytest
@@ -157,57 +156,6 @@ def test_a_close_in_a_hurry_waits_for_no_task_for_long(monkeypatch: pytest.Monke
 
     assert events.get(timeout=20).ticket == 0
     assert begun.empty()  # what waited is not begun
-
-
-def test_only_an_idle_thread_is_lent() -> None:
-    released, begun = Event(), SimpleQueue[int]()
-
-    def hang(number: int) -> int:
-        begun.put(number)
-        return wait_for(released, 0, number)
-
-    with skorche.Pipeline("lent") as pipeline:
-        skorche.map(hang, skorche.Queue(fixed_inputs=[]))
-    engine, events, threads = ThreadEngine(), SimpleQueue[Any](), SimpleQueue[str]()
-    engine.open(pipeline.plan().stages, events.put)
-
-    def note() -> None:
-        threads.put(current_thread().name)
-
-    assert not engine.lend(0, note)  # there is no thread yet
-    engine.submit(1, 0, Chunk([0], range(1)))
-    assert begun.get(timeout=20) == 0
-    assert not engine.lend(0, note)  # it is at work
-    released.set()
-    assert events.get(timeout=20).ticket == 1
-    assert engine.lend(0, note)
-    assert threads.get(timeout=20) == "skorche hang"
-
-    engine.close("drain")
-    assert not engine.lend(0, note)
-    assert threads.empty()
-
-
-def test_what_a_user_puts_is_handled_by_an_idle_thread_of_the_first_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, lend = set[str](), ThreadEngine.lend
-
-    def lend_and_tell(engine: ThreadEngine, stage: int, action: Callable[[], None]) -> bool:
-        def act() -> None:
-            threads.add(current_thread().name)
-            action()
-
-        return lend(engine, stage, act)
-
-    monkeypatch.setattr(ThreadEngine, "lend", lend_and_tell)
-    with skorche.Pipeline("live") as pipeline:
-        items: skorche.Queue[int] = skorche.Queue()
-        out = skorche.map(tasks.is_none, items)
-    with pipeline.run():
-        for number in range(1000):  # the first has no thread yet, and of others some come while a turn goes on
-            items.put(number)
-            assert out.get(timeout=20) is False
-
-    assert threads == {"skorche is_none"}
 
 
 def test_an_idle_thread_keeps_no_item_alive() -> None:

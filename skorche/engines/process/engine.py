@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal
@@ -62,6 +62,14 @@ class ProcessEngine:
         hub = self._hub
         assert hub is not None
         hub.call(lambda: hub.kill(ticket))
+
+    def lend(self, stage: int, action: Callable[[], None]) -> bool:
+        """Have the hub do this, if it waits for nothing else: with work out, many events are better handled at once."""
+        hub = self._hub
+        if hub is None or hub.out:
+            return False
+        hub.call(action)
+        return True
 
     def resize(self, stage: int, workers: int, most: int) -> None:
         """Let the hub use more or fewer workers for a stage."""

@@ -59,7 +59,7 @@ class Hub:
     ) -> None:
         self._stages = {stage.number: stage for stage in stages}
         self._kernels, self._emit = kernels, emit
-        self._out: dict[int, Job] = {}
+        self.out: dict[int, Job] = {}
         self._queued: dict[int, deque[Job]] = {stage.number: deque() for stage in stages}
         self._told_size: set[int] = set()
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -227,7 +227,7 @@ class Hub:
         self._emit(Broken(error))
         for queue in self._queued.values():
             queue.clear()
-        for job in [*self._out.values()]:
+        for job in [*self.out.values()]:
             job.absorb()
             self._give_back(job.lost(error, None, 0))
 
@@ -235,7 +235,7 @@ class Hub:
 
     def submit(self, job: Job) -> None:
         """Take a job (in the hub's thread)."""
-        self._out[job.ticket] = job
+        self.out[job.ticket] = job
         if self._broken:
             self._give_back(job.lost(WorkerStartError("the process engine has failed."), None, 0))
         else:
@@ -248,7 +248,7 @@ class Hub:
 
     def _give_back(self, event: Done | Lost) -> None:
         """Whatever has happened to it, a ticket comes back once."""
-        del self._out[event.ticket]
+        del self.out[event.ticket]
         self._emit(event)
 
     def _assign(self) -> None:
