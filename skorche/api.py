@@ -218,7 +218,8 @@ class Pipeline:
     def end_workers(self) -> None:
         """End the worker processes that `run(keep_workers=True)` has kept; those of a run that goes on end with it.
 
-        So does a run without `keep_workers`. They also end when the pipeline is garbage, and with the program.
+        So does a run without `keep_workers`, once it begins. They also end when the pipeline is garbage, and with the
+        program.
         """
         if self._kept is not None:
             self._kept.end()

@@ -5,9 +5,9 @@
     put(), stops ───┤               │ commands carried out     │ ──deliver─▶ outboxes
     timers ─────────┘               └──────────────────────────┘
 
-A thread of skorche's own that brings an event takes the turn, if nobody has it. The coordinator's own thread takes the
-others: events of user threads, timers, and the end. It waits in one place only, with the scheduler's next timer as the
-limit. If it fails, every waiter gets an `InternalError`.
+A thread of skorche's own that brings an event takes the turn, if nobody has it; for what users put an engine may lend
+one. The coordinator's own thread takes the others: what else users do, timers, and the end. It waits in one place only,
+with the scheduler's next timer as the limit. If it fails, every waiter gets an `InternalError`.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ class Lender(Protocol):
     """An engine that has threads in this process, which may do something for the run while they are idle."""
 
     def lend(self, stage: int, action: Callable[[], None]) -> bool:
-        """Have an idle thread of a stage do this at once; False if there is none. Called from any thread.
+        """Have an idle thread of a stage do this soon; False if there is none. Called from any thread.
 
         It may be done later if a turn begins meanwhile, and gives the stage a chunk.
         """

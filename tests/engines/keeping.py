@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import resource
 import sys
 import threading
 import time
@@ -24,6 +26,8 @@ def born_with(_: object) -> dict[str, Any]:
         "level": logging.getLogger("keeping").level,
         "output": os.path.realpath("/proc/self/fd/1"),
         "cores": len(os.sched_getaffinity(0)),
+        "most files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "mask": re.findall("Umask.*", Path("/proc/self/status").read_text()),
     }
 
 
@@ -86,3 +90,17 @@ class Unending:
     def close(self) -> None:
         """Wait for ever."""
         wait_file(self.marker, 3600.0)
+
+
+@skorche.task
+class LastWords:
+    """One that is only ended as garbage, and says so."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __call__(self, item: object) -> object:
+        return item
+
+    def __del__(self) -> None:
+        print("the last words")

@@ -5,6 +5,8 @@ import functools
 import gc
 import logging
 import os
+import resource
+import select
 import signal
 import sys
 import textwrap
@@ -19,14 +21,16 @@ import psutil
 import pytest
 
 import skorche
-from skorche.engines.process import hub
+from skorche.engines.process import hub, listener, wire
 from skorche.engines.process.engine import ProcessEngine
 from skorche.engines.process.kept import KeptWorkers
+from skorche.engines.process.launch import WorkerProcess
+from skorche.engines.process.member import Member
 from skorche.engines.process.slot import AT_REST, LINED
 
 from .census import Census, check_nothing_left, find_family, is_gone
 from .deadly import Hang
-from .keeping import Held, Unending, born_with, do, meet_all, speak, speak_and_fail
+from .keeping import Held, LastWords, Unending, born_with, do, meet_all, speak, speak_and_fail
 from .machines import Machine
 from .programs import run_program, start_program
 from .runs import mapping
@@ -58,6 +62,16 @@ def kept(function: Callable[[Any], Any], items: Any, **options: Any) -> Iterator
         yield run, pipeline
     finally:
         pipeline.end_workers()
+
+
+@pytest.fixture
+def mask_and_limits() -> Iterator[None]:
+    """They are afterwards as before."""
+    mask, limits = os.umask(0o022), resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.umask(mask)
+    yield
+    os.umask(mask)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 # -- what is kept, and when it ends ------------------------------------------------------------------------------------
@@ -140,6 +154,43 @@ def test_they_can_be_ended_while_a_run_goes_on() -> None:
         assert out.get(timeout=20) == pid
 
     assert workers() == set()
+
+
+def test_a_ctrl_c_while_they_end_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, interrupted = WorkerProcess.finish, []
+
+    def finish_but_for_the_first(process: WorkerProcess, timeout: float) -> Any:
+        if not interrupted:
+            interrupted.append(process.pid)
+            finish(process, timeout)
+            raise KeyboardInterrupt
+        return finish(process, timeout)
+
+    before = Census.now()
+    with kept(functools.partial(process_id), range(10), max_workers=2) as (run, pipeline):
+        run()
+        monkeypatch.setattr(WorkerProcess, "finish", finish_but_for_the_first)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.end_workers()
+
+    assert workers() == set()
+    check_nothing_left(before)
+
+
+def test_who_ends_them_while_a_run_begins_leaves_it_its_pipe() -> None:
+    pipeline = skorche.Pipeline()
+    workers_of = KeptWorkers(pipeline)
+
+    own = workers_of.pipe()
+    workers_of.end()
+    other = workers_of.pipe()
+    os.write(own[1], b"own")
+    os.write(other[1], b"other")
+
+    assert (os.read(own[0], 9), os.read(other[0], 9)) == (b"own", b"other")
+    for file in (*own, *other):
+        os.close(file)
+    workers_of.end()
 
 
 def test_they_end_when_the_pipeline_is_garbage() -> None:
@@ -336,6 +387,23 @@ def test_a_module_that_has_been_edited_meanwhile_is_imported_anew(
         assert workers() == after
 
 
+def test_a_module_that_was_replaced_by_an_older_file_is_imported_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, older = tmp_path / "replaced_meanwhile.py", tmp_path / "prepared.py"
+    older.write_text("def answer(number): return number, 'prepared before'\n")
+    file.write_text("def answer(number): return number, 'first'\n")
+    os.utime(older, (0, 0))
+    monkeypatch.syspath_prepend(tmp_path)
+    import replaced_meanwhile  # type: ignore[import-not-found]  # it is made above
+
+    with kept(replaced_meanwhile.answer, [1], max_workers=1) as (run, _):
+        first = run()
+        older.replace(file)
+
+        assert (first, run()) == ([(1, "first")], [(1, "prepared before")])
+
+
 def test_an_idle_worker_holds_nothing_of_a_run() -> None:
     with kept(size_of, [b"1"], max_workers=1) as (run, _):
         run()
@@ -372,6 +440,38 @@ def test_what_they_say_reaches_the_run_that_it_is_said_in(
         assert workers() == before
 
 
+def test_what_garbage_says_at_its_end_is_said_in_the_run_that_it_is_of(capsys: pytest.CaptureFixture[str]) -> None:
+    with skorche.Pipeline() as pipeline:
+        skorche.map(LastWords.options(engine="process", max_workers=1), skorche.Queue(fixed_inputs=[0]))
+    pipeline.run(keep_workers=True).wait()
+    said = capsys.readouterr().out
+    pipeline.run().wait()
+
+    assert "the last words" in said
+    pipeline.end_workers()
+
+
+def test_nobody_is_kept_whose_words_have_not_all_been_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            released.wait(20)
+
+    monkeypatch.setattr(listener, "FINISH_SECONDS", 0.1)
+    handler = Slow()
+    logging.getLogger("keeping").addHandler(handler)
+    try:
+        with kept(speak, range(3), max_workers=1) as (run, _):
+            run()
+            left = workers()
+    finally:
+        released.set()
+        logging.getLogger("keeping").removeHandler(handler)
+
+    assert left == set()
+
+
 def test_the_output_that_is_kept_with_a_failure_is_that_of_its_item() -> None:
     items = ["first"]
     pipeline, _ = mapping(speak_and_fail, items, engine="process", max_workers=1)
@@ -406,6 +506,15 @@ def change_arguments(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(sys, "argv", ["program", "--changed"])
 
 
+def change_mask(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    os.umask(0o077)
+
+
+def change_limits(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+
+
 def change_level(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(logging.getLogger("keeping"), "level", logging.ERROR)
 
@@ -418,8 +527,11 @@ def change_level(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         (change_path, "path"),
         (change_arguments, "arguments"),
         (change_level, "level"),
+        (change_mask, "mask"),
+        (change_limits, "most files"),
     ],
 )
+@pytest.mark.usefixtures("mask_and_limits")
 def test_where_new_ones_would_find_something_else_there_are_new_ones(
     change: Callable[[pytest.MonkeyPatch, Path], None], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -513,6 +625,39 @@ def test_one_that_has_had_no_task_yet_may_die_while_it_waits(tmp_path: Path) -> 
         assert report.ok
         assert "died" not in (tmp_path / "trace.json").read_text()
         assert unused not in workers()
+
+
+def test_one_that_does_not_wake_is_replaced_and_nobody_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hub, "END_SECONDS", 0.2)
+    with kept(process_id, [0], max_workers=1) as (run, pipeline):
+        (stopped,) = run()
+        os.kill(stopped, signal.SIGSTOP)
+        report = pipeline.run(keep_workers=True, trace=tmp_path / "trace.json").wait()
+
+        assert (report.ok, report.rerun, report.failures) == (True, 0, ())
+        assert "died" not in (tmp_path / "trace.json").read_text()
+        assert caplog.records == []
+        assert stopped not in workers()
+
+
+def test_an_answer_to_an_earlier_call_is_none_to_a_later_one() -> None:
+    ears = listener.Listener({})
+    process = WorkerProcess(ears.mouth)
+    Member(process).call_to(wire.REST)
+    later, heard = Member(process), []
+    later.call_to(wire.WAKE)
+    try:
+        while not later.ready:
+            select.select([process.channel], [], [], 20)
+            assert later.read()
+            heard += [(message.first, later.hear(message.first)) for message in later.frames()]
+    finally:
+        process.finish(20)
+        ears.finish()
+
+    assert heard == [(0, False), (1, False), (2, True)]
 
 
 def test_all_may_die_while_they_wait() -> None:

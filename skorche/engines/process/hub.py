@@ -159,8 +159,8 @@ class Hub:
         for member in self.crew.members[:]:
             if member.process.has_ended:
                 self._serve(member, has_ended=True)
-            elif member.retired_at is not None and self._last_pulse > member.retired_at + END_SECONDS:
-                member.process.kill()  # a thread or a handler of the task keeps it from ending
+            elif member.called_at is not None and self._last_pulse > member.called_at + END_SECONDS:
+                member.process.kill()  # a thread, a handler or a finalizer of the task keeps it from that
 
     def _watch(self, member: Member) -> None:
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if member.outgoing else 0)
@@ -169,8 +169,8 @@ class Hub:
 
     def _handle(self, member: Member, message: wire.Frame) -> None:
         if message.kind == wire.READY:
-            if message.ticket == member.asked:
-                member.ready = self.crew.has_started = True
+            if member.hear(message.first):
+                self.crew.has_started = True
                 self.crew.hire_first()
         elif message.kind == wire.REFUSED:
             raise cannot_load(self._stages[message.ticket].names[0], load_error(bytes(message.body)))
@@ -199,7 +199,7 @@ class Hub:
         """A worker has done enough and ends itself; what it has left undone is done by others."""
         if message.body:
             self._take(member, message)
-        member.dismissed, member.retired_at = True, time.monotonic()
+        member.dismissed, member.called_at = True, time.monotonic()
         self._emit(Recycled(1))
         while member.jobs:
             self._settle(member.jobs.pop())  # the last first, so that they stand in line as before

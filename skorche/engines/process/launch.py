@@ -54,12 +54,13 @@ class WorkerProcess:
     """A worker, seen from its parent.
 
     `keep_stderr`: what it prints until it has loaded a task is kept, to be told. `born_with`: what it found as it
-    started, where it may be kept.
+    started, where it may be kept. `calls`: how often it was called to rest, or to wake.
     """
 
     def __init__(self, mouth: Mouth, keep_stderr: bool = False) -> None:
         self._stderr: IO[bytes] | None = None
         self.born_with: object = None
+        self.calls = 0
         here, there = socket.socketpair()
         for end in (here, there):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHANNEL_BYTES)

@@ -48,14 +48,14 @@ class Mouth(NamedTuple):
 class Listener:
     """Make it, `start` it, give `mouth` to workers, `finish` it when they have ended, or rest.
 
-    `pipe`: the two ends of the one to use, of which it takes copies.
+    `pipe`: the two ends of the one to use, which it closes.
     """
 
     def __init__(
         self, names: Mapping[int, Sequence[str]], capture: Capture = "stream", pipe: tuple[int, int] | None = None
     ) -> None:
         self._names = names
-        self._ear, self.pipe = os.pipe() if pipe is None else map(os.dup, pipe)
+        self._ear, self.pipe = pipe or os.pipe()
         self.mouth = Mouth(self.pipe, capture)
         for end in (self._ear, self.pipe):
             os.set_blocking(end, False)
@@ -67,6 +67,7 @@ class Listener:
         self._seen: dict[int, tuple[int, int]] = {}
         self._lines: dict[tuple[int, str], str] = {}
         self._until: float | None = None
+        self._is_late = False
         self._thread = Thread(target=self._run, name="skorche listener", daemon=True)
 
     def start(self) -> None:
@@ -84,7 +85,7 @@ class Listener:
             os.close(self._ear)
         else:
             self._thread.join(FINISH_SECONDS + 1.0)
-        return not (self._buffer or self._thread.is_alive())
+        return not (self._is_late or self._buffer or self._thread.is_alive())
 
     # -- the thread -------------------------------------------------------------------------------------------------
 
@@ -106,6 +107,7 @@ class Listener:
         if self._until is None:
             return True
         if time.monotonic() > self._until:
+            self._is_late = True
             return False
         return bool(self._waiting) or any(event & select.POLLIN for _, event in poll.poll(0))
 

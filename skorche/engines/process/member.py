@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
@@ -38,14 +39,15 @@ MOST_PARTS = 64
 class Member:
     """A worker with the jobs it was given; the first is the one it works on.
 
-    `ready`: it has answered what it was `asked` last (0: nothing, it has been started). `tried`: it has come as far as
-    an item. `dismissed`: it is about to end, or `rests`, and gets no more jobs.
+    `ready`: it has answered the last call (0: none, it has been started). `tried`: it has come as far as an item.
+    `dismissed`: it is about to end, or `rests`, and gets no more jobs. `called_at`: it is to end, or to answer, and not
+    to take long.
     """
 
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
         self._lined_before = process.slot[LINED]
-        self.asked = 0
+        self._call, self._wakes = 0, False
         self.jobs: deque[Job] = deque()
         self.stages: set[int] = set()
         self.outgoing: deque[memoryview] = deque()
@@ -56,7 +58,7 @@ class Member:
         self.take = Buffers().take
         self.ready = self.tried = False
         self.dismissed = self.rests = False
-        self.retired_at: float | None = None
+        self.called_at: float | None = None
 
     @property
     def is_starting(self) -> bool:
@@ -72,14 +74,22 @@ class Member:
 
     def call_to(self, kind: int) -> None:
         """Have it rest, or wake; it is ready again when it has."""
-        self.asked, self.ready = kind, False
-        self.queue(wire.frame(kind, 0, []))
+        self.process.calls += 1
+        self._call, self._wakes, self.ready = self.process.calls, kind == wire.WAKE, False
+        self.called_at = time.monotonic()
+        self.queue(wire.frame(kind, 0, [], self._call))
         self.write()
+
+    def hear(self, answer: int) -> bool:
+        """It has answered a call, perhaps one of an earlier run; whether it is the last."""
+        if answer == self._call:
+            self.ready, self.called_at = True, None
+        return answer == self._call
 
     @property
     def was_kept(self) -> bool:
         """Whether it has yet to say that it is fit for the run: what becomes of it until then is no matter of that."""
-        return self.asked == wire.WAKE and not self.ready
+        return self._wakes and not self.ready
 
     @property
     def is_quiet(self) -> bool:

@@ -56,7 +56,6 @@ from skorche.engines.process.wire import (
     RETIRED,
     STAGE,
     UNREADABLE,
-    WAKE,
     WORK,
     Frame,
     frame,
@@ -155,6 +154,7 @@ class _Worker:
         if self._stderr < 0:
             take_over()
         self._stages: dict[int, LoadedStage] = {}
+        self._sources: dict[str, _Source | None] = {}
         self._ends: Ends = []
         self._take = Buffers().take
 
@@ -173,8 +173,8 @@ class _Worker:
             elif message.kind == STAGE:
                 self._load_stage(message)
             elif message.kind == REST:
-                self._rest()
-            elif not self._wake():
+                self._rest(message.first)
+            elif not self._wake(message.first):
                 return
             self._slot[STEP] = IDLE
             self._voice.rest()
@@ -194,23 +194,25 @@ class _Worker:
             self._send(frame(REFUSED, message.ticket, [dump_error(error)]))
         self._give_stderr_back()
 
-    def _rest(self) -> None:
-        """The run is over: put down all that is of it. Garbage is collected when nobody waits for that any more."""
+    def _rest(self, call: int) -> None:
+        """The run is over: put down all that is of it, garbage too, which may have words to say at its end."""
         close_all(self._ends, _complain)
         self._stages.clear()
         self._take = Buffers().take
+        gc.collect()
         self._voice.end()
         self._voice.begin_run()
+        self._sources = _look_at_sources()
         self._slot[AT_REST] = 1
-        self._send(frame(READY, REST, []))
-        gc.collect()
+        self._send(frame(READY, 0, [], call))
 
-    def _wake(self) -> bool:
+    def _wake(self, call: int) -> bool:
         """Whether this process serves in a new run: not where one that starts now would import something else."""
-        if _has_changed_since(self._born):
+        now = _look_at_sources()
+        if now != self._sources or any(file is not None and file.changed_at > self._born for file in now.values()):
             return False
         self._slot[AT_REST] = 0
-        self._send(frame(READY, WAKE, []))
+        self._send(frame(READY, 0, [], call))
         return True
 
     def _give_stderr_back(self) -> None:
@@ -286,14 +288,25 @@ class _Worker:
         return buffer
 
 
-def _has_changed_since(nanoseconds: int) -> bool:
-    """Whether a file has been written since then that a module was imported from."""
+class _Source(NamedTuple):
+    """A file that a module was imported from, and when it was written, moved here or renamed, in nanoseconds."""
+
+    device: int
+    number: int
+    changed_at: int
+
+
+def _look_at_sources() -> dict[str, _Source | None]:
+    """The files of all modules; None for one that is gone, or lies in an archive."""
+    found: dict[str, _Source | None] = {}
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
-        with suppress(OSError, ValueError):  # it lies in an archive, or is gone
-            if isinstance(file, str) and os.stat(file).st_mtime_ns > nanoseconds:
-                return True
-    return False
+        if isinstance(file, str):
+            found[file] = None
+            with suppress(OSError, ValueError):
+                seen = os.stat(file)
+                found[file] = _Source(seen.st_dev, seen.st_ino, max(seen.st_mtime_ns, seen.st_ctime_ns))
+    return found
 
 
 def _complain(text: str) -> None:
