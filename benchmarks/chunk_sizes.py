@@ -22,12 +22,12 @@ from benchmarks.chain_threads import increment
 from benchmarks.cpu_processes import HEAVY_EVERY, HEAVY_TIMES, spin, turns_per_millisecond
 from benchmarks.harness.figure import Figure
 from benchmarks.harness.turns import check, median_of, ratios, take_turns
+from benchmarks.waits_threads import wait
 from skorche.runtime.stage import Stage
 
 REPEATS = 5
 PATIENCE = 60.0
 BURSTS, PAUSE = 5, 0.1
-WAIT = 0.002
 LARGE_BYTES = 200_000
 
 
@@ -40,12 +40,6 @@ class Work(NamedTuple):
     sizes: tuple[int, ...]
     warmed: bool = True
     bursts: int = 1
-
-
-def wait(number: int) -> int:
-    """A task that does nothing for 2 ms."""
-    time.sleep(WAIT)
-    return number
 
 
 def reverse(data: bytes) -> bytes:
@@ -67,7 +61,7 @@ class Source:
         size = -(-len(self._items) // self._bursts)
         for start in range(0, len(self._items), size):
             if start:
-                time.sleep(PAUSE)
+                time.sleep(PAUSE)  # what makes bursts of them
             yield from self._items[start : start + size]
 
 

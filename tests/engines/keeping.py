@@ -6,14 +6,13 @@ import re
 import resource
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import skorche
 
 from .deadly import die
-from .waiting import wait_file
+from .waiting import wait_file, wait_until
 
 
 def born_with(_: object) -> dict[str, Any]:
@@ -34,8 +33,7 @@ def born_with(_: object) -> dict[str, Any]:
 def meet_all(folder: Path, workers: int, _: object) -> int:
     """Who does it, once so many processes have come here: then there are so many."""
     (folder / str(os.getpid())).touch()
-    while len(list(folder.iterdir())) < workers:
-        time.sleep(0.002)
+    wait_until(lambda: len(list(folder.iterdir())) >= workers)
     return os.getpid()
 
 

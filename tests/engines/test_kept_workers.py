@@ -156,20 +156,41 @@ def test_they_can_be_ended_while_a_run_goes_on() -> None:
     assert workers() == set()
 
 
-def test_a_ctrl_c_while_they_end_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def interrupt_first_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C comes when the first worker has ended."""
     finish, interrupted = WorkerProcess.finish, []
 
     def finish_but_for_the_first(process: WorkerProcess, timeout: float) -> Any:
+        ending = finish(process, timeout)
         if not interrupted:
             interrupted.append(process.pid)
-            finish(process, timeout)
             raise KeyboardInterrupt
-        return finish(process, timeout)
+        return ending
 
+    monkeypatch.setattr(WorkerProcess, "finish", finish_but_for_the_first)
+
+
+def test_a_ctrl_c_while_some_are_replaced_leaves_none_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Census.now()
-    with kept(functools.partial(process_id), range(10), max_workers=2) as (run, pipeline):
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    wide, _ = mapping(functools.partial(meet_all, tmp_path, 3), range(30), engine="process", max_workers=3)
+    narrow, _ = mapping(process_id, [0], engine="process", max_workers=1)
+    wide.run(keep_workers=True).wait()
+    narrow._kept = wide._kept  # of three one may stay
+    interrupt_first_finish(monkeypatch)
+
+    with pytest.raises(KeyboardInterrupt):
+        narrow.run(keep_workers=True)
+
+    wait_until(lambda: workers() == set())
+    check_nothing_left(before)
+
+
+def test_a_ctrl_c_while_they_end_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Census.now()
+    with kept(process_id, range(10), max_workers=2) as (run, pipeline):
         run()
-        monkeypatch.setattr(WorkerProcess, "finish", finish_but_for_the_first)
+        interrupt_first_finish(monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             pipeline.end_workers()
 

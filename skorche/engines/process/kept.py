@@ -96,7 +96,11 @@ class KeptWorkers:
         others: list[WorkerProcess] = []
         for process in self._empty()[0]:
             (fit if len(fit) < most and process.born_with == now else others).append(process)
-        _end(others)
+        try:
+            _end(others)
+        except BaseException:
+            self._idle += fit  # the run will not begin; who ends it ends them
+            raise
         return fit
 
     def put(self, processes: Sequence[WorkerProcess], *, is_sound: bool) -> None:
@@ -139,15 +143,15 @@ class KeptWorkers:
 
 def _end(processes: Sequence[WorkerProcess], patience: float = END_SECONDS) -> None:
     """End workers that are at rest, all at a time; those that take too long are killed, or all, at a Ctrl-C."""
-    for process in processes:
-        process.hang_up()
     until, ended = time.monotonic() + patience, 0
     try:
+        for process in processes:
+            process.hang_up()
         for process in processes:
             ended += 1
             process.finish(max(0.0, until - time.monotonic()))
     except BaseException:
-        for process in processes[ended - 1 :]:
+        for process in processes[max(0, ended - 1) :]:
             process.kill()
         for process in processes[ended:]:
             process.finish(0.0)
@@ -163,7 +167,7 @@ def _limits() -> dict[int, tuple[int, int]]:
 
 
 def _mask() -> str:
-    """Which permissions files do not get; "" where the system does not tell, unless it is set to do so."""
+    """Which permissions new files do not get; "" where it can only be read by setting it, which others would notice."""
     with suppress(OSError), open("/proc/self/status") as status:
         return next((line for line in status if line.startswith("Umask")), "")
     return ""

@@ -136,7 +136,7 @@ def _watch(parent: int, slot: int) -> None:
     while os.getppid() == parent:
         numbers[RESIDENT] = vitals.resident_bytes()
         numbers[LINED] = round(1e9 * vitals.seconds_in_line())
-        time.sleep(REST_SECONDS if numbers[AT_REST] else WATCH_SECONDS)
+        time.sleep(REST_SECONDS if numbers[AT_REST] else WATCH_SECONDS)  # nothing tells that a parent has died
     try:
         os.killpg(os.getpid(), signal.SIGKILL)  # the task cannot be asked, and nobody is left to want its result
     finally:
