@@ -44,8 +44,7 @@ from skorche.runtime.command import (
 from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine, Lend, Lender, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
-from skorche.runtime.inputs import SOURCE_PATIENCE, InputMaker
-from skorche.runtime.intake import Intake, Ready
+from skorche.runtime.inputs import SOURCE_PATIENCE, InputMaker, Inputs, Ready
 from skorche.runtime.log import say
 from skorche.runtime.lookout import Lookout
 from skorche.runtime.memory import MemoryBudget
@@ -101,7 +100,7 @@ class Coordinator:
         self.scheduler = Scheduler(plan, capabilities, policy)
         self._tap = tap
         self._step = self.scheduler.handle if tap is None else tap.on_scheduler(self.scheduler)
-        self._intake = Intake()
+        self._inputs = Inputs()
         self.outboxes = [make(self._reporter(end)) for end, make in enumerate(outboxes)]
         self._give_up_at = math.inf
         self._wakes_at = math.inf
@@ -127,7 +126,7 @@ class Coordinator:
                 opened.append(engine)
                 emit = self._turns.emit
                 engine.open(stages, emit if self._tap is None else self._tap.on_engine(engine, emit))
-            self._intake.open(self._input_makers, self._turns, self._lend_of)
+            self._inputs.open(self._input_makers, self._turns, self._lend_of)
             self._thread = Thread(target=self._run, name=f"skorche {self._plan.name}", daemon=daemon)
             self._observers.start(self)
             self._thread.start()
@@ -146,7 +145,7 @@ class Coordinator:
         self.error, self._over = error, True
         for outbox in self.outboxes:
             outbox.close(error)
-        self._intake.finish()
+        self._inputs.finish()
         for engine in opened:
             engine.close("kill")
         self._observers.stop(self._make_record(running=False))
@@ -173,11 +172,11 @@ class Coordinator:
         counts = self.counts()
         if 2 * counts["admitted"] != sum(counts.values()):
             return []
-        return [self._plan.sources[number].name for number in self._intake.live]
+        return [self._plan.sources[number].name for number in self._inputs.live]
 
     def total(self) -> int | None:
         """How many source items there will be in all; None if a source does not tell."""
-        return self._intake.length
+        return self._inputs.length
 
     def stop(self, error: BaseException, grace: float | None) -> None:
         """Stop the run from outside."""
@@ -207,7 +206,7 @@ class Coordinator:
     @property
     def reads_unsized(self) -> bool:
         """Whether a source is being read that may have no end. A look without a lock, so a little behind."""
-        return self._intake.reads_unsized
+        return self._inputs.reads_unsized
 
     def snapshot(self) -> RunFinished:
         """What is known now. Who has the turn, and calls user code that asks, would wait for itself."""
@@ -277,7 +276,7 @@ class Coordinator:
         known = events if _OURS.isdisjoint(map(type, events)) else self._translate(events)
         if now >= self._give_up_at:
             self._give_up_at = math.inf  # after a stop, an iterable that does not come back is not waited for
-            known = [*known, *self._intake.give_up()]
+            known = [*known, *self._inputs.give_up()]
         scheduler = self.scheduler
         commands = self._step(known, now)
         self.error = scheduler.error
@@ -300,7 +299,7 @@ class Coordinator:
         known: list[Event] = []
         for event in events:
             if type(event) is Ready:
-                fed = self._intake.read(event.source)
+                fed = self._inputs.read(event.source)
                 if fed is not None:
                     known.append(fed)
             elif type(event) is Snapshot:
@@ -317,7 +316,7 @@ class Coordinator:
             elif isinstance(command, Deliver):
                 self.outboxes[command.end].deliver(command.items, command.places)
             elif isinstance(command, Pull):
-                self._intake.ask(command.source, command.count)
+                self._inputs.ask(command.source, command.count)
             elif isinstance(command, Kill):
                 self._engine_of[command.stage].kill(command.ticket)
             elif isinstance(command, Warn):
@@ -335,14 +334,14 @@ class Coordinator:
     def _stop_inputs(self, error: BaseException) -> None:
         self._give_up_at = self._now() + SOURCE_PATIENCE
         self._turns.ring()
-        self._intake.stop(error)
+        self._inputs.stop(error)
 
     def _close(self, how: Literal["drain", "kill"]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.finish()
         if not self._shared:
             self._close_outboxes()
-        self._intake.finish(None if how == "drain" else self.error or InternalError("the run ended."))
+        self._inputs.finish(None if how == "drain" else self.error or InternalError("the run ended."))
         for engine, _ in self._engines:
             engine.close(how)
 
