@@ -21,8 +21,9 @@ WEIGH_SECONDS = 0.1
 """How often memory is looked at, and who stands in line for a core."""
 MULTIPLIER, MODULUS = 48_271, 2**31 - 1
 """The "minimal standard" generator (Park, Miller and Stockmeyer, CACM 36(7), 1993): `random` takes 2 ms to import."""
-LATE_SHARE = 0.8
-"""Of what a thread that runs Python may keep its lock (5 ms): who wakes so late had to wait for it."""
+LATE_SHARE = 0.4
+"""Of what a thread that runs Python may keep its lock (5 ms): who wakes so late had to wait for it. Who comes at any
+time waits longer than that in four cases of five and more; who waits for a core alone, in one of ten."""
 
 
 class Lookout:
