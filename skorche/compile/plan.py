@@ -45,7 +45,10 @@ class NodePlan(NamedTuple):
 
 
 class StagePlan(NamedTuple):
-    """Steps that run together in one engine, `workers` calls at a time; each step is the work of one of the `names`."""
+    """Steps that run together in one engine, `workers` calls at a time; each step is the work of one of the `names`.
+
+    What leaves by the `sealed` ports goes to other worker processes, and nobody looks into it on the way.
+    """
 
     number: int
     nodes: tuple[int, ...]
@@ -66,6 +69,7 @@ class StagePlan(NamedTuple):
     limits: tuple[AnyLimit, ...] = ()
     resizes: bool = False
     pinned: bool = False
+    sealed: tuple[int, ...] = ()
 
     @property
     def engine_name(self) -> str:
@@ -212,7 +216,9 @@ class Plan(NamedTuple):
             if stage.timeout is not None:
                 extras.append(f"timeout {stage.timeout:g} s")
             extras += map(str, stage.limits)
-            lines.append(f"  stage {stage.number}: {names} [{', '.join([how, *extras])}]{self._arrow(stage.ports)}")
+            lines.append(
+                f"  stage {stage.number}: {names} [{', '.join([how, *extras])}]{self._arrow(stage.ports, stage.sealed)}"
+            )
         for number, gather in enumerate(self.gathers):
             lines.append(f"  op {number}: {self.nodes[gather.node].name} [scheduler]{self._arrow(gather.outputs)}")
         for number, one in enumerate(self.zips):
@@ -222,8 +228,9 @@ class Plan(NamedTuple):
             lines.append(f"  input {source.name}{self._arrow((source.output,))}")
         return "\n".join(lines)
 
-    def _arrow(self, ports: tuple[Destination, ...]) -> str:
-        return " -> " + ", ".join(self._describe(port) for port in ports)
+    def _arrow(self, ports: tuple[Destination, ...], sealed: tuple[int, ...] = ()) -> str:
+        told = [self._describe(port) + " (sealed)" * (number in sealed) for number, port in enumerate(ports)]
+        return f" -> {', '.join(told)}"
 
     def _describe(self, port: Destination) -> str:
         if port.kind == "end":

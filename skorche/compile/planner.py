@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from skorche.compile.fuse import IN_PROCESS, IN_TURN, Members, fuse
+from skorche.compile.fuse import IN_PROCESS, IN_TURN, PROCESS, Members, fuse
 from skorche.compile.plan import (
     Capture,
     Destination,
@@ -170,7 +170,17 @@ class _Planner:
             members.limits,
             members.resizes,
             options.pin if options else False,
+            tuple([port for port, to in enumerate(ports) if members.engine == PROCESS and self._seals(to)]),
         )
+
+    def _seals(self, destination: Destination) -> bool:
+        """Whether all that goes there comes to worker processes, and nobody looks into it before."""
+        if destination.kind == "stage":
+            return bool(self.stages[destination.number].engine == PROCESS)
+        if destination.kind != "gather":
+            return False
+        node = self.gathers[destination.number]
+        return node.work is None and all(self._seals(self._destination(queue)) for queue in node.outputs)
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:
         """The task's own limits, else the run's; none for an engine that has no processes to replace."""

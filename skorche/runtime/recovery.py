@@ -61,6 +61,9 @@ class Recovery:
 
     def handle(self, flight: Flight, trouble: Trouble, place: Place, now: float) -> bool:
         """Deal with one failed item; whether it will enter the stage again."""
+        from skorche.sealed import opened  # only what fails is looked at
+
+        trouble = trouble._replace(item=opened(trouble.item))
         stage, chunk = flight.stage, flight.chunk
         index = trouble.path if type(trouble.path) is int else trouble.path[0]
         origin = flight.origins[index] if flight.origins else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
@@ -41,7 +42,7 @@ class ProcessEngine:
         Raises:
             GraphError: a task cannot be pickled.
         """
-        kernels = {stage.number: dump_kernel(stage) for stage in stages}
+        kernels = {stage.number: pickle.dumps((dump_kernel(stage), stage.sealed)) for stage in stages}
         most = max([os.cpu_count() or 1, *(stage.workers for stage in stages)])
         self._stages = {stage.number: stage for stage in stages}
         kept = self.kept

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from skorche.each import each_of, failed_last
-from skorche.engines.process.packing import Piece, pack_outcome, pack_results, size_of, unpack
+from skorche.engines.process.packing import Piece, Sealing, pack_outcome, pack_results, size_of, unpack
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
@@ -31,10 +31,11 @@ take as long as the item. When the worker dies there, the slice is done again on
 
 
 class LoadedStage:
-    """A stage's kernel, the slice that fits its measured cost, and when this process has done enough for it."""
+    """A stage's kernel, how its results are packed, the slice that fits its cost, and when this process has done enough
+    for it."""
 
-    def __init__(self, kernel: Kernel, most_items: int, most_bytes: int) -> None:
-        self.kernel, self.each = kernel, each_of(kernel)
+    def __init__(self, kernel: Kernel, sealing: Sealing, most_items: int, most_bytes: int) -> None:
+        self.kernel, self.each, self.sealing = kernel, each_of(kernel), sealing
         self._slice = 1
         self.items_left = most_items or sys.maxsize
         self.most_bytes = most_bytes
@@ -117,9 +118,9 @@ class Slicer:
         done = indices[: len(results)]
         if failed:
             outcome = failed_last(results, done, items[len(results)], indices[len(results)], failure, seconds, cpu)
-            body = pack_outcome(outcome, stage.kernel)
+            body = pack_outcome(outcome, stage.kernel, None, stage.sealing)
         else:
-            body = pack_results(results, stage.kernel, done, seconds, cpu)
+            body = pack_results(results, stage.kernel, done, seconds, cpu, stage.sealing)
         size = size_of(body)
         if size > LARGE_BYTES and not stage.told_size:
             self._tell_size(job.ticket, stage, size if stop == start + 1 else largest(results))
@@ -145,7 +146,8 @@ class Slicer:
         self._slot[STEP] = WRITING
         kind = self._count_off(job, stage, start, stop)
         transcript = self._voice.transcript
-        body = pack_outcome(outcome, stage.kernel, None if transcript is None else transcript.attach)
+        complete = None if transcript is None else transcript.attach
+        body = pack_outcome(outcome, stage.kernel, complete, stage.sealing)
         size = size_of(body)
         if size > LARGE_BYTES and not stage.told_size:
             self._tell_size(job.ticket, stage, size if stop == start + 1 else largest_result(outcome))

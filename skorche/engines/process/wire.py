@@ -25,7 +25,8 @@ STAGE, WORK, REST, WAKE = 1, 2, 3, 4
 READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED, LARGE = 11, 12, 13, 14, 15, 16, 17, 18
 # REST ends a run: all that is of it is to be put down. WAKE begins the next.
 # Both carry, as their first index, the number of the call, which READY repeats; 0: the process has started.
-# A STAGE carries, where others have indices, after how many items and above how many bytes a worker retires (0: never).
+# A STAGE carries a kernel and its ports that may be sealed; and, where others have indices, after how many items and
+# above how many bytes a worker retires (0: never).
 # RETIRED is like PART, but the worker takes no more: neither the rest of the chunk nor another.
 # LARGE carries, as its first index, how many bytes a result takes that comes next.
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from skorche.call import Ends, close_all
 from skorche.engines.process.buffers import Buffers
-from skorche.engines.process.packing import TAKEN_BYTES, Piece, size_of, unpack
+from skorche.engines.process.packing import TAKEN_BYTES, Piece, Sealing, size_of, unpack
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import (
     AT_REST,
@@ -184,7 +184,8 @@ class _Worker:
 
     def _load_stage(self, message: Frame) -> None:
         try:
-            stage = LoadedStage(loads(message.body).opened(self._ends), message.first, message.last)
+            kernel, ports = loads(message.body)
+            stage = LoadedStage(loads(kernel).opened(self._ends), Sealing(ports), message.first, message.last)
             if not self._stages and stage.is_bloated:
                 raise _never_small_enough(stage.most_bytes)
             self._stages[message.ticket] = stage

@@ -1,0 +1,67 @@
+"""`Sealed`: an item as bytes, on its way from one worker process to another, which nobody in between looks into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pickle import PickleBuffer, loads
+from typing import Any
+
+Bytes = bytes | bytearray | memoryview
+
+
+class Sealed:
+    """Pickles as the item that is in it: who unpickles it has that. Large buffers lie beside its `data`.
+
+    >>> from pickle import dumps, loads
+    >>> one = Sealed(dumps("an item"))
+    >>> one, loads(dumps([one, 2], 5))
+    ('an item', ['an item', 2])
+    """
+
+    __slots__ = ("_buffers", "_data")
+
+    def __init__(self, data: Bytes, *buffers: Bytes) -> None:
+        self._data, self._buffers = data, buffers
+
+    def open(self) -> Any:
+        """What is in it; whatever its class raises where it cannot be rebuilt."""
+        return loads(self._data, buffers=self._buffers)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        """The item, in another process."""
+        if self._buffers:
+            return _opened_with, (_passed_on(self._data), *map(PickleBuffer, self._buffers))
+        return loads, (_passed_on(self._data),)
+
+    def __repr__(self) -> str:
+        """That of the item, since users who read it know of nothing else."""
+        item = opened(self)
+        return f"<{len(self._data)} bytes that cannot be rebuilt here>" if item is self else repr(item)
+
+
+def opened(item: Any, around: Sequence[Any] = ()) -> Any:
+    """An item as its task has it, also where it is a batch of such. What cannot be rebuilt here stays as it is.
+
+    >>> from pickle import dumps
+    >>> opened([Sealed(dumps(1)), 2])
+    [1, 2]
+    """
+    if type(item) is Sealed:
+        try:
+            return item.open()
+        except BaseException:  # noqa: BLE001  (it stays as it is, and is told so)
+            return item
+    if type(item) is list and not any(one is item for one in around):
+        members = [opened(one, (*around, item)) for one in item]
+        if any(made is not one for made, one in zip(members, item, strict=True)):
+            return members
+    return item
+
+
+def _opened_with(data: Bytes, *buffers: Bytes) -> Any:
+    return loads(data, buffers=buffers)
+
+
+def _passed_on(data: Bytes) -> Bytes | PickleBuffer:
+    """So that it is not copied, if it is large."""
+    return data if type(data) is bytes else PickleBuffer(data)

@@ -1,0 +1,337 @@
+"""What workers make for other workers passes through this process as bytes: nobody looks into it on the way."""
+
+import os
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import skorche
+from skorche.engines.process.packing import Results, Sealing, unpack_outcome
+from skorche.sealed import Sealed, opened
+
+from . import parcels
+from .parcels import Brick, Fragile, Parcel, Tracks
+
+pytestmark = pytest.mark.timeout(60)
+
+HERE = os.getpid()
+ITEMS = 60
+
+
+def away(function: Callable[..., Any], **options: Any) -> Any:
+    """A task on one process, so that it travels with no other."""
+    return skorche.task(**{"engine": "process", "max_workers": 1, "fuse": False, **options})(function)
+
+
+def made(function: Callable[..., Any] = Parcel, count: int = ITEMS) -> Any:
+    """The queue of what a worker has made of numbers."""
+    return skorche.map(away(function, name="make"), skorche.Queue(fixed_inputs=range(count)))
+
+
+def report_of(pipeline: skorche.Pipeline, **options: Any) -> skorche.Report:
+    """After the run."""
+    return pipeline.run(progress=False, **{"on_error": "collect", **options}).wait(40)
+
+
+def assert_opened_once(tracks: list[Tracks], numbers: list[int]) -> None:
+    """All of them are there, and each was unpickled by the process that read it, and by nobody else."""
+    assert sorted(number for number, _, _ in tracks) == numbers
+    assert [opened_in for _, opened_in, _ in tracks] == [[reader] for _, _, reader in tracks]
+    assert HERE not in {reader for _, _, reader in tracks}
+
+
+# -- which way they go -------------------------------------------------------------------------------------------------
+
+
+def test_from_one_task_to_the_next() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.tracks_of), made())
+
+    assert report_of(pipeline).ok
+    assert_opened_once(out.flush(), [*range(ITEMS)])
+
+
+def test_through_a_batch_and_a_batch_of_batches() -> None:
+    with skorche.Pipeline() as pipeline:
+        batches = skorche.batch(skorche.batch(made(), batch_size=7), batch_size=2)
+        out = skorche.map(away(lambda lists: [parcels.tracks_of_all(one) for one in lists]), batches)
+
+    assert report_of(pipeline).ok
+    assert_opened_once([one for lists in out.flush() for each in lists for one in each], [*range(ITEMS)])
+
+
+def test_through_a_timed_batch() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.tracks_of_all), skorche.batch(made(), batch_size=1000, timeout=0.05))
+
+    assert report_of(pipeline).ok
+    assert_opened_once([one for each in out.flush() for one in each], [*range(ITEMS)])
+
+
+def test_through_a_tee_each_reader_has_a_copy() -> None:
+    with skorche.Pipeline() as pipeline:
+        left, right = skorche.tee(made())
+        outs = [skorche.map(away(parcels.tracks_of), one) for one in (left, right)]
+
+    assert report_of(pipeline).ok
+    for out in outs:
+        assert_opened_once(out.flush(), [*range(ITEMS)])
+
+
+def test_through_a_merge() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.tracks_of), skorche.merge((made(), made())))
+
+    assert report_of(pipeline).ok
+    assert_opened_once(out.flush(), sorted([*range(ITEMS)] * 2))
+
+
+def test_through_a_split_that_travels_with_its_task() -> None:
+    with skorche.Pipeline() as pipeline:
+        even, odd = skorche.split(parcels.is_even, made(), fuse=True)
+        outs = [skorche.map(away(parcels.tracks_of), one) for one in (even, odd)]
+
+    assert report_of(pipeline).ok
+    for remainder, out in enumerate(outs):
+        assert_opened_once(out.flush(), [*range(remainder, ITEMS, 2)])
+
+
+def test_in_order() -> None:
+    with skorche.Pipeline() as pipeline:
+        made_in_order = skorche.map(
+            away(Parcel, name="make", ordered=True, max_workers=2), skorche.Queue(fixed_inputs=range(ITEMS))
+        )
+        out = skorche.map(away(parcels.tracks_of, ordered=True, max_workers=2), made_in_order)
+
+    assert report_of(pipeline).ok
+    assert [number for number, _, _ in out.flush()] == [*range(ITEMS)]
+
+
+def test_what_is_read_here_is_not_sealed() -> None:
+    with skorche.Pipeline() as pipeline:
+        left, right = skorche.tee(made())
+        out = skorche.map(away(parcels.tracks_of), left)
+
+    assert report_of(pipeline).ok
+    assert {tuple(parcel.opened_in) for parcel in right.flush()} == {(HERE,)}
+    assert {tuple(opened_in) for _, opened_in, _ in out.flush()} != {()}
+
+
+def test_a_predicate_of_this_process_sees_the_items() -> None:
+    with skorche.Pipeline() as pipeline:
+        even = skorche.filter(parcels.is_even, made())
+        out = skorche.map(away(parcels.tracks_of), even)
+
+    assert report_of(pipeline).ok
+    assert sorted(number for number, _, _ in out.flush()) == [*range(0, ITEMS, 2)]
+
+
+def test_a_key_of_this_process_sees_the_items() -> None:
+    with skorche.Pipeline() as pipeline:
+        batches = skorche.batch(made(), batch_size=5, key=parcels.is_even)
+        out = skorche.map(away(parcels.get_numbers), batches)
+
+    assert report_of(pipeline).ok
+    assert all(len({number % 2 for number in numbers}) == 1 for numbers in out.flush())
+
+
+@pytest.mark.parametrize("keep_workers", [False, True])
+def test_arrays_arrive_whole(keep_workers: bool) -> None:
+    np = pytest.importorskip("numpy")
+    with skorche.Pipeline() as pipeline:
+        arrays = skorche.map(away(_make_arrays), skorche.Queue(fixed_inputs=range(20)))
+        out = skorche.map(away(_sums_of), skorche.batch(arrays, batch_size=3))
+
+    assert report_of(pipeline, keep_workers=keep_workers).ok
+    pipeline.end_workers()
+    found = sorted(one for each in out.flush() for one in each)
+    assert found == [(number, 30_000.0 * number, 10.0 * number, True) for number in range(20)]
+    assert np.float64  # it was there
+
+
+def _make_arrays(number: int) -> Any:
+    import numpy as np
+
+    lines = [f"line {line}" for line in range(parcels.LINES)]
+    return number, np.full(30_000, float(number)), np.full(10, float(number)), lines
+
+
+def _sums_of(batch: Any) -> list[Any]:
+    found = []
+    for number, large, small, _ in batch:
+        large[0] += 0.0  # it may be written to
+        found.append((number, float(large.sum()), float(small.sum()), bool(large.flags.writeable)))
+    return found
+
+
+# -- when they fail ----------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_has_the_item_itself() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.refuse_three), made())
+
+    report = report_of(pipeline)
+
+    (failure,) = report.failures
+    assert (type(failure.item), failure.item.number, failure.item.opened_in) == (Parcel, 3, [HERE])
+    assert "no three" in str(failure.error)
+    assert len(out.flush()) == ITEMS - 1
+
+
+def test_a_failure_of_a_batch_has_the_items_themselves() -> None:
+    with skorche.Pipeline() as pipeline:
+        skorche.map(away(parcels.refuse_three_of_all), skorche.batch(made(), batch_size=4))
+
+    (failure,) = report_of(pipeline).failures
+    assert [parcel.number for parcel in failure.item] == [0, 1, 2, 3]
+
+
+def test_a_batch_is_divided_until_the_bad_item_is_alone() -> None:
+    with skorche.Pipeline() as pipeline:
+        batches = skorche.batch(made(), batch_size=8)
+        out = skorche.map(away(parcels.refuse_three_of_all, isolate=True), batches)
+
+    (failure,) = report_of(pipeline).failures
+    assert [parcel.number for parcel in failure.item] == [3]
+    assert sorted(number for numbers in out.flush() for number in numbers) == [n for n in range(ITEMS) if n != 3]
+
+
+def test_an_error_queue_has_the_items_themselves() -> None:
+    failed = skorche.Queue(name="failed")
+    with skorche.Pipeline() as pipeline:
+        skorche.map(away(parcels.refuse_three), made(), queue_errors=failed)
+
+    assert report_of(pipeline).ok
+    assert [failure.item.number for failure in failed.flush()] == [3]
+
+
+def test_what_is_tried_again_is_the_same() -> None:
+    with skorche.Pipeline() as pipeline:
+        skorche.map(away(parcels.refuse_three, retries=2, backoff=0.0), made())
+
+    (failure,) = report_of(pipeline).failures
+    assert (failure.item.number, failure.attempts) == (3, 3)
+
+
+def test_a_run_that_stops_at_a_failure_names_the_item() -> None:
+    with skorche.Pipeline() as pipeline:
+        skorche.map(away(parcels.refuse_three), made())
+
+    with pytest.raises(ValueError, match="no three") as raised:
+        report_of(pipeline, on_error="raise")
+    assert "for the item Parcel(3)" in "\n".join(raised.value.__notes__)
+
+
+def test_a_worker_that_dies_costs_that_item_only_and_is_told_of_with_it() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.die_of_three), made())
+
+    (failure,) = report_of(pipeline).failures
+    assert (failure.item.number, type(failure.error)) == (3, skorche.WorkerCrash)
+    assert "Parcel(3)" in str(failure.error)
+    assert sorted(out.flush()) == [number for number in range(ITEMS) if number != 3]
+
+
+def test_an_item_that_takes_too_long_is_told_by_itself() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.sleep_at_three, timeout=0.3), made())
+
+    (failure,) = report_of(pipeline).failures
+    assert (failure.item.number, isinstance(failure.error, TimeoutError)) == (3, True)
+    assert sorted(out.flush()) == [number for number in range(ITEMS) if number != 3]
+
+
+def test_a_result_that_cannot_be_pickled_fails_where_it_was_made() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.get_number), made(Brick))
+
+    (failure,) = report_of(pipeline).failures
+    assert (failure.node, type(failure.error)) == ("make", skorche.TransferError)
+    assert sorted(out.flush()) == [number for number in range(ITEMS) if number != 3]
+
+
+def test_what_cannot_be_unpickled_fails_where_it_should_have_been_read() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.get_number), made(Fragile))
+
+    (failure,) = report_of(pipeline).failures
+    assert (failure.node, type(failure.error)) == ("get_number", skorche.TransferError)
+    assert "broken on the way" in str(failure.error)
+    assert "cannot be rebuilt here" in repr(failure.item)
+    assert sorted(out.flush()) == [number for number in range(ITEMS) if number != 3]
+
+
+def test_what_pickle_alone_cannot_take_along_arrives() -> None:
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(away(parcels.call), made(parcels.make_closure))
+
+    assert report_of(pipeline).ok
+    assert sorted(out.flush()) == [*range(ITEMS)]
+
+
+# -- whether it is worth it --------------------------------------------------------------------------------------------
+
+
+def packed(sealing: Sealing, results: list[Any]) -> list[Any]:
+    """The results as they come out of their pieces here."""
+    data = b"".join(sealing.pack([(results, ())], 0.0, 0.0))
+    found = unpack_outcome(data, ())
+    assert isinstance(found, Results)
+    return found.items
+
+
+def test_what_takes_long_to_pickle_is_sealed() -> None:
+    found = packed(Sealing([0]), [Parcel(1), Parcel(2)])
+
+    assert [type(one) for one in found] == [Sealed, Sealed]
+    assert [one.number for one in opened(found)] == [1, 2]
+
+
+def test_what_goes_elsewhere_is_not() -> None:
+    assert [type(one) for one in packed(Sealing([]), [Parcel(1)])] == [Parcel]
+
+
+def test_what_takes_no_time_is_not() -> None:
+    numbers = [*range(10_000)]
+
+    assert any(packed(Sealing([0]), numbers) == numbers for _ in range(20))  # the clock may be unlucky once
+
+
+def test_what_has_much_in_common_is_not() -> None:
+    found = packed(Sealing([0]), [parcels.with_much_in_common(number) for number in range(10)])
+
+    assert [type(one) for one in found] == [tuple] * 10
+
+
+def test_that_it_has_much_in_common_is_found_out_later_too() -> None:
+    sealing = Sealing([0])
+    alone = packed(sealing, [parcels.with_much_in_common(0)])
+    together = packed(sealing, [parcels.with_much_in_common(number) for number in range(10)])
+
+    assert ([type(one) for one in alone], type(together[0])) == ([Sealed], tuple)
+
+
+# -- what is sealed ----------------------------------------------------------------------------------------------------
+
+
+def test_it_is_told_as_what_it_is() -> None:
+    assert repr([Sealed(pickle.dumps("a text"))]) == "['a text']"
+
+
+def test_a_list_in_which_nothing_is_sealed_stays_the_same_list() -> None:
+    around: list[Any] = [1, [2]]
+    around.append(around)
+
+    assert opened(around) is around
+
+
+def test_the_plan_shows_what_is_sealed() -> None:
+    with skorche.Pipeline("parcels") as pipeline:
+        left, right = skorche.tee(made())
+        skorche.map(away(parcels.get_number), left)
+        skorche.map(away(parcels.get_numbers), skorche.batch(right, batch_size=2))
+
+    assert [line.split("] -> ")[1] for line in pipeline.explain().splitlines() if "make" in line] == ["op 0 (sealed)"]
