@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pickle import PickleBuffer, loads
 from typing import Any
 
@@ -35,26 +34,26 @@ class Sealed:
 
     def __repr__(self) -> str:
         """That of the item, since users who read it know of nothing else."""
-        item = opened(self)
-        return f"<{len(self._data)} bytes that cannot be rebuilt here>" if item is self else repr(item)
+        try:
+            return repr(self.open())
+        except Exception as error:  # noqa: BLE001  (a text that names an item must not fail)
+            return f"<an item of {len(self._data)} bytes that cannot be rebuilt here: {type(error).__name__}>"
 
 
-def opened(item: Any, around: Sequence[Any] = ()) -> Any:
-    """An item as its task has it, also where it is a batch of such. What cannot be rebuilt here stays as it is.
+def opened(item: Any, depth: int = 0) -> Any:
+    """An item as its task has it, which may be a batch of what is sealed, or at a depth one of batches.
 
     >>> from pickle import dumps
-    >>> opened([Sealed(dumps(1)), 2])
+    >>> opened([Sealed(dumps(1)), 2], depth=1)
     [1, 2]
+
+    Raises:
+        Exception: whatever a class raises that cannot be rebuilt here.
     """
     if type(item) is Sealed:
-        try:
-            return item.open()
-        except BaseException:  # noqa: BLE001  (it stays as it is, and is told so)
-            return item
-    if type(item) is list and not any(one is item for one in around):
-        members = [opened(one, (*around, item)) for one in item]
-        if any(made is not one for made, one in zip(members, item, strict=True)):
-            return members
+        return item.open()
+    if depth > 0 and type(item) is list:
+        return [opened(one, depth - 1) for one in item]
     return item
 
 

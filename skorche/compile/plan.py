@@ -47,7 +47,8 @@ class NodePlan(NamedTuple):
 class StagePlan(NamedTuple):
     """Steps that run together in one engine, `workers` calls at a time; each step is the work of one of the `names`.
 
-    What leaves by the `sealed` ports goes to other worker processes, and nobody looks into it on the way.
+    What leaves by the `sealed` ports goes to other worker processes, and nobody looks into it on the way. What comes
+    may be sealed if `sealed_depth` is not None: in at most so many batches.
     """
 
     number: int
@@ -70,6 +71,7 @@ class StagePlan(NamedTuple):
     resizes: bool = False
     pinned: bool = False
     sealed: tuple[int, ...] = ()
+    sealed_depth: int | None = None
 
     @property
     def engine_name(self) -> str:

@@ -90,6 +90,7 @@ class _Planner:
         self.gathers = [node for node in graph.nodes if node.regrouping is not None]
         self.zips = [node for node in graph.nodes if node.pairing is not None]
         self.head_number = {stage.nodes[0].name: number for number, stage in enumerate(self.stages)}
+        self.engine_behind = {node.name: stage.engine for stage in self.stages for node in stage.nodes}
         self.gather_number = {node.name: number for number, node in enumerate(self.gathers)}
         self.zip_number = {node.name: number for number, node in enumerate(self.zips)}
         self.end_number = {id(queue): number for number, queue in enumerate(graph.ends())}
@@ -171,6 +172,7 @@ class _Planner:
             members.resizes,
             options.pin if options else False,
             tuple([port for port, to in enumerate(ports) if members.engine == PROCESS and self._seals(to)]),
+            self._sealed_depth(queue) if members.engine == PROCESS else None,
         )
 
     def _seals(self, destination: Destination) -> bool:
@@ -179,8 +181,17 @@ class _Planner:
             return bool(self.stages[destination.number].engine == PROCESS)
         if destination.kind != "gather":
             return False
-        node = self.gathers[destination.number]
-        return node.work is None and all(self._seals(self._destination(queue)) for queue in node.outputs)
+        return all(self._seals(self._destination(queue)) for queue in self.gathers[destination.number].outputs)
+
+    def _sealed_depth(self, queue: Queue[Any]) -> int | None:
+        """In how many batches, at most, what comes by a queue is sealed; None: it never is."""
+        feeder = self.graph.producers.get(id(queue))
+        if feeder is None or queue is feeder.errors or not self._seals(self._destination(queue)):
+            return None
+        if feeder.name not in self.gather_number:
+            return 0 if self.engine_behind.get(feeder.name) == PROCESS else None
+        depths = [depth for one in feeder.inputs if (depth := self._sealed_depth(one)) is not None]
+        return max(depths) + (feeder.places == "gathered") if depths else None
 
     def _recycling(self, head: Node, engine: Any) -> Recycling:
         """The task's own limits, else the run's; none for an engine that has no processes to replace."""

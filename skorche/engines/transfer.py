@@ -48,7 +48,7 @@ class Aside:
 def dumps(value: Any, aside: Aside | None = None) -> bytes:
     """Pickle; with cloudpickle what pickle cannot find in the other process, or would find only in this `__main__`."""
     leaves = None if aside is None else aside.leaves
-    data = dump_by_name(value, leaves)
+    data = _dump_by_name(value, leaves)
     if data is not None:
         return data
     import cloudpickle  # 15 ms to import: only what pickle cannot do needs it
@@ -58,7 +58,7 @@ def dumps(value: Any, aside: Aside | None = None) -> bytes:
     return bytes(cloudpickle.dumps(value, PROTOCOL, buffer_callback=leaves))
 
 
-def dump_by_name(value: Any, leaves: Callable[[pickle.PickleBuffer], bool] | None = None) -> bytes | None:
+def _dump_by_name(value: Any, leaves: Callable[[pickle.PickleBuffer], bool] | None = None) -> bytes | None:
     """Pickle; None for what it cannot find in the other process, or would find only in this `__main__`."""
     try:
         data = pickle.dumps(value, PROTOCOL, buffer_callback=leaves)
@@ -77,7 +77,7 @@ def dump_kernel(stage: StagePlan) -> bytes:
         GraphError: it cannot be pickled.
     """
     try:
-        return dump_by_name(stage.kernel) or _dump_by_value(stage.kernel)
+        return _dump_by_name(stage.kernel) or _dump_by_value(stage.kernel)
     except Exception as error:
         name = stage.edge.rpartition(" into ")[2]
         raise GraphError(

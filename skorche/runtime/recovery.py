@@ -61,16 +61,16 @@ class Recovery:
 
     def handle(self, flight: Flight, trouble: Trouble, place: Place, now: float) -> bool:
         """Deal with one failed item; whether it will enter the stage again."""
-        from skorche.sealed import opened  # only what fails is looked at
-
-        trouble = trouble._replace(item=opened(trouble.item))
         stage, chunk = flight.stage, flight.chunk
         index = trouble.path if type(trouble.path) is int else trouble.path[0]
         origin = flight.origins[index] if flight.origins else None
         known = chunk.attempts[index] if chunk.attempts and trouble.step == chunk.entry else 0
         number = stage.plan.nodes[trouble.step]
         node = self._books.plan.nodes[number]
+        depth = stage.plan.sealed_depth
         if not self._books.stopping:
+            if node.isolate and depth is not None:
+                trouble = _opened(trouble, 0)  # it may be a list
             if node.isolate and isinstance(trouble.item, list) and len(trouble.item) > 1:
                 self._divide(stage, trouble, place, number, origin)
                 return True
@@ -81,6 +81,8 @@ class Recovery:
                 again = Again(trouble.item, place, known + 1, trouble.step, origin)
                 self._delay(stage, again, node, number, now)
                 return True
+        if depth is not None:
+            trouble = _opened(trouble, depth)
         target = stage.error_target.get(number)
         self._fail(number, trouble, place, known + 1, None if target is None else stage.targets[target])
         return False
@@ -176,6 +178,16 @@ class Recovery:
             _, _, stage, again = self.timers.pop()
             stage.delayed -= 1
             yield stage, again
+
+
+def _opened(trouble: Trouble, depth: int) -> Trouble:
+    """With the item as its task has it, for people to see; or its text, where it cannot be rebuilt in this process."""
+    from skorche.sealed import opened  # which few runs need
+
+    try:
+        return trouble._replace(item=opened(trouble.item, depth))
+    except BaseException:  # noqa: BLE001  (whatever its class raises: the failure is told all the same)
+        return trouble._replace(item=shorten(trouble.item), as_text=True)
 
 
 def explain_failure(node: NodePlan, failure: Failure) -> BaseException:

@@ -45,6 +45,36 @@ class Brick(Parcel):
         return super().__reduce_ex__(protocol)
 
 
+class Once(Parcel):
+    """It can be pickled once: it gives away what it has."""
+
+    def __reduce__(self) -> Any:
+        state = self.__dict__ | {"lines": self.lines}
+        self.lines = []
+        return Once.__new__, (Once,), state
+
+
+SECONDS = 0.002
+"""So long takes a task whose results are to leave one by one."""
+
+
+def make(number: int) -> Parcel:
+    """Slowly."""
+    time.sleep(SECONDS)
+    return Parcel(number)
+
+
+def make_fragile(number: int) -> Fragile:
+    """The same."""
+    time.sleep(SECONDS)
+    return Fragile(number)
+
+
+def count_lines(parcel: Parcel) -> int:
+    """How much is in it."""
+    return len(parcel.lines)
+
+
 Tracks = tuple[int, list[int], int]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skorche.each import each_of, runner_of
-from skorche.engines.process.packing import Results, pack_results, unpack_outcome
+from skorche.engines.process.packing import Results, Sealing, pack_results, unpack_outcome
 from skorche.errors import TransferError
 from skorche.kernel import Kernel, Outcome, Step
 from skorche.ops.function import Mapping
@@ -97,7 +97,7 @@ def test_a_step_that_wraps_a_call_is_none():
 
 
 def test_results_travel_with_what_they_took():
-    data = b"".join(pack_results([1, "two"], kernel_of(abs), range(2), 0.5, 0.25))
+    data = b"".join(pack_results([1, "two"], kernel_of(abs), range(2), 0.5, 0.25, Sealing()))
 
     assert unpack_outcome(data, [0, 0]) == Results([1, "two"], 0.5, 0.25)
 
@@ -107,7 +107,7 @@ def test_a_result_that_cannot_be_pickled_fails_its_item_and_no_other(where: int)
     results: list[object] = [10, 11, 12]
     results[where] = (one for one in ())
 
-    data = b"".join(pack_results(results, kernel_of(abs), range(4, 7), 0.5, 0.25))
+    data = b"".join(pack_results(results, kernel_of(abs), range(4, 7), 0.5, 0.25, Sealing()))
     outcome = unpack_outcome(data, "abcdefgh")
 
     assert isinstance(outcome, Outcome)

@@ -18,7 +18,7 @@ from itertools import starmap
 from time import perf_counter
 from typing import Any, Protocol
 
-from skorche.engines.transfer import LEAST_BYTES, Aside, Complete, decode_found, dump_by_name, dumps, encode_by
+from skorche.engines.transfer import LEAST_BYTES, Aside, Complete, decode_found, dumps, encode_by
 from skorche.kernel import Kernel, Outcome, StepCount
 from skorche.named import NamedTuple
 from skorche.sealed import Sealed
@@ -38,10 +38,14 @@ TAKEN_BYTES = 1 << 18
 """From this size on it is worth while to use memory again."""
 ROUND = 16
 """What is read stands on such addresses, as `malloc` gives them: arrays that do not are slow."""
-MESSAGE_SECONDS, ITEM_SECONDS = 1e-5, 1e-6
-"""To pick them apart and pickle them again takes about as long for items that take longer than that to pickle once."""
-MOST_ROOM, GROWN = 2, 2
-"""How many times as much room results may take up sealed, which is found out again when there are more at once."""
+ITEM_SECONDS, COPY_SECONDS = 1e-6, 1e-9
+"""What it takes at least to receive something sealed and pass it on; and, of pickling, for each byte, to copy it."""
+MOST_TIMES = 2
+"""What it may take to seal something, in time and in room, in terms of what it takes not to."""
+SLICES_A_LOOK = 20
+"""It is tried again after as many slices as have gone by, but at least so many for each time as much that it took."""
+NEW_SHARE = 0.3
+"""Of a cost that rises; what falls is believed at once, since nothing is quicker than it can be."""
 _HEAD = struct.Struct("<QQ")
 
 
@@ -128,56 +132,70 @@ class Results(NamedTuple):
 class Sealing:
     """Packs the results of a stage, in a worker. Those of the `ports` that lead to other workers only may be sealed.
 
-    They are if pickling takes long, since who passes them on then need not do it twice. They are not if they take up
-    much more room one by one, since they have much in common; nor if their classes have to travel with them.
+    Each result is pickled once. One that comes alone is sealed. Several at once are where it pays: it saves work on the
+    way, and takes not much more at both ends than in one pickle, where they share what they have in common, such as
+    their class. That is found out by doing, ever less often, what does not pay.
     """
 
     def __init__(self, ports: Sequence[int] = ()) -> None:
         self._ports = tuple(ports)
-        self._seals, self._compared = False, 0
+        self._sealed, self._plain = _Cost(), _Cost()
+        self._turn, self._looked = 0, 2
 
     def pack(self, ports: Sequence[tuple[list[Any], Any]], *told: Any) -> list[Piece]:
         """Items by port, with what is told of them besides."""
         count = sum([len(ports[port][0]) for port in self._ports])
         if not count:
             return pack((ports, *told, ()))
-        began, plain = perf_counter(), None
-        if not self._seals or count > GROWN * self._compared:
-            plain = pack((ports, *told, ()))
-            self._seals = _is_slow(began, count)
-            if not self._seals or count <= GROWN * self._compared:
-                return plain
-            began, self._compared = perf_counter(), count
-        sealed = self._pack_sealed(ports, told)
-        if sealed is None or (plain is not None and size_of(sealed) > MOST_ROOM * size_of(plain)):
-            self._ports = ()
-            return plain or self.pack(ports, *told)
-        self._seals = _is_slow(began, count)
-        return sealed
+        if count == 1:
+            return self._pack_sealed(ports, told)
+        seals = self._choose()
+        began = perf_counter()
+        pieces = self._pack_sealed(ports, told) if seals else pack((ports, *told, ()))
+        cost = self._sealed if seals else self._plain
+        cost.learn((perf_counter() - began) / count, size_of(pieces) / count)
+        return pieces
 
-    def _pack_sealed(self, ports: Sequence[tuple[list[Any], Any]], told: Sequence[Any]) -> list[Piece] | None:
+    def _choose(self) -> bool:
+        """Whether to seal now: if that pays, but for a look at the other way now and then."""
+        self._turn += 1
+        sealed, plain = self._sealed, self._plain
+        if plain.seconds - COPY_SECONDS * plain.size < ITEM_SECONDS:  # as it is while nothing is known
+            return False
+        times = max(sealed.seconds / plain.seconds, sealed.size / plain.size)
+        pays = times <= MOST_TIMES
+        if self._turn - self._looked < max(self._looked, times * SLICES_A_LOOK * (not pays)):
+            return pays
+        self._looked = self._turn
+        return not pays
+
+    def _pack_sealed(self, ports: Sequence[tuple[list[Any], Any]], told: Sequence[Any]) -> list[Piece]:
         passed_on = list(ports)
         for port in self._ports:
             items, paths = ports[port]
-            parts = [_sealed_parts(item) for item in items]
-            if None in parts:
-                return None
-            passed_on[port] = (parts, paths)
+            passed_on[port] = ([_sealed_parts(item) for item in items], paths)
         return pack((passed_on, *told, self._ports))
 
 
-def _is_slow(began: float, count: int) -> bool:
-    """Whether so many items took long to pack."""
-    return perf_counter() - began > MESSAGE_SECONDS + count * ITEM_SECONDS
+class _Cost:
+    """What a result takes to pack, on the average, in seconds and bytes."""
+
+    def __init__(self) -> None:
+        self.seconds = self.size = 0.0
+
+    def learn(self, seconds: float, size: float) -> None:
+        """Take a slice into account."""
+        if not self.seconds:
+            self.seconds, self.size = seconds, size
+            return
+        self.seconds += min(seconds - self.seconds, NEW_SHARE * self.seconds)
+        self.size += NEW_SHARE * (size - self.size)
 
 
-def _sealed_parts(item: Any) -> tuple[Any, ...] | None:
-    """What a `Sealed` is made of; None for an item that takes its class with it. Raises what pickling raises."""
+def _sealed_parts(item: Any) -> tuple[Any, ...]:
+    """What a `Sealed` is made of."""
     aside = Aside()
-    data = dump_by_name(item, aside.leaves)
-    if data is None:
-        dumps(item)
-        return None
+    data = dumps(item, aside)
     return pickle.PickleBuffer(data) if len(data) >= LEAST_BYTES else data, *map(pickle.PickleBuffer, aside.buffers)
 
 
