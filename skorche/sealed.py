@@ -35,9 +35,10 @@ class Sealed:
     def __repr__(self) -> str:
         """That of the item, since users who read it know of nothing else."""
         try:
-            return repr(self.open())
-        except Exception as error:  # noqa: BLE001  (a text that names an item must not fail)
+            item = self.open()
+        except BaseException as error:  # noqa: BLE001  (whatever its class raises: this is only to name it)
             return f"<an item of {len(self._data)} bytes that cannot be rebuilt here: {type(error).__name__}>"
+        return repr(item)
 
 
 def opened(item: Any, depth: int = 0) -> Any:

@@ -227,6 +227,6 @@ def unpack_outcome(
     for port in sealed:
         parts, paths = ports[port]
         ports[port] = list(starmap(Sealed, parts)), paths
-    if len(told) == 2:
+    if len(told) == 2:  # how long it took
         return Results(ports[0][0], *told)
     return decode_found([ports, *told], items, len(data))
