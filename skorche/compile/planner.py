@@ -188,8 +188,10 @@ class _Planner:
         feeder = self.graph.producers.get(id(queue))
         if feeder is None or queue is feeder.errors or not self._seals(self._destination(queue)):
             return None
-        if feeder.name not in self.gather_number:
+        if feeder.regrouping is None:
             return 0 if self.engine_behind.get(feeder.name) == PROCESS else None
+        if feeder.work is not None:  # it asks for a key, or a weight
+            return None
         depths = [depth for one in feeder.inputs if (depth := self._sealed_depth(one)) is not None]
         return max(depths) + (feeder.places == "gathered") if depths else None
 

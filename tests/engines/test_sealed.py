@@ -30,6 +30,11 @@ def made(function: Callable[..., Any] = parcels.make, count: int = ITEMS) -> Any
     return skorche.map(away(function, name="make"), skorche.Queue(fixed_inputs=range(count)))
 
 
+def same(parcel: Parcel) -> Parcel:
+    """A task of this process."""
+    return parcel
+
+
 def report_of(pipeline: skorche.Pipeline, **options: Any) -> skorche.Report:
     """After the run."""
     return pipeline.run(progress=False, **{"on_error": "collect", **options}).wait(40)
@@ -128,9 +133,11 @@ def test_a_predicate_of_this_process_sees_the_items() -> None:
     assert sorted(number for number, _, _ in out.flush()) == [*range(0, ITEMS, 2)]
 
 
-def test_a_key_of_this_process_sees_the_items() -> None:
+@pytest.mark.parametrize("between", [False, True])
+def test_a_key_of_this_process_sees_the_items(between: bool) -> None:
     with skorche.Pipeline() as pipeline:
-        batches = skorche.batch(made(), batch_size=5, key=parcels.is_even)
+        queue = skorche.map(same, made()) if between else made()  # the key is asked for where that task is
+        batches = skorche.batch(queue, batch_size=5, key=parcels.is_even)
         out = skorche.map(away(parcels.get_numbers), batches)
 
     assert report_of(pipeline).ok
