@@ -60,13 +60,13 @@ SECONDS = 0.002
 
 def make(number: int) -> Parcel:
     """Slowly."""
-    time.sleep(SECONDS)
+    time.sleep(SECONDS)  # the work: what takes so long leaves its worker alone
     return Parcel(number)
 
 
 def make_fragile(number: int) -> Fragile:
     """The same."""
-    time.sleep(SECONDS)
+    time.sleep(SECONDS)  # the work: what takes so long leaves its worker alone
     return Fragile(number)
 
 
@@ -125,7 +125,7 @@ def get_numbers(parcels: Sequence[Parcel]) -> list[int]:
 def sleep_at_three(parcel: Parcel) -> int:
     """Its number; 3 takes for ever."""
     if parcel.number == 3:
-        time.sleep(3600)
+        time.sleep(3600)  # the work that hangs, until it is stopped
     return parcel.number
 
 
@@ -135,16 +135,6 @@ COMMON = [f"line {line}" for line in range(10_000)]
 def with_much_in_common(number: int) -> tuple[int, list[str]]:
     """A number, with what all have."""
     return number, COMMON
-
-
-def get_first(pair: tuple[int, object]) -> int:
-    """The number."""
-    return pair[0]
-
-
-def make_text(number: int) -> tuple[int, str]:
-    """Large, but pickled in no time."""
-    return number, "x" * 1000
 
 
 def make_closure(number: int) -> Callable[[], int]:

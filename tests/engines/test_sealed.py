@@ -9,6 +9,7 @@ import pytest
 
 import skorche
 from skorche.engines.process.packing import Results, Sealing, unpack_outcome
+from skorche.engines.transfer import Aside
 from skorche.sealed import Sealed, opened
 
 from . import parcels
@@ -339,6 +340,16 @@ def test_each_is_pickled_once() -> None:
 
 def test_it_is_told_as_what_it_is() -> None:
     assert repr([Sealed(pickle.dumps("a text"))]) == "['a text']"
+
+
+def test_a_large_one_is_passed_on_without_a_copy() -> None:
+    large = [*map(str, range(100_000))]
+    aside = Aside()
+
+    data = pickle.dumps(Sealed(memoryview(pickle.dumps(large))), 5, buffer_callback=aside.leaves)
+
+    assert (len(data) < 200, len(aside.buffers)) == (True, 1)
+    assert pickle.loads(data, buffers=aside.buffers) == large
 
 
 def test_what_is_deeper_than_the_batches_is_not_looked_at() -> None:

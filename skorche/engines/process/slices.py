@@ -31,8 +31,7 @@ take as long as the item. When the worker dies there, the slice is done again on
 
 
 class LoadedStage:
-    """A stage's kernel, how its results are packed, the slice that fits its cost, and when this process has done enough
-    for it."""
+    """A stage's kernel, how its results leave, the slice that fits its cost, and when this process has done enough."""
 
     def __init__(self, kernel: Kernel, sealing: Sealing, most_items: int, most_bytes: int) -> None:
         self.kernel, self.each, self.sealing = kernel, each_of(kernel), sealing
