@@ -26,6 +26,8 @@ from skorche.place import join
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
 Paths = Sequence[Path]
 Item = Any  # Any: a user's object. The kernel never looks inside
+Items = list[Item] | range
+"""Items in a row: a `range` where a source is one, since every part of it is another."""
 
 
 class Mark(Protocol):
@@ -355,7 +357,7 @@ class Regrouping(Protocol):
     closed: dict[str, int]
     """How many groups were given out for which reason; empty for an operator that makes none."""
 
-    def feed(self, items: list[Item], places: Any) -> tuple[list[Item], Any]:
+    def feed(self, items: Items, places: Any) -> tuple[Items, Any]:
         """Take items and places in, give what is complete."""
         ...
 

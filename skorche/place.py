@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, pairwise
 from operator import lt
-from typing import Any, Union, cast, overload
+from typing import Any, TypeVar, Union, cast, overload
+
+T = TypeVar("T")
 
 SOURCE_STRIDE = 1 << 48
 """Numbers of one source: the second source's items start here, so that they sort after the first's."""
@@ -192,7 +194,7 @@ def ascending(places: list[Place]) -> bool:
     return set(map(type, places)) == {int} and all(map(lt, numbers, numbers[1:]))
 
 
-def sort_by_place(items: list[object], places: Places) -> list[object]:
+def sort_by_place(items: list[T], places: Places) -> list[T]:
     """Items in input order.
 
     >>> sort_by_place(["b", "a2", "a1"], [2, (1, 1), (1, 0)])

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 from threading import Condition, Lock, RLock
-from typing import Generic, NoReturn, TypeVar, cast
+from typing import Generic, NoReturn, TypeVar
 
 from skorche.errors import AlreadyRunning, QueueClosed
 from skorche.place import Places, join, run_of, sort_by_place
@@ -227,8 +227,8 @@ class Outbox(Generic[T]):
     def __init__(self, maxsize: int | None, taken: Callable[[int], None], *, keeps: bool = False) -> None:
         self._lock = Lock()
         self._changed, self._ended = Condition(self._lock), Condition(self._lock)
-        self._pieces: deque[tuple[list[T], Places]] = deque()
-        self._kept: list[tuple[list[T], Places]] | None = [] if keeps else None
+        self._pieces: deque[tuple[Sequence[T], Places]] = deque()
+        self._kept: list[tuple[Sequence[T], Places]] | None = [] if keeps else None
         self._next = 0
         self._was_read = False
         self._closed = False
@@ -238,7 +238,7 @@ class Outbox(Generic[T]):
         self.error: BaseException | None = None
         self.told = False
 
-    def deliver(self, items: list[T], places: Places) -> None:
+    def deliver(self, items: Sequence[T], places: Places) -> None:
         """The coordinator adds results."""
         with self._lock:
             self._pieces.append((items, places))
@@ -303,21 +303,28 @@ class Outbox(Generic[T]):
             self._was_read |= bool(pieces)
             self._pieces.clear()
             self._next = 0
-        return cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
+        return _in_order(pieces)
 
     def results(self) -> list[T] | None:
         """What came in, in input order, and stays here; None if some of it was read, and not kept."""
         with self._lock:
             pieces = self._kept if self._kept is not None else None if self._was_read else list(self._pieces)
-        return None if pieces is None else cast("list[T]", _in_order(cast("list[tuple[list[object], Places]]", pieces)))
+        return None if pieces is None else _in_order(pieces)
 
 
-def _in_order(pieces: list[tuple[list[object], Places]]) -> list[object]:
+def _in_order(pieces: list[tuple[Sequence[T], Places]]) -> list[T]:
     """The items of all pieces by place. Pieces that are runs, and follow each other, need no sorting by item."""
     runs = [(run, items) for items, places in pieces if (run := run_of(places)) is not None]
     if len(runs) == len(pieces):
         runs.sort(key=lambda run: run[0].start)
         if all(left.stop <= right.start for (left, _), (right, _) in pairwise(runs)):
-            return list(chain.from_iterable([items for _, items in runs]))
-    items = list(chain.from_iterable([items for items, _ in pieces]))
-    return sort_by_place(items, join([places for _, places in pieces]))
+            return _joined([items for _, items in runs])
+    return sort_by_place(_joined([items for items, _ in pieces]), join([places for _, places in pieces]))
+
+
+def _joined(pieces: Sequence[Sequence[T]]) -> list[T]:
+    """One list of all: a list that is added to a list is copied as a whole, not item by item."""
+    items: list[T] = []
+    for piece in pieces:
+        items += piece
+    return items

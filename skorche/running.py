@@ -30,7 +30,7 @@ from skorche.run_options import (
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
-from skorche.runtime.inputs import InputMaker, LiveInput, ReadInput
+from skorche.runtime.inputs import InputMaker, LiveInput, RangeInput, ReadInput
 from skorche.runtime.log import say
 from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
@@ -252,6 +252,9 @@ def _keepers(plan: Plan, sources: Sequence[Queue[Any]]) -> Sequence[Keeps[Any] |
 def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:
     if queue.fixed_inputs is None:
         return lambda own, users: LiveInput(queue.inbox, queue.maxsize or LIVE_ROOM, users, keeps)
+    if type(queue.fixed_inputs) is range and keeps is None:
+        numbers = queue.fixed_inputs
+        return lambda own, users: RangeInput(numbers, own)
     return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own, keeps)
 
 

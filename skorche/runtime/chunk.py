@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skorche.expansion import Portion
+from skorche.kernel import Items
 from skorche.named import NamedTuple
 from skorche.place import Places, join
 
@@ -28,20 +29,20 @@ class Waiting:
     """Items waiting in line, held in the pieces they came in, so that places stay ranges while they can."""
 
     def __init__(self) -> None:
-        self._pieces: deque[tuple[list[Any], Places]] = deque()
+        self._pieces: deque[tuple[Items, Places]] = deque()
         self.count = 0
 
-    def add(self, items: list[Any], places: Places) -> None:
+    def add(self, items: Items, places: Places) -> None:
         """Add a piece at the end."""
         self._pieces.append((items, places))
         self.count += len(items)
 
-    def put_back(self, items: list[Any], places: Places) -> None:
+    def put_back(self, items: Items, places: Places) -> None:
         """Add a piece at the front: items that were taken, and are not done with."""
         self._pieces.appendleft((items, places))
         self.count += len(items)
 
-    def take(self, count: int) -> tuple[list[Any], Places]:
+    def take(self, count: int) -> tuple[Items, Places]:
         """Up to `count` items from the front. A piece that is nearly as large goes as it is, which saves copying it."""
         items, places = self._pieces.popleft()
         found = len(items)
@@ -54,22 +55,37 @@ class Waiting:
         self.count -= found
         return items, places
 
-    def _gather(self, items: list[Any], places: Places, count: int) -> tuple[list[Any], Places]:
-        items, parts = items[:], [places]
-        while self._pieces and len(items) < count:
+    def _gather(self, items: Items, places: Places, count: int) -> tuple[Items, Places]:
+        parts, all_places, room = [items], [places], count - len(items)
+        while self._pieces and room > 0:
             more, more_places = self._pieces.popleft()
-            room = count - len(items)
             if len(more) > room:
                 self._pieces.appendleft((more[room:], more_places[room:]))
                 more, more_places = more[:room], more_places[:room]
-            items += more
-            parts.append(more_places)
-        return items, join(parts)
+            parts.append(more)
+            all_places.append(more_places)
+            room -= len(more)
+        return _joined(parts), join(all_places)
 
-    def drain(self) -> tuple[list[Any], Places]:
+    def drain(self) -> tuple[Items, Places]:
         """Everything, when the run stops."""
         if not self._pieces:
             return [], []
         items, places = self._gather(*self._pieces.popleft(), self.count)
         self.count = 0
         return items, places
+
+
+def _joined(parts: Sequence[Items]) -> Items:
+    """Items one after the other; still a `range` where they are parts of one that follow each other."""
+    runs = [part for part in parts if type(part) is range]
+    if len(runs) == len(parts) and all(map(_leads_to, runs, runs[1:])):
+        return range(runs[0].start, runs[-1].stop, runs[0].step)
+    items: list[Any] = []
+    for part in parts:
+        items += part
+    return items
+
+
+def _leads_to(part: range, following: range) -> bool:
+    return part.stop == following.start and part.step == following.step

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skorche.events import Decision
+from skorche.kernel import Items
 from skorche.named import NamedTuple
 from skorche.place import Places
 from skorche.runtime.chunk import Chunk
@@ -20,7 +21,7 @@ class Fed(NamedTuple):
     """A source gave items; `ended` says that no more will come, `error` that it failed."""
 
     source: int
-    items: list[Any]
+    items: Items
     ended: bool = False
     error: BaseException | None = None
 
@@ -97,7 +98,7 @@ class Deliver(NamedTuple):
     """Give results to an end."""
 
     end: int
-    items: list[Any]
+    items: Items
     places: Places
 
 

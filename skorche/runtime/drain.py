@@ -6,9 +6,8 @@ stops gives none, for it would be that of some items only.
 
 from __future__ import annotations
 
-from typing import Any
-
 from skorche.compile.plan import Fold
+from skorche.kernel import Items
 from skorche.place import Group, Places, element
 from skorche.runtime.flow import UNBOUNDED, Books, Target
 from skorche.runtime.ledger import End
@@ -32,7 +31,7 @@ class Drain:
     def release(self, count: int) -> None:
         """There is always room."""
 
-    def accept(self, items: list[Any], places: Places) -> None:
+    def accept(self, items: Items, places: Places) -> None:
         """Items have been taken in: they left the step, but not the node. The last one holds the value."""
         self._tally.emitted -= len(items)
         self._books.ledger.end(places, End.DELIVERED)

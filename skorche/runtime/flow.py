@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from skorche.compile.plan import Plan
 from skorche.events import Decision
-from skorche.kernel import Regrouping
+from skorche.kernel import Items, Regrouping
 from skorche.place import Places
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.command import Command, Deliver
@@ -43,7 +43,7 @@ class Target(Protocol):
     def idle(self) -> bool: ...
     def hold(self, count: int) -> None: ...
     def release(self, count: int) -> None: ...
-    def accept(self, items: list[Any], places: Places) -> None: ...
+    def accept(self, items: Items, places: Places) -> None: ...
     def close(self) -> None: ...
 
 
@@ -75,7 +75,7 @@ class Edge:
         """Give up room that was held."""
         self.held -= count
 
-    def accept(self, items: list[Any], places: Places) -> None:
+    def accept(self, items: Items, places: Places) -> None:
         """Items have come; when the run is stopping they are cancelled here."""
         self._tally.received += len(items)
         if self._books.stopping:
@@ -168,7 +168,7 @@ class Gather:
                 target.hold(wanted - self._reserved)
             self._reserved = wanted
 
-    def accept(self, items: list[Any], places: Places) -> None:
+    def accept(self, items: Items, places: Places) -> None:
         """Regroup; what is complete goes on."""
         self._tally.received += len(items)
         if self._books.stopping:
@@ -176,7 +176,7 @@ class Gather:
         else:
             self._send(*self._regrouping.feed(items, places))
 
-    def _send(self, items: list[Any], places: Places) -> None:
+    def _send(self, items: Items, places: Places) -> None:
         members = self._regrouping.members(items)
         self._tally.passed += members
         self._tally.members += members
@@ -247,7 +247,7 @@ class Outlet:
         """Give up room that was held."""
         self._held -= count
 
-    def accept(self, items: list[Any], places: Places) -> None:
+    def accept(self, items: Items, places: Places) -> None:
         """Results are delivered, also while the run is stopping."""
         if items:
             self._books.arrived += len(items)

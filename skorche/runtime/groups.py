@@ -8,9 +8,7 @@ here until its target has room, and nothing more is let in meanwhile than what i
 
 from __future__ import annotations
 
-from typing import Any
-
-from skorche.kernel import Grouping
+from skorche.kernel import Grouping, Items
 from skorche.place import Places
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.flow import Books, Gather
@@ -46,7 +44,7 @@ class Grouper(Gather):
     def _reserve(self) -> None:
         """No room is held behind."""
 
-    def accept(self, items: list[Any], places: Places) -> None:
+    def accept(self, items: Items, places: Places) -> None:
         """Regroup; what is complete waits for `flow`. What a step of the same node gives was received before that."""
         if not self._stepped:
             self._tally.received += len(items)
@@ -76,7 +74,7 @@ class Grouper(Gather):
                 target.close()
         return count > 0 or last
 
-    def _put(self, groups: list[Any], places: Places) -> None:
+    def _put(self, groups: Items, places: Places) -> None:
         if groups:
             self._ready.add(groups, places)
 

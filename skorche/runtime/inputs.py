@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from skorche.kernel import Items
 from skorche.named import NamedTuple
 from skorche.port import Inbox
 from skorche.runtime.command import Fed
@@ -44,7 +45,7 @@ class Input(Protocol):
     @property
     def ended(self) -> bool: ...
     def ask(self, count: int) -> None: ...
-    def take(self) -> list[Any]: ...
+    def take(self) -> Items: ...
     def stop(self, error: BaseException) -> None: ...
     def finish(self) -> None: ...
 
@@ -123,6 +124,41 @@ class ReadInput:
             say("the source %s did not come back from its iterable; its thread is left behind", self._name)
 
 
+class RangeInput:
+    """A `range`. What is asked for is a part of it, another range: nobody reads it, and no item is kept anywhere."""
+
+    error = None
+
+    def __init__(self, numbers: range, wake: Wake) -> None:
+        try:
+            self.length: int | None = len(numbers)
+        except OverflowError:  # more than anybody lives to see
+            self.length = None
+        self.sized = self.length is not None
+        self._left, self._wake = numbers, wake
+        self._asked = 0
+
+    @property
+    def ended(self) -> bool:
+        return not self._left
+
+    def ask(self, count: int) -> None:
+        self._asked += count
+        self._wake()
+
+    def take(self) -> range:
+        items, self._left = self._left[: self._asked], self._left[self._asked :]
+        self._asked = 0
+        return items
+
+    def stop(self, error: BaseException) -> None:
+        self._left = range(0)
+        self._wake()
+
+    def finish(self) -> None:
+        pass
+
+
 class Ready(NamedTuple):
     """A source has something, or has ended."""
 
@@ -171,10 +207,11 @@ class Inputs:
         if source in self.ended:
             return None
         one = self._inputs[source]
-        items: list[Any] = one.take()
+        items = one.take()
         ended = one.ended
         if ended:
-            items += one.take()  # what came between the two looks
+            if more := one.take():  # what came between the two looks
+                items = [*items, *more]
             self.ended.add(source)
         elif not items:
             return None

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from skorche.compile.plan import Passage, ZipPlan
 from skorche.errors import LengthError, PairingError
-from skorche.kernel import Outcome
+from skorche.kernel import Items, Outcome
 from skorche.place import SOURCE_STRIDE, Abreast, Group, Place, Places, members
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.flow import UNBOUNDED, Books, Gather, Target
@@ -110,7 +110,7 @@ class Zip:
             return False
         return any(lane.ended and not lane.items for lane in self._lanes)
 
-    def accept(self, lane: int, items: list[Any], places: Places) -> None:
+    def accept(self, lane: int, items: Items, places: Places) -> None:
         """Items have come on a lane."""
         self._tally.received += len(items)
         if self._books.stopping:
@@ -120,7 +120,7 @@ class Zip:
         else:
             self._accept_numbered(lane, items, places, numbers_of(places))
 
-    def _accept_numbered(self, lane: int, items: list[Any], places: Places, numbers: Sequence[int | None]) -> None:
+    def _accept_numbered(self, lane: int, items: Items, places: Places, numbers: Sequence[int | None]) -> None:
         if type(numbers) is not range and None in numbers:
             for number, item, place in zip(numbers, items, places, strict=True):
                 if number is None:
@@ -139,7 +139,7 @@ class Zip:
         self._gaps += len(keys)
         self._take(lane, [GAP] * len(keys), keys)
 
-    def _take(self, lane: int, items: list[Any], keys: Sequence[Any]) -> None:
+    def _take(self, lane: int, items: Items, keys: Sequence[Any]) -> None:
         """Make the tuples that become complete by these; the others wait."""
         ready = self._complete(lane, keys)
         if len(ready) == len(keys):  # as it is on the slowest lane: none of them needs to wait
@@ -331,7 +331,7 @@ class Intake:
     def release(self, count: int) -> None:
         """There is always room."""
 
-    def accept(self, items: list[Any], places: Places) -> None:
+    def accept(self, items: Items, places: Places) -> None:
         """Items have come."""
         if items:
             self._zip.accept(self._lane, items, places)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from skorche.kernel import Items
 from skorche.place import Places
 from skorche.runtime.command import Fed, Taken
 from skorche.testing.clock import Agenda
@@ -15,7 +16,7 @@ LONGEST_DELAYS = (0.0, 1e-4, 1e-2, 1.0)
 class Source:
     """An iterable that is read by portions, never further than was asked for; it may sleep on the agenda's clock.
 
-    A `calm` one gives all that was asked for as soon as it is there.
+    A `calm` one gives all that was asked for as soon as it is there. A `range` is given in parts, as in a real run.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class Source:
     ) -> None:
         self._number, self._agenda, self._emit = number, agenda, emit
         self._items: Iterator[Any] = iter(items)
+        self._left = items if type(items) is range else None
         self._delay = agenda.random.choice(LONGEST_DELAYS)
         self._calm, self._delay = calm, 0.0 if calm else self._delay
         self._reading = False
@@ -75,9 +77,16 @@ class Source:
             return  # it was stopped meanwhile
         self.ended = last
         if items or last:
-            self._emit(Fed(self._number, items, last, error))
+            self._emit(Fed(self._number, self._part_of(items), last, error))
         if self.asked:
             self.ask(0)
+
+    def _part_of(self, items: list[Any]) -> Items:
+        """These items, as the part of the `range` that they are."""
+        if self._left is None:
+            return items
+        part, self._left = self._left[: len(items)], self._left[len(items) :]
+        return part
 
 
 class Reader:
@@ -95,7 +104,7 @@ class Reader:
         self._calm, self._delay = calm, 0.0 if calm else self._delay
         self._reading = False
 
-    def deliver(self, items: list[Any], places: Places) -> None:
+    def deliver(self, items: Sequence[Any], places: Places) -> None:
         """Results have come."""
         self.items += items
         self.places += places

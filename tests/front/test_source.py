@@ -34,6 +34,45 @@ def test_a_generator_is_read_lazily():
     run.join(PATIENCE)
 
 
+@pytest.mark.parametrize(("numbers", "read"), [(range(100_000), False), (list(range(100_000)), True)])
+def test_only_a_range_needs_no_thread_that_reads_it(numbers, read):
+    def readers(number):
+        return number or [thread.name for thread in threading.enumerate() if "source numbers" in thread.name]
+
+    with Pipeline() as pipeline:
+        made = skorche.map(readers, Queue(name="numbers", fixed_inputs=numbers))
+
+    pipeline.run().wait(PATIENCE)
+
+    assert made.flush() == [["skorche source numbers"] * read, *numbers[1:]]
+
+
+@pytest.mark.parametrize("numbers", [range(5, 50, 7), range(9, -9, -2), range(3, 3)], ids=str)
+@pytest.mark.parametrize("engine", ["inline", "thread", "process"])
+def test_a_range_gives_its_numbers(numbers, engine):
+    with Pipeline() as pipeline:
+        made = skorche.map(skorche.task(engine=engine, max_workers=2)(abs), Queue(fixed_inputs=numbers))
+
+    report = pipeline.run().wait(PATIENCE)
+
+    assert made.flush() == [abs(number) for number in numbers]
+    assert report.admitted == len(numbers)
+
+
+def test_a_range_may_be_longer_than_anything_that_is_counted():
+    with Pipeline() as pipeline:
+        made = skorche.map(abs, Queue(fixed_inputs=range(10**30)), queue_out=Queue(maxsize=10))
+
+    run = pipeline.run(progress="lines")
+    first = [made.get(timeout=PATIENCE) for _ in range(100)]
+    run.cancel()
+    with pytest.raises(RunCancelled):
+        run.wait(PATIENCE)
+
+    assert first == list(range(100))
+    assert run.report.admitted == run.report.delivered + run.report.cancelled
+
+
 def test_a_run_on_an_endless_generator_can_be_cancelled():
     with Pipeline() as pipeline:
         made = skorche.map(abs, Queue(fixed_inputs=itertools.count()), queue_out=Queue(maxsize=10))

@@ -13,6 +13,7 @@ So the pipeline under test and the reference interpreter share one definition of
 Which items get into trouble is drawn by hashing the label with the node's name: the same for all schedules.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -97,7 +98,7 @@ class Node:
 class Graph:
     """A random graph: labels per source, nodes in order of declaration, and what is known of each queue that ends."""
 
-    sources: tuple[tuple[Label, ...], ...]
+    sources: tuple[Sequence[Label], ...]
     nodes: tuple[Node, ...]
     ends: dict[int, str]
     in_order: frozenset[int]

@@ -16,6 +16,8 @@ from .behaviour import NEVER, Bound, Graph, Node, Trouble
 WEIRD = ["none", "nan", "raises", "array", "sentinel", "the end", "exhausted", "unhashable", []]
 LABELS = st.one_of(st.integers(0, 9), st.sampled_from(WEIRD))
 SOURCE = st.integers(0, 20).flatmap(lambda size: st.lists(LABELS, min_size=size, max_size=size)).map(tuple)
+RANGE = st.builds(range, st.integers(0, 20), st.integers(0, 20), st.sampled_from([1, 2, 3, -1]))
+"""A source that is given to the run as it is, and of which parts are worked on."""
 ENDS = ["flat_map", "reduce", "sink"]
 OPERATORS = {
     "item": ["map", "map", "batch", "batch", "split", "filter", "merge", "unbatch", "tee", "diamond", "rows", *ENDS],
@@ -281,7 +283,7 @@ def graphs(
     draw: Any, *, ordered: bool | None = None, most: int = 10, operators: Mapping[str, list[str]] = OPERATORS
 ) -> Graph:
     """A graph of up to `most` nodes; with `ordered` each task keeps the order (None: drawn)."""
-    sources = [draw(SOURCE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
+    sources = [draw(SOURCE | RANGE) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
     ordered = draw(st.booleans()) if ordered is None else ordered
     drawing = _Drawing(draw, list(map(len, sources)), ordered, operators)
     for _ in range(draw(st.integers(1, most))):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,6 +176,10 @@ def build(graph: Graph) -> Built:
     return Built(builder.pipeline, builder.queues, builder.clock, builder.starts)
 
 
+def _items_of(labels: Sequence[Label]) -> Sequence[Any]:
+    return labels if type(labels) is range else [build_item(label) for label in labels]
+
+
 class Builder:
     """Declares a graph, node by node. It may unbatch failures: mistakes are drawn too, and must be survived."""
 
@@ -187,11 +191,11 @@ class Builder:
         self.bounds = graph.maxsizes
         self.starts: list[tuple[Node, float]] = []
         self.queues = {
-            number: skorche.Queue(fixed_inputs=self.source([build_item(label) for label in labels]))
+            number: skorche.Queue(fixed_inputs=self.source(_items_of(labels)))
             for number, labels in enumerate(graph.sources)
         }
 
-    def source(self, items: list[Any]) -> Iterable[Any]:
+    def source(self, items: Sequence[Any]) -> Iterable[Any]:
         """What a source is given."""
         return items
 

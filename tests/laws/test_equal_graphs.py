@@ -1,5 +1,6 @@
 """Graphs that say the same in other words give the same."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -33,6 +34,19 @@ def source(labels: tuple[Label, ...]) -> Any:
 
 def labels_of(items: list[Any]) -> list[Label]:
     return [label_of(item) for item in items]
+
+
+@share(0.4)
+@given(graph=graphs(), faults=DEATHS, seed=SEEDS)
+def test_a_range_is_worked_on_as_a_list_of_its_numbers(graph: Graph, faults: Faults, seed: int) -> None:
+    lists = replace(graph, sources=tuple(map(tuple, graph.sources)))
+
+    (ranged, of_ranges), (listed, of_lists) = run(graph, seed, faults), run(lists, seed, faults)
+
+    assert of_ranges.trace == of_lists.trace
+    for end in graph.ends:
+        ours, theirs = of_ranges.arrived(ranged.queues[end]), of_lists.arrived(listed.queues[end])
+        assert labels_of(ours) == labels_of(theirs)
 
 
 @share(0.2)

@@ -1,9 +1,13 @@
 """Items in line, in the pieces they came in."""
 
+import pytest
+
+from skorche.kernel import Items
+from skorche.place import Places
 from skorche.runtime.chunk import Waiting
 
 
-def line(*pieces: tuple[list[str], object]) -> Waiting:
+def line(*pieces: tuple[Items, Places]) -> Waiting:
     waiting = Waiting()
     for items, places in pieces:
         waiting.add(items, places)
@@ -62,3 +66,17 @@ def test_draining_gives_everything_and_nothing_when_there_is_nothing():
 
     assert waiting.drain()[0] == ["a", "b"]
     assert waiting.drain() == ([], [])
+
+
+def test_items_stay_a_range_across_the_parts_of_one():
+    waiting = line((range(0, 6, 3), range(2)), (range(6, 12, 3), range(2, 4)))
+
+    assert waiting.take(3) == (range(0, 9, 3), range(3))
+    assert waiting.take(3) == (range(9, 12, 3), range(3, 4))
+
+
+@pytest.mark.parametrize("other", [range(7, 9), range(4, 8, 2), [4, 5]], ids=["a gap", "other steps", "a list"])
+def test_items_are_listed_where_a_range_is_followed_by_something_else(other):
+    waiting = line((range(4), range(4)), (other, range(4, 6)))
+
+    assert waiting.take(6) == ([0, 1, 2, 3, *other], range(6))

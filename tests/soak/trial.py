@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,7 @@ class Trial:
             builder.add(node)
         return builder
 
-    def source(self, items: list[Any]) -> Iterable[Any]:
+    def source(self, items: Sequence[Any]) -> Iterable[Any]:
         """The items of a source, which may break half way."""
         return items if self.stop != "source" else broken(items, self.random.randint(0, len(items)))
 
@@ -136,7 +136,7 @@ class _RealBuilder(Builder):
         self._trial, self._folder = trial, folder
         super().__init__(trial.graph)
 
-    def source(self, items: list[Any]) -> Iterable[Any]:
+    def source(self, items: Sequence[Any]) -> Iterable[Any]:
         return self._trial.source(items)
 
     def function(self, node: Node) -> Work:
