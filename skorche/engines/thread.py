@@ -35,7 +35,7 @@ _Work = SimpleQueue["tuple[int, Chunk] | Callable[[], None] | None"]
 class ThreadEngine:
     """Threads, one pool per stage."""
 
-    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.008)
+    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.005)
 
     def __init__(self) -> None:
         self._pools: dict[int, _Pool] = {}
