@@ -23,7 +23,7 @@ from skorche.runtime.engine import Lend
 
 MOST_TURNS = 8
 """So many turns in a row may a thread be kept from its own work; then the keeper takes over."""
-NAP_SECONDS = 0.0005
+NAP_SECONDS = 0.0003
 """So long the keeper lets events gather while many are under way; longer than it takes to handle one."""
 
 
