@@ -88,4 +88,4 @@ def _joined(parts: Sequence[Items]) -> Items:
 
 
 def _leads_to(part: range, following: range) -> bool:
-    return part.stop == following.start and part.step == following.step
+    return part.step == following.step and part[-1] + part.step == following.start

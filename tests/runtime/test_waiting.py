@@ -75,8 +75,16 @@ def test_items_stay_a_range_across_the_parts_of_one():
     assert waiting.take(3) == (range(9, 12, 3), range(3, 4))
 
 
-@pytest.mark.parametrize("other", [range(7, 9), range(4, 8, 2), [4, 5]], ids=["a gap", "other steps", "a list"])
-def test_items_are_listed_where_a_range_is_followed_by_something_else(other):
-    waiting = line((range(4), range(4)), (other, range(4, 6)))
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        pytest.param(range(4), range(7, 9), id="a gap"),
+        pytest.param(range(4), range(4, 8, 2), id="other steps"),
+        pytest.param(range(0, 10, 3), range(10, 16, 3), id="an end that is not reached"),
+        pytest.param(range(4), [4, 5], id="a list"),
+    ],
+)
+def test_items_are_listed_where_a_range_is_followed_by_something_else(first, other):
+    waiting = line((first, range(4)), (other, range(4, 6)))
 
-    assert waiting.take(6) == ([0, 1, 2, 3, *other], range(6))
+    assert waiting.take(6) == ([*first, *other], range(6))
