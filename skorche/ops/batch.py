@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from skorche.call import name_of
 from skorche.errors import GraphError, shorten
 from skorche.graph import declare
+from skorche.kernel import Items
 from skorche.ops.keyed import Asking, KeyedBatching
 from skorche.place import Group, Place, Places, ascending, group, members
 from skorche.queue import Queue
@@ -194,7 +195,7 @@ class Batching:
         """The items in them, if they are batches themselves."""
         return len(list(members(self._places, depth)))
 
-    def feed(self, items: list[Any], places: Places) -> tuple[list[Any], list[Place]]:
+    def feed(self, items: Items, places: Places) -> tuple[list[Any], list[Place]]:
         """Take items in; give the lists that are full, with the places of their members."""
         self._items += items
         self._places += places
@@ -248,7 +249,7 @@ class TimedBatching(Batching):
         """When the list under construction leaves at the latest; infinity if there is none."""
         return self._opened + self._timeout if self._items else math.inf
 
-    def feed(self, items: list[Any], places: Places) -> tuple[list[Any], list[Place]]:
+    def feed(self, items: Items, places: Places) -> tuple[list[Any], list[Place]]:
         """Take items in; give the lists that are full. What then is left of them begins a list."""
         continued = bool(self._items)
         made = super().feed(items, places)

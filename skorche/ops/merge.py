@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from skorche.errors import GraphError
 from skorche.graph import declare
+from skorche.kernel import Items
 from skorche.place import Places
 from skorche.queue import Queue
 
@@ -48,7 +49,7 @@ class Passing:
     def __init__(self) -> None:
         self.closed: dict[str, int] = {}
 
-    def feed(self, items: list[Any], places: Places) -> tuple[list[Any], Places]:
+    def feed(self, items: Items, places: Places) -> tuple[Items, Places]:
         """Items pass as they come."""
         return items, places
 
@@ -72,6 +73,6 @@ class Passing:
         """As many as may come out."""
         return outputs
 
-    def members(self, items: list[Any]) -> int:
+    def members(self, items: Items) -> int:
         """Each item is itself."""
         return len(items)

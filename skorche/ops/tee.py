@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def tee(queue_in: Queue[T], *, n: int = 2, queue_out: Sequence[Queue[T] | None] | None = None) -> tuple[Queue[T], ...]:
-    """Every item to each of `n` queues: the same object, not a copy of it.
+    """Every item to each of `n` queues: the same object, not a copy of it (of a `range`, equal numbers).
 
     >>> drive(tee, "ab", n=2)
     (['a', 'b'], ['a', 'b'])

@@ -266,9 +266,11 @@ class Coordinator:
             self._execute(self._decide(events))  # the last thing it does: whoever it wakes will soon find the GIL free
             self._over = self.scheduler.finished
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error, self._over = blamed_on("the coordinator", error), True
-        if self._over:
-            self._turns.ring()
+            self.error, self._over = error, True  # at once: to say more takes memory, of which there may be none left
+            self.error = blamed_on("the coordinator", error)
+        finally:
+            if self._over:
+                self._turns.ring()
 
     def _decide(self, events: Sequence[Any]) -> Sequence[Command]:
         """Let the scheduler go on; gives its commands."""

@@ -1,4 +1,4 @@
-"""Where items come from, as the coordinator sees it: queues that users put into, and iterables that are read."""
+"""Where items come from, as the coordinator sees it: queues users put into, iterables that are read, and ranges."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from skorche.errors import TaskError, shorten
 
-QUICK = (list, tuple, range, str, bytes)
+QUICK = (list, tuple, str, bytes)
 
 
 class Reader:
