@@ -111,13 +111,12 @@ class Stage:
         self.due: deque[Again] = deque()
         self.cost: float | None = None
         self.slots = self.workers = self.given = plan.workers
-        self._one_by_one = plan.one_by_one
         self.side_by_side = capabilities.side_by_side and window is None and not plan.one_by_one
         self.gates: tuple[Gate, ...] = ()
         self.paused = False
         self.ways: list[Gaps] = []
         self.bytes_in = self.bytes_out = 0
-        self._largest, self._ideal, self._most = 0, 1, 0
+        self._largest, self._ideal = 0, 1
         self._settled = self._bytes = self._unpaid = 0.0
         self._expanding = plan.flows
         self._ratios = [1.0] * len(targets)
@@ -168,9 +167,9 @@ class Stage:
         """The size that would be best, were there room."""
         if self.side_by_side:
             return min(waiting, self.slots - self.in_flight)
-        if self._one_by_one or self.cost is None:
+        if self.plan.one_by_one or self.cost is None:
             return 1
-        most = self._most
+        most = min(self._ideal, self._largest * GROWTH)
         if not self.edge.open:
             return min(most, self._share(waiting))
         if 2 * idle > self.workers:
@@ -184,7 +183,7 @@ class Stage:
         """How many of the items that enter again go together."""
         if self.side_by_side:
             return self.slots - self.in_flight
-        alone = self._one_by_one or not self.capabilities.chunk_seconds
+        alone = self.plan.one_by_one or not self.capabilities.chunk_seconds
         return 1 if alone else -(-len(self.due) // (2 * self.workers))
 
     def _share(self, items: int) -> int:
@@ -221,12 +220,12 @@ class Stage:
 
     def hold(self, count: int) -> list[int]:
         """Hold room in all targets for the results of `count` items."""
+        if self.plan.flows:
+            return self._hold_part(count)
         if not self._expanding:
             for target in self.targets:
                 target.hold(count)
             return [count] * len(self.targets)
-        if self.plan.flows:
-            return self._hold_part(count)
         holds = [-int(-count * ratio // 1) for ratio in self._ratios]
         for target, hold in zip(self.targets, holds, strict=True):
             target.hold(hold)
@@ -303,12 +302,11 @@ class Stage:
         limit = max(limit, self.floor)
         self.edge.limit = limit = limit if self.plan.maxsize is None else min(limit, self.plan.maxsize)
         self._ideal = max(1, min(ideal, self._share(limit)))
-        self._most = min(self._ideal, self._largest * GROWTH)
         if self.side_by_side:
             self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
             return
         short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
-        ahead = can.ahead and short and not self._one_by_one and workers == self.given
+        ahead = can.ahead and short and not self.plan.one_by_one and workers == self.given
         self.slots = 2 * workers if ahead else workers
 
 
