@@ -7,8 +7,10 @@ from functools import partial
 from time import perf_counter, thread_time
 from typing import Any, Protocol, cast
 
+from skorche.errors import trimmed
 from skorche.expansion import Portion
-from skorche.kernel import Item, Kernel, Outcome, Path, Paths, Record, StepCount, Trouble, trimmed
+from skorche.kernel import Item, Kernel, Outcome, Path, Paths, Record, StepCount, Trouble
+from skorche.reserve import RESERVE
 
 Runner = Callable[[Sequence[Item], int, Portion | None], Outcome]
 """Takes items, the step at which they enter, and how much may come of them at once."""
@@ -55,6 +57,8 @@ class Each:
         try:
             results.extend(calls)
         except BaseException as error:  # noqa: BLE001  (as in `Record.apply`)
+            if type(error) is MemoryError:
+                RESERVE.clear()
             failed.append((len(results), trimmed(error)))
         if len(results) < count:
             failed = failed or [(len(results), StopIteration())]  # which map took for the end

@@ -20,7 +20,7 @@ The tree:
     ├── StallError          nothing came back for `stall_timeout` seconds (with on_stall="raise")
     ├── RunCancelled        the run was cancelled before it ended
     ├── StoreError          the folder of a store cannot be used
-    ├── EngineError         an engine cannot work at all
+    ├── EngineError         an engine cannot work at all, or has no memory left
     │   └── WorkerStartError   its workers die before they take an item
     └── InternalError       skorche broke a promise: please report it
 """
@@ -37,6 +37,7 @@ from skorche.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
 
 LONGEST_REPR = 200
 
@@ -269,7 +270,7 @@ class StoreError(SkorcheError):
 
 
 class EngineError(SkorcheError):
-    """An engine cannot work at all, whatever the item."""
+    """An engine cannot work at all, whatever the item; or memory ran out in a part of skorche."""
 
 
 class WorkerStartError(EngineError):
@@ -283,15 +284,51 @@ class InternalError(SkorcheError):
         super().__init__(what, why, mend)
 
 
+def trimmed(error: BaseException) -> BaseException:
+    """The error with its traceback starting in the user's code, not in ours."""
+    traceback = _traceback_of(error)
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(HERE):
+        traceback = traceback.tb_next
+    return BaseException.with_traceback(error, traceback)
+
+
+def _traceback_of(error: BaseException) -> TracebackType | None:
+    """Its traceback, whatever its class does to attributes."""
+    traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
+    return traceback
+
+
+def describe(error: BaseException) -> str:
+    """The traceback's text, as Python would print it; never raises."""
+    from traceback import format_exception, format_tb  # 8 ms to import: only failures need it
+
+    try:
+        return "".join(format_exception(error)).rstrip()
+    except Exception:  # noqa: BLE001  (its class has a __bool__ that raises, say: Python could not print it either)
+        return "".join(["Traceback (most recent call last):\n", *format_tb(_traceback_of(error)), text_of(error)])
+
+
 def blamed_on(who: str, error: BaseException, known: type[SkorcheError] = SkorcheError) -> BaseException:
     """The error, if it is `known` to end a run; else it is a fault of ours, and of this part of it.
 
+    Where memory has run out it is nobody's.
+
     >>> print(blamed_on("the hub", ValueError("too small")).what)
     the hub failed with ValueError: too small
+    >>> print(blamed_on("the hub", MemoryError()).what)
+    memory ran out in the hub.
     """
     if isinstance(error, known):
         return error
-    fault = InternalError(f"{who} failed with {text_of(error)}")
+    fault: SkorcheError
+    if isinstance(error, MemoryError):
+        fault = EngineError(
+            f"memory ran out in {who}.",
+            "this program may have no more of it, and items, or results that nobody has taken, fill what it has.",
+            "take results while the run goes on: iterate over the queue, and give it a maxsize=.",
+        )
+    else:
+        fault = InternalError(f"{who} failed with {text_of(error)}")
     fault.__cause__ = error
     return fault
 

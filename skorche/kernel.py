@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from time import perf_counter, thread_time
-from types import TracebackType
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from skorche.errors import HERE, ordinary, text_of
+from skorche.errors import describe, ordinary, trimmed
 from skorche.expansion import Part, Portion, Rest
 from skorche.named import NamedTuple
 from skorche.place import join
+from skorche.reserve import RESERVE
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
 Paths = Sequence[Path]
@@ -205,6 +205,8 @@ class Record:
                 if len(results) + len(failed) < len(items):  # map took a StopIteration of the function for the end
                     failed.append((len(results) + len(failed), StopIteration()))
             except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item: DESIGN 3.2)
+                if type(error) is MemoryError:
+                    RESERVE.clear()
                 failed.append((len(results) + len(failed), trimmed(error)))
         if not failed:
             return results, items, paths
@@ -230,30 +232,6 @@ class Record:
                 append(function(item))
 
         return advance
-
-
-def trimmed(error: BaseException) -> BaseException:
-    """The error with its traceback starting in the user's code, not in ours."""
-    traceback = _traceback_of(error)
-    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(HERE):
-        traceback = traceback.tb_next
-    return BaseException.with_traceback(error, traceback)
-
-
-def _traceback_of(error: BaseException) -> TracebackType | None:
-    """Its traceback, whatever its class does to attributes."""
-    traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
-    return traceback
-
-
-def describe(error: BaseException) -> str:
-    """The traceback's text, as Python would print it; never raises."""
-    from traceback import format_exception, format_tb  # 8 ms to import: only failures need it
-
-    try:
-        return "".join(format_exception(error)).rstrip()
-    except Exception:  # noqa: BLE001  (its class has a __bool__ that raises, say: Python could not print it either)
-        return "".join(["Traceback (most recent call last):\n", *format_tb(_traceback_of(error)), text_of(error)])
 
 
 class Work(Protocol):

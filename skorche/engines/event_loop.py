@@ -26,6 +26,7 @@ from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, InternalError, TaskTimeout, blamed_on
 from skorche.kernel import Outcome
 from skorche.named import NamedTuple
+from skorche.reserve import RESERVE
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Returned, Sight, Started
 from skorche.runtime.log import complain, say
@@ -244,6 +245,7 @@ class AsyncEngine:
             try:
                 call = context.run(stage.open)
             except BaseException as error:  # noqa: BLE001  (nobody may wait for a job that cannot begin)
+                RESERVE.clear()
                 self._give_up(job, error)
                 continue
             if stage.timed:

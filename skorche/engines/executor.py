@@ -22,16 +22,9 @@ from typing import Any, Literal
 
 from skorche.compile.plan import StagePlan
 from skorche.engines.transfer import decode, dump_error, dump_kernel, dumps, encode, load_error, loads
-from skorche.errors import (
-    EngineError,
-    InternalError,
-    SkorcheError,
-    TransferError,
-    WorkerCrash,
-    WorkerStartError,
-    text_of,
-)
-from skorche.kernel import Kernel, Outcome, Trouble, describe
+from skorche.errors import EngineError, TransferError, WorkerCrash, WorkerStartError, blamed_on, describe, text_of
+from skorche.kernel import Kernel, Outcome, Trouble
+from skorche.reserve import RESERVE
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight
 
@@ -95,7 +88,7 @@ class ExecutorEngine:
         self._out: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
         self._alone: deque[Ticket] = deque()
-        self._failed: SkorcheError | None = None
+        self._failed: BaseException | None = None
         self._broken = False
         self._breaks = 0
         name = type(choice).__name__ if self._make is None else getattr(choice, "__name__", repr(choice))
@@ -159,6 +152,7 @@ class ExecutorEngine:
                 action()
                 self._start_ready()
             except BaseException as error:  # noqa: BLE001  (nobody may wait for a dead thread)
+                RESERVE.clear()
                 self._give_up(error)
 
     def _start_ready(self) -> None:
@@ -297,11 +291,7 @@ class ExecutorEngine:
     def _give_up(self, error: BaseException) -> None:
         """The engine cannot go on: say so once, and give every ticket back."""
         if self._failed is None:
-            if isinstance(error, SkorcheError):
-                self._failed = error
-            else:
-                self._failed = InternalError(f"the adapter of an executor failed with {text_of(error)}")
-                self._failed.__cause__ = error
+            self._failed = blamed_on("the adapter of an executor", error)
             self._emit(Broken(self._failed))
         for ticket in (*self._out, *self._alone, *self._waiting):
             self._emit(Lost(ticket.number, self._failed, None, ticket.left, ticket.outcome))

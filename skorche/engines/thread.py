@@ -23,11 +23,14 @@ from skorche.compile.plan import StagePlan
 from skorche.each import Each, runner_of
 from skorche.errors import EngineError, TaskTimeout, blamed_on
 from skorche.kernel import Paths, Record
+from skorche.reserve import RESERVE
 from skorche.runtime.chunk import Chunk
-from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight, Started
+from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Noticed, Sight, Started
 from skorche.runtime.log import complain
 
 HURRY_SECONDS = 5.0
+MEMORY_SECONDS = 0.01
+"""So long a thread waits that has no memory to tell that it has none."""
 
 _Work = SimpleQueue["tuple[int, Chunk] | Callable[[], None] | None"]
 
@@ -88,26 +91,29 @@ class _Pool:
 
     def __init__(self, stage: StagePlan, emit: Emit) -> None:
         self._stage, self._emit, self._workers = stage, emit, stage.workers
+        self._names = stage.edge.rpartition(" into ")[2]
         self._work: _Work = SimpleQueue()
         self._threads: set[Thread] = set()
         self._left: list[Thread] = []
-        self._given_up = 0
         self._ended = False
         self._lock = Lock()
         self._chunks: dict[int, Chunk] = {}
         self._working: dict[int, Thread] = {}
         self._growing = False
+        self._shortage = ""
 
     def submit(self, ticket: int, chunk: Chunk) -> None:
         with self._lock:
             self._chunks[ticket] = chunk
-            if len(self._threads) - self._given_up < self._workers:
+            if len(self._threads) < self._workers:
                 self._grow()
         self._work.put((ticket, chunk))
+        if self._shortage:
+            self._tell_shortage()
 
     def lend(self, action: Callable[[], None]) -> bool:
         """Have a thread that has no chunk do this, if one will stay without until then: a look without the lock."""
-        staying = min(len(self._threads) - self._given_up, self._workers)
+        staying = min(len(self._threads), self._workers)
         if self._ended or staying <= len(self._chunks):
             return False
         self._work.put(action)
@@ -117,7 +123,7 @@ class _Pool:
         """From now on so many threads. Where there are more, those that are idle first leave."""
         with self._lock:
             self._workers = workers
-            surplus = len(self._threads) - self._given_up - workers
+            surplus = len(self._threads) - workers
             self._grow()
         for _ in range(surplus):
             self._work.put(None)
@@ -127,32 +133,60 @@ class _Pool:
         with self._lock:
             if self._ended:
                 return True
-            surplus = len(self._threads) - self._given_up > self._workers
+            surplus = len(self._threads) > self._workers
             if surplus:
-                self._threads.discard(thread)
-                self._left.append(thread)
+                self._leave(thread)
             return surplus
+
+    def _leave(self, thread: Thread) -> None:
+        """It is not counted on any more, unless it was abandoned before."""
+        if thread in self._threads:
+            self._threads.discard(thread)
+            self._left.append(thread)
 
     def _grow(self) -> None:
         """Start a thread, if there is work for one more; that one looks again, so a submit starts one at most."""
-        if not self._growing and len(self._threads) - self._given_up < min(self._workers, len(self._chunks)):
+        if not self._growing and len(self._threads) < min(self._workers, len(self._chunks)):
             self._growing = True
-            names = self._stage.edge.rpartition(" into ")[2]
-            thread = Thread(target=self._serve, name=f"skorche {names}", daemon=True)
-            self._threads.add(thread)
-            thread.start()
+            thread = Thread(target=self._serve, name=f"skorche {self._names}", daemon=True)
+            try:
+                thread.start()  # it waits for the lock then
+            except RuntimeError as error:
+                self._growing = False
+                self._make_do(error)
+            else:
+                self._threads.add(thread)
+
+    def _make_do(self, error: RuntimeError) -> None:
+        """The system starts no more threads. Those that there are do the work, if there are any."""
+        there = len(self._threads)
+        if not there:
+            raise _no_threads(self._names) from error
+        self._shortage = f"{error}: {self._names} goes on with {there} of {self._workers} threads"
+        self._workers = there
+
+    def _tell_shortage(self) -> None:
+        """Not under the lock: whoever is told may ask something of the run."""
+        text, self._shortage = self._shortage, ""
+        self._emit(Noticed(text))
 
     def _has_grown(self) -> None:
         with self._lock:
             self._growing = False
             self._grow()
+        if self._shortage:
+            self._tell_shortage()
 
     def _serve(self) -> None:
         ends: Ends = []
         try:
             self._work_off(ends)
         except BaseException as error:  # noqa: BLE001  (what it needs cannot be made; whatever else, nobody may wait)
-            self._give_up(error)
+            RESERVE.clear()
+            if type(error) is MemoryError:
+                error.__traceback__ = None  # its frames hold on to a chunk and what became of it
+            while not self._give_up(error):
+                time.sleep(MEMORY_SECONDS)  # others use memory too, and let go of it as the run stops
         finally:
             close_all(ends, complain)
 
@@ -183,24 +217,43 @@ class _Pool:
                 working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
-                self._emit(Done(ticket, outcome, worker))
+                self._tell(Done(ticket, outcome, worker), kept)
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
 
-    def _give_up(self, error: BaseException) -> None:
-        """This thread cannot go on: the run ends, and all that no other thread is on comes back."""
-        problem = blamed_on("a thread of the thread engine", error, EngineError)
+    def _tell(self, done: Done, chunk: Chunk) -> None:
+        """Bring back what became of a chunk. If that fails, the chunk is still one that is worked on."""
+        try:
+            self._emit(done)
+        except BaseException:
+            with self._lock:
+                self._chunks[done.ticket] = chunk
+            raise
+
+    def _give_up(self, error: BaseException) -> bool:
+        """This thread cannot go on: the run ends, and all that no other thread is on comes back.
+
+        False: to say so takes memory, of which there is none left.
+        """
+        try:
+            self._break_off(blamed_on("a thread of the thread engine", error, EngineError))
+        except MemoryError:
+            return False
+        return True
+
+    def _break_off(self, problem: BaseException) -> None:
         self._emit(Broken(problem))
         me = current_thread()
         with self._lock:
-            self._given_up += me in self._threads
             ours = [ticket for ticket in self._chunks if self._working.get(ticket, me) is me]
-            lost = [(ticket, self._chunks.pop(ticket)) for ticket in ours]
-            for ticket in ours:
-                self._working.pop(ticket, None)
-        for ticket, chunk in lost:
-            self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
+            self._leave(me)
+        for ticket in ours:
+            if (chunk := self._chunks.get(ticket)) is not None:  # it was not abandoned meanwhile
+                self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
+                with self._lock:
+                    self._working.pop(ticket, None)
+                    self._chunks.pop(ticket, None)
 
     def abandon(self, ticket: int) -> None:
         """Give a ticket back as lost; its thread, if one works on it, is replaced."""
@@ -236,6 +289,14 @@ class _Pool:
         """Wait for the threads, but no longer than `until`."""
         for thread in (*self._threads, *self._left):
             thread.join(None if until is None else max(0.0, until - time.monotonic()))
+
+
+def _no_threads(names: str) -> EngineError:
+    return EngineError(
+        f"no thread could be started for {names}.",
+        "the system gives this program no more threads, or no memory for one.",
+        "use fewer (max_workers=), or allow more: `ulimit -u`, `ulimit -v`, or the limits of the container.",
+    )
 
 
 def _see(thread: Thread, frame: FrameType) -> Sight:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from skorche.errors import GraphError, RemoteError, TransferError, shorten, text_of
+from skorche.errors import GraphError, RemoteError, TransferError, describe, shorten, text_of
 from skorche.expansion import Part
-from skorche.kernel import Kernel, Outcome, StepCount, Trouble, describe
+from skorche.kernel import Kernel, Outcome, StepCount, Trouble
 from skorche.named import NamedTuple
 
 if TYPE_CHECKING:

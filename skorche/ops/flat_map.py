@@ -9,10 +9,11 @@ from operator import add, invert
 from time import perf_counter
 from typing import Any, TypeVar
 
+from skorche.errors import trimmed
 from skorche.events import Failure
 from skorche.expansion import Part, Portion, Rest
 from skorche.graph import declare
-from skorche.kernel import Paths, Record, trimmed
+from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling
 from skorche.ops.unbatch import element_paths
 from skorche.options import TaskOptions

@@ -26,6 +26,7 @@ from skorche.errors import InternalError, blamed_on
 from skorche.events import RunFinished
 from skorche.named import NamedTuple
 from skorche.port import Outbox
+from skorche.reserve import RESERVE, keep
 from skorche.runtime.command import (
     Command,
     Deliver,
@@ -95,7 +96,7 @@ class Coordinator:
         self._plan, self._engines, self._input_makers = plan, engines, inputs
         self._engine_of = {stage.number: engine for engine, stages in engines for stage in stages}
         capabilities = [self._engine_of[stage.number].capabilities for stage in plan.stages]
-        self._turns = Turns(self._handle)
+        self._turns = Turns(self._handle, self._fail)
         self._few = FEW_CHUNKS if all(can.returns for can in capabilities) else -1
         self.scheduler = Scheduler(plan, capabilities, policy)
         self._tap = tap
@@ -122,6 +123,7 @@ class Coordinator:
         """Open engines and sources, then go on in a thread. Raises what an engine raises when it cannot open."""
         opened: list[Engine] = []
         try:
+            keep()
             for engine, stages in self._engines:
                 opened.append(engine)
                 emit = self._turns.emit
@@ -224,6 +226,31 @@ class Coordinator:
 
     def _run(self) -> None:
         """The coordinator's own thread."""
+        try:
+            for act in (self._drive, self._close, self._conclude):
+                self._attempt(act)
+        finally:
+            self.ended.set()
+            self._waiters.ring()
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Do this; whatever it raises is the run's error, if it has none yet."""
+        first = self.error
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
+            RESERVE.clear()
+            self._fail(error)
+            self.error = first or self.error
+
+    def _fail(self, error: BaseException) -> None:
+        """The run is over: at once, since to say more takes memory, of which there may be none left."""
+        self.error, self._over = error, True
+        self._turns.ring()
+        self.error = blamed_on("the coordinator", error)
+
+    def _drive(self) -> None:
+        """From the first turn to the last."""
         if self._few < 0:
             self._lookout.begin(early=True)  # an engine that does not return may do all the work within one turn
         self._turns.open()
@@ -231,17 +258,6 @@ class Coordinator:
             self._turns.wait(self._lookout.patience(self._patience()))
             if not self._over:
                 self._lookout.begin()
-        try:
-            self._close("drain" if self.scheduler.finished else "kill")
-        except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error = self.error or blamed_on("the coordinator", error)
-        self._lookout.stop()
-        self.record = record = self._make_record(running=False)
-        if self._shared:
-            self._tell_others(record)
-        self._observers.stop(record)
-        self.ended.set()
-        self._waiters.ring()
 
     def _patience(self) -> float | None:
         """Seconds until a timer is due."""
@@ -262,15 +278,10 @@ class Coordinator:
         """One turn, in whatever thread has it."""
         if self._over:
             return  # an engine that is being closed may still tell what it drops
-        try:
-            self._execute(self._decide(events))  # the last thing it does: whoever it wakes will soon find the GIL free
-            self._over = self.scheduler.finished
-        except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
-            self.error, self._over = error, True  # at once: to say more takes memory, of which there may be none left
-            self.error = blamed_on("the coordinator", error)
-        finally:
-            if self._over:
-                self._turns.ring()
+        self._execute(self._decide(events))  # the last thing it does: whoever it wakes will soon find the GIL free
+        if self.scheduler.finished:
+            self._over = True
+            self._turns.ring()
 
     def _decide(self, events: Sequence[Any]) -> Sequence[Command]:
         """Let the scheduler go on; gives its commands."""
@@ -338,7 +349,8 @@ class Coordinator:
         self._turns.ring()
         self._inputs.stop(error)
 
-    def _close(self, how: Literal["drain", "kill"]) -> None:
+    def _close(self) -> None:
+        how: Literal["drain", "kill"] = "drain" if self.scheduler.finished else "kill"
         if self._diagnosis is not None:
             self._diagnosis.finish()
         if not self._shared:
@@ -346,6 +358,13 @@ class Coordinator:
         self._inputs.finish(None if how == "drain" else self.error or InternalError("the run ended."))
         for engine, _ in self._engines:
             engine.close(how)
+
+    def _conclude(self) -> None:
+        self._lookout.stop()
+        self.record = record = self._make_record(running=False)
+        if self._shared:
+            self._tell_others(record)
+        self._observers.stop(record)
 
     def _close_outboxes(self) -> None:
         for outbox in self.outboxes:

@@ -16,9 +16,8 @@ import threading
 from contextlib import suppress
 from typing import Protocol
 
-from skorche.errors import RunCancelled
+from skorche.errors import RunCancelled, describe
 from skorche.events import RunFinished
-from skorche.kernel import describe
 from skorche.runtime.signals import SIGNALS
 
 SHOWN_FAILURES = 10

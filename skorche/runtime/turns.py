@@ -19,6 +19,7 @@ from threading import Lock, get_ident
 from time import sleep
 from typing import Any
 
+from skorche.reserve import RESERVE
 from skorche.runtime.engine import Lend
 
 MOST_TURNS = 8
@@ -28,18 +29,20 @@ NAP_SECONDS = 0.0003
 
 
 class Turns:
-    """Calls `handle`, which must not raise, with the events that have come; never twice at a time. `open` is the first.
+    """Calls `handle` with the events that have come; never twice at a time. `open` is the first.
 
-    >>> turns = Turns(print)
+    Where that raises, `fail` is called with the error, and the events of that turn are lost.
+
+    >>> turns = Turns(print, print)
     >>> turns.open()
     []
     >>> turns.emit("an event")
     ['an event']
     """
 
-    def __init__(self, handle: Callable[[list[Any]], None]) -> None:
+    def __init__(self, handle: Callable[[list[Any]], None], fail: Callable[[BaseException], None]) -> None:
         self.lend = True
-        self._handle = handle
+        self._handle, self._fail = handle, fail
         self._events: SimpleQueue[Any] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._turn = Lock()
@@ -50,7 +53,7 @@ class Turns:
 
     def open(self) -> None:
         """The keeper's: take the first turn, with what has come already, and let others take theirs."""
-        self._handle_all(self._gather())
+        self._handle_all()
         self._turn.release()
         self._take_all()
 
@@ -94,9 +97,8 @@ class Turns:
         else:
             self._wait_rung(timeout)
         with self._turn:
-            events = self._gather()
-            self._busy = len(events) > 1 and not self.lend
-            self._handle_all(events)
+            lend = self.lend
+            self._busy = self._handle_all() > 1 and not lend
         if not self._busy:
             self._take_all()
 
@@ -120,15 +122,24 @@ class Turns:
             if events.empty() or not turn.acquire(blocking=False):
                 return True
             try:
-                self._handle_all(self._gather())
+                self._handle_all()
             finally:
                 turn.release()
         return events.empty()
 
-    def _handle_all(self, events: list[Any]) -> None:
-        self.holder = get_ident()
-        self._handle(events)
-        self.holder = None
+    def _handle_all(self, events: list[Any] | None = None) -> int:
+        """Handle these, or all that there are; gives how many. Whatever goes wrong, nobody may wait for who failed."""
+        try:
+            self.holder = get_ident()
+            events = self._gather() if events is None else events
+            self._handle(events)
+            return len(events)
+        except BaseException as error:  # noqa: BLE001  (a MemoryError, say)
+            RESERVE.clear()
+            self._fail(error)
+            return 0
+        finally:
+            self.holder = None
 
     def _gather(self) -> list[Any]:
         """All events there are. Only who has the turn takes any."""

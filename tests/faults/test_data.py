@@ -168,7 +168,7 @@ def test_a_thread_that_fails_itself_ends_the_run_and_leaves_nobody_waiting(monke
         skorche.map(skorche.task(engine="thread")(zoo.obey), skorche.Queue(fixed_inputs=[0, zoo.Order(("os", 0)), 2]))
 
     run = pipeline.run(progress=False)
-    with pytest.raises(skorche.InternalError, match="a thread of the thread engine failed with MemoryError") as caught:
+    with pytest.raises(skorche.EngineError, match="memory ran out in a thread of the thread engine") as caught:
         run.wait(20)
 
     assert type(caught.value.__cause__) is MemoryError

@@ -88,7 +88,7 @@ def test_a_range_without_an_end_in_sight_has_no_length():
 )
 def test_what_comes_between_two_looks_at_an_input_that_ends_is_not_lost(portions: tuple[Any, ...], items: list[int]):
     inputs = Inputs()
-    inputs.open([lambda own, users: Late(*portions)], Turns(lambda events: None), lambda source: None)
+    inputs.open([lambda own, users: Late(*portions)], Turns(lambda events: None, print), lambda source: None)
 
     fed = inputs.read(0)
 

@@ -20,6 +20,7 @@ class Handler:
         self.threads: list[int] = []
         self.during: Callable[[], None] = lambda: None
         self.inside = False
+        self.failed: list[BaseException] = []
 
     def __call__(self, events: list[object]) -> None:
         assert not self.inside
@@ -37,7 +38,7 @@ def handler() -> Handler:
 
 @pytest.fixture
 def turns(handler: Handler) -> Turns:
-    return Turns(handler)
+    return Turns(handler, handler.failed.append)
 
 
 @pytest.fixture
@@ -203,3 +204,17 @@ def test_no_event_of_many_threads_is_left_behind_or_handled_twice(
     assert sorted(handler.events) == [(number, event) for number in range(8) for event in range(1000)]
     for number in range(8):  # in the order in which each thread brought them
         assert [event for event in handler.events if event[0] == number] == [(number, event) for event in range(1000)]
+
+
+def test_who_handles_is_told_of_an_error_and_the_turn_is_free_again(turns: Turns, handler: Handler):
+    def run_out() -> None:
+        raise MemoryError
+
+    turns.open()
+    handler.during = run_out
+    turns.emit("lost")
+    handler.during, handler.inside = (lambda: None), False
+    turns.emit("handled")
+
+    assert [type(error) for error in handler.failed] == [MemoryError]
+    assert handler.events == ["lost", "handled"]

@@ -35,6 +35,7 @@ from skorche.engines.process.member import Asked, Member
 from skorche.engines.process.slot import LOADING, STEP, TICKET
 from skorche.engines.transfer import load_error
 from skorche.errors import WorkerCrash, WorkerStartError, blamed_on
+from skorche.reserve import RESERVE
 from skorche.runtime.engine import Broken, Died, Done, Emit, Lost, Noticed, Recycled, Started, Starved
 from skorche.runtime.memory import count_memory_kills
 
@@ -126,6 +127,7 @@ class Hub:
             if self._resting:
                 self._rest()
         except BaseException as error:  # noqa: BLE001  (nobody may wait for a dead hub)
+            RESERVE.clear()
             self._fail(error)
         finally:
             self._dismiss_all()

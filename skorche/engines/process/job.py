@@ -11,8 +11,8 @@ from skorche.compile.plan import StagePlan
 from skorche.engines.process.packing import Piece, Results, Take, pack, padded, size_of, unpack_outcome
 from skorche.engines.process.slot import READING
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
-from skorche.errors import TransferError, WorkerCrash, text_of
-from skorche.kernel import Outcome, StepCount, Trouble, describe
+from skorche.errors import TransferError, WorkerCrash, describe, text_of
+from skorche.kernel import Outcome, StepCount, Trouble
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Done, Lost
 

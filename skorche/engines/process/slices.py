@@ -18,8 +18,8 @@ from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, 
 from skorche.engines.process.voice import At, Voice
 from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
 from skorche.engines.transfer import largest, largest_result
-from skorche.errors import TransferError, text_of
-from skorche.kernel import Kernel, Outcome, Trouble, describe
+from skorche.errors import TransferError, describe, text_of
+from skorche.kernel import Kernel, Outcome, Trouble
 from skorche.named import NamedTuple
 from skorche.runtime.memory import resident_bytes
 

@@ -62,8 +62,7 @@ from skorche.engines.process.wire import (
     read_work,
 )
 from skorche.engines.transfer import dump_error, loads
-from skorche.errors import WorkerStartError
-from skorche.kernel import describe
+from skorche.errors import WorkerStartError, describe
 from skorche.named import NamedTuple
 from skorche.runtime.memory import resident_bytes
 from skorche.runtime.vitals import Vitals

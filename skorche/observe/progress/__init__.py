@@ -88,6 +88,8 @@ class Progress:
                 display.close()
         except (OSError, ValueError):  # the stream is closed or gone: nobody can see progress any more
             return
+        except MemoryError:  # not even for a word about it
+            return
         except Exception:  # whatever it is, the run goes on without it
             import logging  # 5 ms: only what goes wrong needs it
 

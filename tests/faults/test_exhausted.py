@@ -1,0 +1,138 @@
+"""What happens when the system gives no more memory, or no more threads."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from engines.programs import run_program
+
+import skorche
+from skorche.reserve import RESERVE, keep
+from skorche.runtime.engine import Done
+from skorche.runtime.turns import Turns
+
+FILL = """
+import resource, skorche
+
+with skorche.Pipeline("filled") as pipeline:
+    skorche.map(skorche.task(engine="thread", max_workers=2)(float), skorche.Queue(fixed_inputs=[0] * 20_000_000))
+with open("/proc/self/statm") as file:
+    taken = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (400 << 20), resource.RLIM_INFINITY))
+run = pipeline.run(progress=False)
+try:
+    run.wait(60)
+except (MemoryError, skorche.EngineError) as error:
+    print(error if isinstance(error, skorche.SkorcheError) else "a task ran out of memory", not run.running)
+"""
+"""Nobody takes the results, so they fill the memory: by pieces as small as there are."""
+
+
+def test_a_run_that_has_used_up_the_memory_ends_and_says_so() -> None:
+    done = run_program("-c", FILL, seconds=90.0)
+
+    assert done.stdout.startswith(("memory ran out in ", "a task ran out of memory")), done.stderr
+    assert done.stdout.endswith(" True\n")
+
+
+def test_who_fails_for_want_of_memory_gives_back_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(_: Turns) -> list[Any]:
+        raise MemoryError
+
+    monkeypatch.setattr(Turns, "_gather", run_out)
+    with skorche.Pipeline("filled") as pipeline:
+        skorche.map(abs, skorche.Queue(fixed_inputs=[-1]))
+
+    with pytest.raises(skorche.EngineError, match="memory ran out in the coordinator") as caught:
+        pipeline.run(progress=False).wait(20)
+
+    assert type(caught.value.__cause__) is MemoryError
+    assert RESERVE == []
+
+
+def test_an_item_that_fails_for_want_of_memory_gives_back_what_was_kept() -> None:
+    def run_out(kept: int) -> int:
+        if kept:
+            keep()
+            assert len(RESERVE) == 1
+            return kept
+        raise MemoryError
+
+    with skorche.Pipeline("short") as pipeline:
+        results = skorche.map(run_out, skorche.Queue(fixed_inputs=[1, 0]))
+    report = pipeline.run(on_error="collect", progress=False).wait(20)
+
+    assert (results.flush(), len(report.failures), len(RESERVE)) == ([1], 1, 0)
+
+
+def test_a_chunk_whose_results_cannot_be_told_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    emit, refused = Turns.emit, list[Done]()
+
+    def emit_but_the_first(turns: Turns, event: Any) -> None:
+        if type(event) is Done and not refused:
+            refused.append(event)
+            raise MemoryError
+        emit(turns, event)
+
+    monkeypatch.setattr(Turns, "emit", emit_but_the_first)
+    with skorche.Pipeline("filled") as pipeline:
+        skorche.map(skorche.task(engine="thread")(abs), skorche.Queue(fixed_inputs=range(-9, 0)))
+    run = pipeline.run(progress=False)
+
+    with pytest.raises(skorche.EngineError, match="memory ran out in a thread of the thread engine"):
+        run.wait(20)
+
+    assert run.report is not None
+    assert run.report.admitted == run.report.delivered + run.report.cancelled
+    assert run.report.cancelled >= 1
+
+
+def refuse_more_threads(monkeypatch: pytest.MonkeyPatch, kind: str, most: int) -> None:
+    """The system has room for so many threads of this name."""
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def start_if_there_is_room(thread: threading.Thread) -> None:
+        if thread.name.startswith(kind):
+            if len(started) == most:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
+
+
+def test_where_no_more_threads_can_be_started_those_that_there_are_do_the_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuse_more_threads(monkeypatch, "skorche name_thread", 3)
+
+    def name_thread(number: int) -> tuple[int, int]:
+        time.sleep(0.001)  # so that there is work for more
+        return number, threading.get_ident()
+
+    with skorche.Pipeline("crowded") as pipeline:
+        task = skorche.task(engine="thread", max_workers=50)(name_thread)
+        results = skorche.map(task, skorche.Queue(fixed_inputs=range(200)))
+    with caplog.at_level("WARNING", logger="skorche"):
+        report = pipeline.run(progress=False).wait(30)
+
+    found = results.flush()
+    assert [number for number, _ in found] == list(range(200))
+    assert len({thread for _, thread in found}) <= 3
+    assert report.ok
+    told = [text for text in caplog.messages if "can't start new thread" in text]
+    assert told == ["crowded: can't start new thread: name_thread goes on with 3 of 50 threads"]
+
+
+def test_where_no_thread_can_be_started_the_run_ends_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_more_threads(monkeypatch, "skorche abs", 0)
+    with skorche.Pipeline("crowded") as pipeline:
+        skorche.map(skorche.task(engine="thread")(abs), skorche.Queue(fixed_inputs=[-1]))
+    run = pipeline.run(progress=False)
+
+    with pytest.raises(skorche.EngineError, match="no thread could be started for abs") as caught:
+        run.wait(20)
+
+    assert "ulimit -u" in caught.value.mend
+    assert not run.running
