@@ -243,6 +243,34 @@ def declare_map() -> Ends:
     return [skorche.map(increment, numbers())]
 
 
+def loop_map_list() -> list[list[int]]:
+    """`map` over a list the plain way."""
+    results = []
+    for number in NUMBERS:
+        results.append(increment(number))
+    return [results]
+
+
+def declare_map_list() -> Ends:
+    """A trivial task, from a list."""
+    return [skorche.map(increment, skorche.Queue(fixed_inputs=NUMBERS))]
+
+
+def loop_map_generator() -> list[list[int]]:
+    """`map` over a generator the plain way."""
+    results = []
+    for number in (one for one in NUMBERS):
+        results.append(increment(number))
+    return [results]
+
+
+def declare_map_generator() -> Ends:
+    """A trivial task, from a generator."""
+    return [skorche.map(increment, skorche.Queue(fixed_inputs=(one for one in NUMBERS)))]
+
+
+NUMBERS = list(range(COUNT))
+
 PAIRS = [(number, 1) for number in range(COUNT)]
 
 
@@ -396,6 +424,8 @@ class Operator:
 
 OPERATORS = (
     Operator("map", declare_map, loop_map),
+    Operator("map, from a list", declare_map_list, loop_map_list),
+    Operator("map, from a generator", declare_map_generator, loop_map_generator),
     Operator("map, unpacking pairs", declare_map_unpacking, loop_map_unpacking),
     Operator("map, an instance per worker", declare_map_class, loop_map_class),
     Operator("chain of three", declare_chain, loop_chain),

@@ -88,7 +88,7 @@ class LiveInput:
 class ReadInput:
     """An iterable, read on a thread of its own."""
 
-    def __init__(self, iterable: Any, name: str, wake: Wake, keeps: Keeps[Any] | None = None) -> None:
+    def __init__(self, iterable: Any, name: str, wake: Wake, leave: Wake, keeps: Keeps[Any] | None = None) -> None:
         self._name = name
         self.sized = hasattr(iterable, "__len__")
         self.length: int | None = len(iterable) if self.sized and keeps is None else None
@@ -97,7 +97,7 @@ class ReadInput:
             from skorche.shard import sifted  # only who runs a part of a job needs it
 
             iterable = sifted(iterable, keeps)
-        self._reader = Reader(iterable, name, wake)
+        self._reader = Reader(iterable, name, wake, leave)
 
     @property
     def error(self) -> BaseException | None:
