@@ -160,15 +160,28 @@ def run_of(places: Places) -> range | None:
     return places.runs[0] if isinstance(places, Abreast) else None
 
 
+def _one_run(parts: Sequence[Places]) -> range | None:
+    runs = [part for part in parts if type(part) is range]
+    if runs and len(runs) == len(parts) and all(left.stop == right.start for left, right in pairwise(runs)):
+        return range(runs[0].start, runs[-1].stop)
+    return None
+
+
 def join(parts: Sequence[Places]) -> Places:
-    """Places one after the other; still a `range` where they are consecutive.
+    """Places one after the other; still a `range` where they are consecutive, or several of them abreast.
 
     >>> join([range(0, 2), range(2, 5)]), join([range(0, 2), [7]])
     (range(0, 5), [0, 1, 7])
+    >>> join([Abreast([range(1), range(5, 6)]), Abreast([range(1, 2), range(6, 7)])]).runs
+    [range(0, 2), range(5, 7)]
     """
-    runs = [part for part in parts if type(part) is range]
-    if len(runs) == len(parts) and all(left.stop == right.start for left, right in pairwise(runs)):
-        return range(runs[0].start, runs[-1].stop)
+    if (run := _one_run(parts)) is not None:
+        return run
+    lines = [part.runs for part in parts if type(part) is Abreast]
+    if len(lines) == len(parts) and len(set(map(len, lines))) == 1:
+        columns = [run for column in zip(*lines, strict=True) if (run := _one_run(column)) is not None]
+        if len(columns) == len(lines[0]):
+            return Abreast(columns)
     pairs = [part for part in parts if type(part) is Elements]
     if len(pairs) == len(parts):
         wholes, indices = ([part.wholes for part in pairs], [part.indices for part in pairs])
