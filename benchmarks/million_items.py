@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from threading import Event, Thread, active_count
+from threading import active_count
 from typing import NamedTuple
 
 import psutil
@@ -22,7 +22,8 @@ from benchmarks.harness.turns import check
 REPEATS = 1
 COUNT = 1_000_000
 ENGINES = ("thread", "process")
-LOOK_SECONDS = 0.05
+WARM_UP, LOOKS = 10, 50
+"""Shares of the items: after how many the first look is, and between how many the others are."""
 
 
 class Held(NamedTuple):
@@ -49,26 +50,17 @@ def _resident(process: psutil.Process) -> int:
 
 
 class Watch:
-    """Looks again and again from a thread, from the moment it is told that the warm-up is over."""
+    """Looks each time so many items have come, once the warm-up is over."""
 
-    def __init__(self) -> None:
-        self.warm = Event()
+    def __init__(self, count: int) -> None:
         self.seen: list[Held] = []
-        self._over = Event()
-        self._thread = Thread(target=self._look)
+        self._come = itertools.count(1)
+        self._warm, self._step = count // WARM_UP, count // LOOKS
 
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.warm.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        self.warm.wait()
-        while not self._over.wait(LOOK_SECONDS):
+    def item_came(self) -> None:
+        """One more."""
+        come = next(self._come)
+        if come >= self._warm and come % self._step == 0:
             self.seen.append(Held.now())
 
     def growth(self) -> list[float]:
@@ -84,20 +76,16 @@ def nothing(item: int) -> int:
 
 def growth_of_pipeline(engine: str, count: int = COUNT) -> list[float]:
     """How many more megabytes, threads, files and workers there were than after the warm-up."""
-    with Watch() as watch:
-        come = itertools.count(1)
+    watch = Watch(count)
 
-        def is_kept(item: int) -> bool:
-            if next(come) == count // 10:
-                watch.warm.set()
-            return item < 0
+    def is_kept(item: int) -> bool:
+        watch.item_came()
+        return item < 0
 
-        with skorche.Pipeline("million") as pipeline:
-            made = skorche.chain(
-                [skorche.task(engine=engine)(nothing)] * 5, skorche.Queue(fixed_inputs=iter(range(count)))
-            )
-            kept = skorche.filter(is_kept, made)
-        report = pipeline.run(progress=False).wait()
+    with skorche.Pipeline("million") as pipeline:
+        made = skorche.chain([skorche.task(engine=engine)(nothing)] * 5, skorche.Queue(fixed_inputs=iter(range(count))))
+        kept = skorche.filter(is_kept, made)
+    report = pipeline.run(progress=False).wait()
     check((kept.flush(), report.filtered, report.rerun), ([], count, 0))
     return watch.growth()
 

@@ -306,6 +306,7 @@ class Kernel(NamedTuple):
         try:
             branches = step.work.run(items, paths, record)
         except BaseException as error:  # noqa: BLE001  (a MemoryError, say: no engine may lose a worker to a step)
+            RESERVE.clear()
             branches = record.give_up(len(step.branches), items, paths, error)
         outcome.counts[index] = StepCount(
             len(items),

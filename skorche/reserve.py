@@ -3,7 +3,7 @@
 To tell an error takes memory, and to pass one on may: where not even 32 bytes are free, CPython 3.11 raises an
 exception that leaves a `finally` of a long function anew, again and again, with the GIL held (`exception_unwind` in
 ceval.c), and the program hangs; with sixteen `MemoryError`s about, it aborts. So whoever catches what may be one gives
-back first: by a function in C, since even to call one in Python may take memory.
+back first: by a function in C, since even to call one in Python may take memory. With the next run it is kept again.
 
     >>> keep()
     >>> len(RESERVE)

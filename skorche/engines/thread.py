@@ -127,6 +127,7 @@ class _Pool:
             self._grow()
         for _ in range(surplus):
             self._work.put(None)
+        self._tell_shortage()
 
     def _leaves(self, thread: Thread) -> bool:
         """Whether a thread that was told that there are too many is one of them, or all are to end."""
@@ -166,31 +167,34 @@ class _Pool:
         self._workers = there
 
     def _tell_shortage(self) -> None:
-        """Not under the lock: whoever is told may ask something of the run."""
-        text, self._shortage = self._shortage, ""
-        self._emit(Noticed(text))
+        """If there is one. Not under the lock: whoever is told may ask something of the run."""
+        with self._lock:
+            text, self._shortage = self._shortage, ""
+        if text:
+            self._emit(Noticed(text))
 
     def _has_grown(self) -> None:
         with self._lock:
             self._growing = False
             self._grow()
-        if self._shortage:
-            self._tell_shortage()
+        self._tell_shortage()
 
     def _serve(self) -> None:
         ends: Ends = []
+        held: list[tuple[int, Chunk]] = []
         try:
-            self._work_off(ends)
+            self._work_off(ends, held)
         except BaseException as error:  # noqa: BLE001  (what it needs cannot be made; whatever else, nobody may wait)
             RESERVE.clear()
             if type(error) is MemoryError:
                 error.__traceback__ = None  # its frames hold on to a chunk and what became of it
-            while not self._give_up(error):
+            while not (self._ended or self._give_up(error, held)):
                 time.sleep(MEMORY_SECONDS)  # others use memory too, and let go of it as the run stops
         finally:
             close_all(ends, complain)
 
-    def _work_off(self, ends: Ends) -> None:
+    def _work_off(self, ends: Ends, held: list[tuple[int, Chunk]]) -> None:
+        """Until there is no more for this thread. `held` is the chunk that it alone knows of, until it is told."""
         me, run, tells_start = current_thread(), None, self._stage.tells_start
         worker, lock, working = me.native_id, self._lock, self._working
         self._has_grown()
@@ -217,43 +221,37 @@ class _Pool:
                 working.pop(ticket, None)
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
-                self._tell(Done(ticket, outcome, worker), kept)
+                held.append((ticket, kept))
+                self._emit(Done(ticket, outcome, worker))
+                held.clear()
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
 
-    def _tell(self, done: Done, chunk: Chunk) -> None:
-        """Bring back what became of a chunk. If that fails, the chunk is still one that is worked on."""
-        try:
-            self._emit(done)
-        except BaseException:
-            with self._lock:
-                self._chunks[done.ticket] = chunk
-            raise
-
-    def _give_up(self, error: BaseException) -> bool:
+    def _give_up(self, error: BaseException, held: list[tuple[int, Chunk]]) -> bool:
         """This thread cannot go on: the run ends, and all that no other thread is on comes back.
 
         False: to say so takes memory, of which there is none left.
         """
         try:
-            self._break_off(blamed_on("a thread of the thread engine", error, EngineError))
+            self._break_off(blamed_on("a thread of the thread engine", error, EngineError), held)
         except MemoryError:
             return False
         return True
 
-    def _break_off(self, problem: BaseException) -> None:
+    def _break_off(self, problem: BaseException, held: list[tuple[int, Chunk]]) -> None:
         self._emit(Broken(problem))
         me = current_thread()
         with self._lock:
-            ours = [ticket for ticket in self._chunks if self._working.get(ticket, me) is me]
             self._leave(me)
-        for ticket in ours:
-            if (chunk := self._chunks.get(ticket)) is not None:  # it was not abandoned meanwhile
-                self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
-                with self._lock:
-                    self._working.pop(ticket, None)
-                    self._chunks.pop(ticket, None)
+            for ticket in [ticket for ticket in self._chunks if self._working.get(ticket, me) is me]:
+                held.append((ticket, self._chunks[ticket]))
+                del self._chunks[ticket]
+                self._working.pop(ticket, None)
+        while held:
+            ticket, chunk = held[-1]
+            self._emit(Lost(ticket, problem, None, range(len(chunk.items))))
+            held.pop()
 
     def abandon(self, ticket: int) -> None:
         """Give a ticket back as lost; its thread, if one works on it, is replaced."""
@@ -265,6 +263,7 @@ class _Pool:
             if thread is not None:
                 self._threads.discard(thread)
                 self._grow()
+        self._tell_shortage()
         indices = range(len(chunk.items))
         cause = TaskTimeout("the item was given up.")
         if thread is None:

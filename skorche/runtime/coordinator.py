@@ -235,19 +235,22 @@ class Coordinator:
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Do this; whatever it raises is the run's error, if it has none yet."""
-        first = self.error
         try:
             act()
         except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for a dead coordinator)
             RESERVE.clear()
+            first = self.error
             self._fail(error)
             self.error = first or self.error
 
     def _fail(self, error: BaseException) -> None:
-        """The run is over: at once, since to say more takes memory, of which there may be none left."""
+        """The run is over, and why: at once, since to say more takes memory, of which there may be none left."""
         self.error, self._over = error, True
-        self._turns.ring()
-        self.error = blamed_on("the coordinator", error)
+        try:
+            self._turns.ring()
+            self.error = blamed_on("the coordinator", error)
+        except MemoryError:  # then it stays as it is
+            return
 
     def _drive(self) -> None:
         """From the first turn to the last."""
@@ -277,6 +280,7 @@ class Coordinator:
     def _handle(self, events: Sequence[Any]) -> None:
         """One turn, in whatever thread has it."""
         if self._over:
+            self._turns.ring()  # whoever found that it is over may have had no memory to
             return  # an engine that is being closed may still tell what it drops
         self._execute(self._decide(events))  # the last thing it does: whoever it wakes will soon find the GIL free
         if self.scheduler.finished:
@@ -360,11 +364,14 @@ class Coordinator:
             engine.close(how)
 
     def _conclude(self) -> None:
-        self._lookout.stop()
-        self.record = record = self._make_record(running=False)
-        if self._shared:
-            self._tell_others(record)
-        self._observers.stop(record)
+        try:
+            self._lookout.stop()
+            self.record = record = self._make_record(running=False)
+            if self._shared:
+                self._tell_others(record)
+            self._observers.stop(record)
+        finally:
+            self._close_outboxes()  # if anything went wrong before they were
 
     def _close_outboxes(self) -> None:
         for outbox in self.outboxes:

@@ -95,7 +95,7 @@ class Run(Generic[R]):
         return report
 
     def join(self, timeout: float | None = None) -> R:
-        """Like `wait`, but a failed run gives its report and does not raise."""
+        """Like `wait`, but a failed run gives its report and does not raise, unless memory was too short for one."""
         SIGNALS.watch()
         try:
             with SIGNALS:

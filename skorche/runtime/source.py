@@ -23,7 +23,7 @@ from skorche.reserve import RESERVE
 
 QUICK = (list, tuple, str, bytes)
 SOON_SECONDS = 50e-6
-"""Of two items that come within this time the second is left to another thread. A turn takes 5 to 20 us."""
+"""So long after it has told of an item this thread leaves the next to another. A turn takes 5 to 20 us."""
 
 
 class Reader:
@@ -83,7 +83,8 @@ class Reader:
             iterator = iter(self._iterable)
             self._feed(iterator)
         except BaseException as error:  # noqa: BLE001  (whatever a source raises is the run's error, not this thread's)
-            RESERVE.clear()
+            if type(error) is MemoryError:
+                RESERVE.clear()
             self.error = error if isinstance(error, Exception) else self._unusual(error)
         finally:
             self._close(iterator)

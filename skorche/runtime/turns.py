@@ -98,7 +98,7 @@ class Turns:
             self._wait_rung(timeout)
         with self._turn:
             lend = self.lend
-            self._busy = self._handle_all() > 1 and not lend
+            self._busy = (self._handle_all() or 0) > 1 and not lend
         if not self._busy:
             self._take_all()
 
@@ -116,19 +116,23 @@ class Turns:
             pass
 
     def _take_turns(self, most: int) -> bool:
-        """Handle what has come, until there is no more or somebody else is at it; False if `most` were not enough."""
+        """Handle what has come, until there is no more, somebody else is at it, or it fails.
+
+        False if `most` were not enough.
+        """
         events, turn = self._events, self._turn
         for _ in range(most):
             if events.empty() or not turn.acquire(blocking=False):
                 return True
             try:
-                self._handle_all()
+                if self._handle_all() is None:
+                    return True
             finally:
                 turn.release()
         return events.empty()
 
-    def _handle_all(self, events: list[Any] | None = None) -> int:
-        """Handle these, or all that there are; gives how many. Whatever goes wrong, nobody may wait for who failed."""
+    def _handle_all(self, events: list[Any] | None = None) -> int | None:
+        """Handle these, or all that there are; gives how many. None if it failed: nobody may wait for who did."""
         try:
             self.holder = get_ident()
             events = self._gather() if events is None else events
@@ -137,7 +141,7 @@ class Turns:
         except BaseException as error:  # noqa: BLE001  (a MemoryError, say)
             RESERVE.clear()
             self._fail(error)
-            return 0
+            return None
         finally:
             self.holder = None
 

@@ -1,14 +1,15 @@
 """What happens when the system gives no more memory, or no more threads."""
 
+import contextlib
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from engines.programs import run_program
 
 import skorche
-from skorche.reserve import RESERVE, keep
+from skorche.reserve import RESERVE
 from skorche.runtime.engine import Done
 from skorche.runtime.turns import Turns
 
@@ -16,7 +17,7 @@ FILL = """
 import resource, skorche
 
 with skorche.Pipeline("filled") as pipeline:
-    skorche.map(skorche.task(engine="thread", max_workers=2)(float), skorche.Queue(fixed_inputs=[0] * 20_000_000))
+    skorche.map(skorche.task(engine="thread")(float), skorche.Queue(fixed_inputs=[0] * 20_000_000))
 with open("/proc/self/statm") as file:
     taken = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + (400 << 20), resource.RLIM_INFINITY))
@@ -54,11 +55,11 @@ def test_who_fails_for_want_of_memory_gives_back_what_was_kept(monkeypatch: pyte
 def test_an_item_that_fails_for_want_of_memory_gives_back_what_was_kept() -> None:
     def run_out(kept: int) -> int:
         if kept:
-            keep()
             assert len(RESERVE) == 1
             return kept
         raise MemoryError
 
+    RESERVE.clear()
     with skorche.Pipeline("short") as pipeline:
         results = skorche.map(run_out, skorche.Queue(fixed_inputs=[1, 0]))
     report = pipeline.run(on_error="collect", progress=False).wait(20)
@@ -136,3 +137,48 @@ def test_where_no_thread_can_be_started_the_run_ends_and_says_what_to_do(monkeyp
 
     assert "ulimit -u" in caught.value.mend
     assert not run.running
+
+
+class Second:
+    """A task of which one thread can have no instance; the others have."""
+
+    made: ClassVar[list[object]] = []
+
+    def __init__(self) -> None:
+        self.made.append(self)
+        if len(self.made) == 2:
+            raise OSError("no connection is left")
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+def test_a_thread_that_cannot_work_gives_back_what_no_other_thread_works_on() -> None:
+    for _ in range(100):  # in one of 15 the other threads were given what this one gave back
+        Second.made.clear()
+        with skorche.Pipeline("one short") as pipeline:
+            task = skorche.task(engine="thread", max_workers=4)(Second)()
+            skorche.map(task, skorche.Queue(fixed_inputs=range(2_000)))
+        run = pipeline.run(progress=False)
+        report = run.join(20)
+
+        with contextlib.suppress(skorche.WorkerStartError):  # the only one that may come
+            run.wait(20)
+        assert report.admitted == report.delivered + report.failed + report.cancelled
+
+
+def test_a_reader_does_not_wait_where_not_even_the_error_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(*_: object) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Turns, "_gather", run_out)
+    monkeypatch.setattr("skorche.runtime.coordinator.blamed_on", run_out)
+    with skorche.Pipeline("filled") as pipeline:
+        results = skorche.map(abs, skorche.Queue(fixed_inputs=iter([-1])))
+    run = pipeline.run(progress=False)
+
+    with pytest.raises(MemoryError):
+        list(results)
+    with pytest.raises(MemoryError):
+        run.wait(20)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("skorche")] == []
