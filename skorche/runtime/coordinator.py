@@ -7,7 +7,8 @@
 
 A thread of skorche's own that brings an event takes the turn, if nobody has it; for what users put an engine may lend
 one. The coordinator's own thread takes the others: what else users do, timers, and the end. It waits in one place only,
-with the scheduler's next timer as the limit. If it fails, every waiter gets an `InternalError`.
+with the scheduler's next timer as the limit. If it fails, every waiter gets an `InternalError`, or is told that memory
+ran out.
 """
 
 from __future__ import annotations

@@ -132,13 +132,13 @@ class Turns:
         return events.empty()
 
     def _handle_all(self, events: list[Any] | None = None) -> int | None:
-        """Handle these, or all that there are; gives how many. None if it failed: nobody may wait for who did."""
+        """Handle these, or all that there are; gives how many, None if it failed."""
         try:
             self.holder = get_ident()
             events = self._gather() if events is None else events
             self._handle(events)
             return len(events)
-        except BaseException as error:  # noqa: BLE001  (a MemoryError, say)
+        except BaseException as error:  # noqa: BLE001  (whatever it is: nobody may wait for who failed)
             RESERVE.clear()
             self._fail(error)
             return None

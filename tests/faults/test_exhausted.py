@@ -109,7 +109,7 @@ def test_where_no_more_threads_can_be_started_those_that_there_are_do_the_work(
     refuse_more_threads(monkeypatch, "skorche name_thread", 3)
 
     def name_thread(number: int) -> tuple[int, int]:
-        time.sleep(0.001)  # so that there is work for more
+        time.sleep(0.001)  # the work itself: slow enough that there is some for more threads
         return number, threading.get_ident()
 
     with skorche.Pipeline("crowded") as pipeline:
