@@ -99,7 +99,7 @@ def test_a_step_that_wraps_a_call_is_none():
 def test_results_travel_with_what_they_took():
     data = b"".join(pack_results([1, "two"], kernel_of(abs), range(2), 0.5, 0.25, Sealing()))
 
-    assert unpack_outcome(data, [0, 0]) == Results([1, "two"], 0.5, 0.25)
+    assert unpack_outcome(data, [0, 0]) == Results([1, "two"], 0.5, 0.25, len(data))
 
 
 @pytest.mark.parametrize("where", [0, 1, 2])

@@ -114,8 +114,8 @@ class Job:
         return True
 
     def is_over(self, frame: Frame) -> bool:
-        """Whether a result is only that of an item that a worker has died on."""
-        return frame.first == frame.last and frame.first in self.deadly
+        """Whether results are only those of items that a worker has died on."""
+        return all(first == last and first in self.deadly for first, last, _ in frame.parts())
 
     def absorb(self) -> list[int]:
         """Unpickle what has come back; gives the indices of items whose results cannot be unpickled here.
@@ -123,50 +123,54 @@ class Job:
         Those of a part of one item fail that item. Those of a larger part are left, to be done again, one by one.
         """
         again: list[int] = []
-        row: list[tuple[Results, Frame]] = []
+        row: list[Results] = []
+        come = -1
         outcomes: list[Outcome] = []
-        for part in self.frames:
+        for _, last, body in chain.from_iterable(map(Frame.parts, self.frames)):
             try:
-                found = unpack_outcome(part.body, self.chunk.items, self.take)
+                found = unpack_outcome(body, self.chunk.items, self.take)
             except BaseException as error:  # noqa: BLE001  (whatever unpickling raises fails the item)
-                outcomes += self._joined(row)
-                inside = self._passed(part)
+                outcomes += self._joined(row, come)
+                inside = self._passed(last)
                 if len(inside) > 1:
                     again += inside
                 else:
                     self._fail_unreadable(inside[0], error)
             else:
                 if isinstance(found, Results):
-                    row.append((found, part))
+                    row.append(found)
                 else:
-                    outcomes += [*self._joined(row), found]
-                    self._passed(part)
-        self.outcome.add([*outcomes, *self._joined(row)])
+                    outcomes += [*self._joined(row, come), found]
+                    self._passed(last)
+            come = last
+        self.outcome.add([*outcomes, *self._joined(row, come)])
         self.frames = []
         if again:
             self.left = [*again, *self.left]
         return again
 
-    def _passed(self, part: Frame) -> Sequence[int]:
-        """What has come back up to this part. A worker goes through the items in order, so that is the start."""
-        count = bisect_right(self.left, part.last)
+    def _passed(self, last: int) -> Sequence[int]:
+        """What has come back up to this index. A worker goes through the items in order, so that is the start."""
+        count = bisect_right(self.left, last)
         inside, self.left = self.left[:count], self.left[count:]
         return inside
 
-    def _joined(self, row: list[tuple[Results, Frame]]) -> list[Outcome]:
-        """One outcome of parts in a row that are all results; the row is empty then."""
+    def _joined(self, row: list[Results], last: int) -> list[Outcome]:
+        """One outcome of parts in a row that are all results, up to this index; the row is empty then."""
         if not row:
             return []
-        inside = self._passed(row[-1][1])
-        items, seconds, cpu = list[Any](), 0.0, 0.0
-        for results, _ in row:
-            items += results.items
-            seconds += results.seconds
-            cpu += results.cpu_seconds
+        inside = self._passed(last)
+        items, size = list[Any](), 0
+        seconds = cpu = 0.0
+        for part, part_seconds, part_cpu, part_size in row:
+            items += part
+            seconds += part_seconds
+            cpu += part_cpu
+            size += part_size
         count = len(items)
         counted = StepCount(count, count, count, seconds=seconds, cpu_seconds=cpu)
         outcome = Outcome([(items, inside)], [counted], [], [], [])
-        outcome.bytes_out = sum([len(part.body) for _, part in row])
+        outcome.bytes_out = size
         row.clear()
         return [outcome]
 

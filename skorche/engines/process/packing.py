@@ -122,11 +122,12 @@ def padded(parts: list[Piece]) -> list[Piece]:
 
 
 class Results(NamedTuple):
-    """What `pack_results` has made bytes of."""
+    """What `pack_results` has made bytes of, so many."""
 
     items: list[Any]
     seconds: float
     cpu_seconds: float
+    size: int
 
 
 class Sealing:
@@ -223,10 +224,13 @@ def unpack_outcome(
     data: bytes | bytearray | memoryview, items: Sequence[Any], take: Take | None = None
 ) -> Outcome | Results:
     """The outcome again, or the results. `items` are those of the chunk, which did not travel back."""
-    ports, *told, sealed = unpack(data, take)
-    for port in sealed:
-        parts, paths = ports[port]
-        ports[port] = list(starmap(Sealed, parts)), paths
-    if len(told) == 2:  # how long it took
-        return Results(ports[0][0], *told)
-    return decode_found([ports, *told], items, len(data))
+    found = unpack(data, take)
+    if sealed := found[-1]:
+        ports = found[0]
+        for port in sealed:
+            parts, paths = ports[port]
+            ports[port] = list(starmap(Sealed, parts)), paths
+    if len(found) == 4:  # of results it is told only how long they took
+        ((results, _),), seconds, cpu_seconds, _ = found
+        return Results(results, seconds, cpu_seconds, len(data))
+    return decode_found(list(found[:-1]), items, len(data))

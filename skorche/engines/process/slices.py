@@ -16,7 +16,7 @@ from skorche.each import each_of, failed_last
 from skorche.engines.process.packing import Piece, Sealing, pack_outcome, pack_results, size_of, unpack
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
-from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, RETIRED, Work, frame
+from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, PARTS, RETIRED, Work, frame
 from skorche.engines.transfer import largest, largest_result
 from skorche.errors import TransferError, describe, text_of
 from skorche.kernel import Kernel, Outcome, Trouble
@@ -69,6 +69,7 @@ class Slicer:
 
     def __init__(self, slot: memoryview, spool: memoryview, voice: Voice, channel: int, send: Send) -> None:
         self._slot, self._spool, self._voice, self._channel, self._send = slot, spool, voice, channel, send
+        self._first = self._last = 0  # the items that the spool has results of
 
     def go_through(self, job: Assignment, stage: LoadedStage) -> None:
         """Work on the items, as long as this process may."""
@@ -185,10 +186,12 @@ class Slicer:
         if kind == PART and stop <= len(self._spool):
             os.fstat(self._channel)  # a task that has closed the pipe is found out now, not with the last slice
             HEADER.pack_into(self._spool, start, size, kind, ticket, first, last)
+            self._first, self._last = first if not start else self._first, last
             self._spool[start + HEADER.size : stop] = b"".join(body)
             self._slot[SPOOLED] = stop
             return
-        self._send([self._spool[:start], *frame(kind, ticket, body, first, last)])
+        spooled = frame(PARTS, ticket, [self._spool[:start]], self._first, self._last) if start else []
+        self._send([*spooled, *frame(kind, ticket, body, first, last)])
         self._slot[SPOOLED] = 0
 
     def _unpack(self, items: Sequence[memoryview], indices: Sequence[int], kernel: Kernel) -> tuple[list[Any], Any]:

@@ -22,12 +22,13 @@ HEADER = struct.Struct("<QBQqq")
 # to a worker
 STAGE, WORK, REST, WAKE = 1, 2, 3, 4
 # from a worker
-READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED, LARGE = 11, 12, 13, 14, 15, 16, 17, 18
+READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED, LARGE, PARTS = 11, 12, 13, 14, 15, 16, 17, 18, 19
 # REST ends a run: all that is of it is to be put down. WAKE begins the next.
 # Both carry, as their first index, the number of the call, which READY repeats; 0: the process has started.
 # A STAGE carries a kernel and its ports that may be sealed; and, where others have indices, after how many items and
 # above how many bytes a worker retires (0: never).
 # RETIRED is like PART, but the worker takes no more: neither the rest of the chunk nor another.
+# PARTS carries PARTs, with their headers, one behind the other, as they stood in the spool.
 # LARGE carries, as its first index, how many bytes a result takes that comes next.
 
 LARGE_BYTES = 16 << 20
@@ -56,6 +57,10 @@ class Work(NamedTuple):
         return not self.single and self.sizes is None
 
 
+Part = tuple[int, int, bytes | bytearray | memoryview]
+"""Results of items: the first one's index, the last one's, and the results as bytes."""
+
+
 class Frame(NamedTuple):
     """One message."""
 
@@ -65,6 +70,18 @@ class Frame(NamedTuple):
     last: int
     body: bytes | bytearray | memoryview
 
+    def parts(self) -> list[Part]:
+        """The results in it, in one part or those of a `PARTS`. None of these has a buffer: the spool has no room."""
+        if self.kind != PARTS:
+            return [(self.first, self.last, self.body)]
+        whole, start, found = memoryview(self.body), 0, list[Part]()
+        while start < len(whole):
+            length, _, _, first, last = HEADER.unpack_from(whole, start)
+            start += HEADER.size
+            found.append((first, last, whole[start : start + length]))
+            start += length
+        return found
+
 
 def frame(kind: int, ticket: int, body: Sequence[Piece], first: int = 0, last: int = 0) -> list[Piece]:
     """A message, ready to be written: header and body, not copied together."""
@@ -73,14 +90,14 @@ def frame(kind: int, ticket: int, body: Sequence[Piece], first: int = 0, last: i
 
 def work_frame(ticket: int, work: Work, packed: Sequence[Piece]) -> list[Piece]:
     """A `WORK` message: header, what to do, and the items. The first index is where the items start."""
-    head = padded([dumps(work)])
+    head = padded([dumps(tuple(work))])  # which needs no look for the class at either end
     return frame(WORK, ticket, [*head, *packed], size_of(head))
 
 
 def read_work(message: Frame) -> tuple[Work, list[memoryview]]:
     """What to do, and the items as bytes: all in one, or each by itself."""
     body, start = memoryview(message.body), message.first
-    work: Work = loads(body[:start])
+    work = Work(*loads(body[:start]))
     packed = []
     for size in (len(body) - start,) if work.sizes is None else work.sizes:
         packed.append(body[start : start + size])

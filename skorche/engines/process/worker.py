@@ -1,6 +1,6 @@
 """What runs in a worker process: read a chunk, run the stage's kernel over it in slices, write the results.
 
-    parent ──STAGE, WORK──▶ main thread ──PART ... END──▶ parent          one private pipe
+    parent ──STAGE, WORK──▶ main thread ──PARTS, END──▶ parent            one private pipe
 
 A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
 memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*

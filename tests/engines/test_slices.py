@@ -1,0 +1,148 @@
+"""How the results of a chunk leave a worker: slice by slice into the spool, and from there together."""
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+import skorche
+from skorche.deadly import Deadly
+from skorche.engines.process.job import Job
+from skorche.engines.process.packing import Piece, Sealing
+from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
+from skorche.engines.process.slot import SLOT_BYTES, SPOOL_END, SPOOLED
+from skorche.engines.process.voice import Voice
+from skorche.engines.process.wire import END, HEADER, PART, PARTS, Frame, Work
+from skorche.engines.transfer import LEAST_BYTES
+from skorche.runtime.chunk import Chunk
+
+from . import parcels
+
+pytestmark = pytest.mark.timeout(60)
+
+COUNT = 20
+SLICE_SECONDS = 0.0015
+
+
+def keep_busy() -> None:
+    """As long as makes an item a slice of its own."""
+    end = time.perf_counter() + SLICE_SECONDS
+    while time.perf_counter() < end:
+        pass
+
+
+def double_slowly(number: int) -> int:
+    keep_busy()
+    return 2 * number
+
+
+def repeat_slowly(number: int) -> bytes:
+    keep_busy()
+    return bytes([number]) * (SPOOL_END // 8)
+
+
+def job_of(function: Callable[[int], Any], items: Sequence[int]) -> Job:
+    """A chunk of these items."""
+    with skorche.Pipeline() as pipeline:
+        skorche.map(skorche.task(function, engine="process"), skorche.Queue(fixed_inputs=items))
+    (stage,) = pipeline.plan().stages
+    return Job(7, stage, Chunk(items, range(len(items)), 0))
+
+
+def work_off(job: Job) -> list[Frame]:
+    """What a worker sends of the job."""
+    sent = bytearray()
+
+    def send(pieces: Sequence[Piece]) -> None:
+        sent.extend(b"".join(pieces))
+
+    here, there = socket.socketpair()
+    with here, there, memoryview(bytearray(SPOOL_END)) as shared:
+        slot = shared[:SLOT_BYTES].cast("q")
+        slicer = Slicer(slot, shared[SLOT_BYTES:], Voice(there.fileno(), slot), here.fileno(), send)
+        items = job.chunk.items
+        work = Work(0, 0, single=False, timed=False, indices=None, sizes=None, deadly={})
+        stage = LoadedStage(job.stage.kernel, Sealing(), most_items=0, most_bytes=0)
+        slicer.go_through(Assignment(job.ticket, work, items, range(len(items))), stage)
+        assert slot[SPOOLED] == 0
+    return list(frames_of(bytes(sent)))
+
+
+def frames_of(data: bytes) -> list[Frame]:
+    found = []
+    while data:
+        length, kind, ticket, first, last = HEADER.unpack_from(data)
+        found.append(Frame(kind, ticket, first, last, data[HEADER.size : HEADER.size + length]))
+        data = data[HEADER.size + length :]
+    return found
+
+
+def test_slices_leave_in_one_message_and_the_last_in_another():
+    frames = work_off(job_of(double_slowly, range(COUNT)))
+
+    assert [frame.kind for frame in frames] == [PARTS, END]
+    assert [(first, last) for first, last, _ in frames[0].parts()] == [(index, index) for index in range(COUNT - 1)]
+    assert [(frame.first, frame.last) for frame in frames] == [(0, COUNT - 2), (COUNT - 1, COUNT - 1)]
+
+
+def test_one_slice_is_a_message_of_its_own():
+    (frame,) = work_off(job_of(double_slowly, [3]))
+
+    assert (frame.kind, frame.parts()) == (END, [(0, 0, frame.body)])
+
+
+def test_what_the_spool_has_no_room_for_leaves_at_once_with_what_is_in_it():
+    frames = work_off(job_of(repeat_slowly, range(COUNT)))
+
+    assert [frame.kind for frame in frames] == [*[PARTS, PART] * 2, PARTS, END]
+    spans = [(first, last) for frame in frames for first, last, _ in frame.parts()]
+    assert spans == [(index, index) for index in range(COUNT)]
+
+
+@pytest.mark.parametrize("function", [double_slowly, repeat_slowly])
+def test_results_are_joined_in_order(function: Callable[[int], Any]):
+    job = job_of(function, range(COUNT))
+    job.frames = work_off(job)
+
+    again = job.absorb()
+
+    ((results, paths),) = job.outcome.ports
+    assert (again, list(job.left), list(paths)) == ([], [], [*range(COUNT)])
+    assert results == [function(number) for number in range(COUNT)]
+    (count,) = job.outcome.counts
+    assert count is not None
+    assert (count.received, count.emitted) == (COUNT, COUNT)
+    assert job.outcome.seconds >= COUNT * SLICE_SECONDS
+    assert job.outcome.bytes_out == sum(len(body) for frame in work_off(job) for _, _, body in frame.parts())
+
+
+def test_nothing_with_a_buffer_beside_it_fits_into_the_spool():
+    assert LEAST_BYTES >= SPOOL_END - SLOT_BYTES
+
+
+def test_of_results_that_leave_together_one_that_cannot_be_unpickled_fails_alone():
+    with skorche.Pipeline() as pipeline:
+        task = skorche.task(parcels.make_fragile, engine="process", max_workers=1)
+        out = skorche.map(task, skorche.Queue(fixed_inputs=range(COUNT)))
+
+    report = pipeline.run(progress=False, on_error="collect").wait(40)
+
+    (failure,) = report.failures
+    assert (failure.item, type(failure.error)) == (3, skorche.TransferError)
+    assert [parcel.number for parcel in out.flush()] == [number for number in range(COUNT) if number != 3]
+    assert report.rerun == 0
+
+
+def test_items_whose_worker_died_on_them_are_told_from_others_in_one_message():
+    job = job_of(double_slowly, range(COUNT))
+    together, last = work_off(job)
+    death = Deadly(0, skorche.WorkerCrash("it died"))
+    job.deadly = dict.fromkeys(range(COUNT - 2), death)
+    assert not job.is_over(together)
+    assert not job.is_over(last)
+
+    job.deadly[COUNT - 2] = death
+    assert job.is_over(together)
+    assert not job.is_over(last)
