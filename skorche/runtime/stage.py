@@ -29,9 +29,11 @@ from skorche.runtime.tally import Tally
 if TYPE_CHECKING:
     from skorche.runtime.gate import Gate
 
-EDGE_SECONDS = 0.05
+EDGE_SECONDS, EDGE_CHUNKS = 0.05, 2.5
+"""How long a stage works at what its edge holds: at least so many seconds, and so many chunks for each worker."""
 GROWTH = 4
 AHEAD_SECONDS = 0.03
+"""Longer items do not wait in the engine: where one is long, another worker may be idle before it begins."""
 REFILL_SECONDS = 0.01
 """Where items go side by side, as many wait in the engine as end meanwhile."""
 SETTLED = 0.2
@@ -294,7 +296,8 @@ class Stage:
         assert self.cost is not None
         self._settled = self.cost
         workers, can = self.workers, self.capabilities
-        limit = min(can.edge_items, int(EDGE_SECONDS * workers / self.cost))
+        seconds = max(EDGE_SECONDS, EDGE_CHUNKS * can.chunk_seconds)
+        limit = min(can.edge_items, int(seconds * workers / self.cost))
         ideal = round(can.chunk_seconds / self.cost)
         if can.chunk_bytes and self._bytes:
             limit = min(limit, int(4 * workers * can.chunk_bytes / self._bytes))
@@ -305,8 +308,7 @@ class Stage:
         if self.side_by_side:
             self.slots = workers + min(workers, int(workers * REFILL_SECONDS / self.cost))
             return
-        short = self.cost * min(self._ideal, self._largest) <= AHEAD_SECONDS
-        ahead = can.ahead and short and not self.plan.one_by_one and workers == self.given
+        ahead = can.ahead and self.cost <= AHEAD_SECONDS and not self.plan.one_by_one and workers == self.given
         self.slots = 2 * workers if ahead else workers
 
 
