@@ -118,6 +118,7 @@ class Graph:
         self.nodes.append(node)
         for queue in node.inputs:
             self.consumers[id(queue)] = node
+            queue.taken_by = node.title
         for queue in outputs:
             self.producers[id(queue)] = node
             queue.filled_by = node.title
@@ -134,6 +135,8 @@ class Graph:
         except BaseException:
             for key in self.producers.keys() - kept[0].keys():
                 self.queues[key].filled_by = None
+            for key, queue in self.queues.items():
+                queue.taken_by = kept[1][key].title if key in kept[1] else None
             self.nodes[:] = nodes
             for table, before in zip(tables, kept, strict=True):
                 table.clear()
@@ -146,6 +149,7 @@ class Graph:
         inputs = tuple(own if one is queue else one for one in reader.inputs)
         self.consumers[id(own)] = reader
         self.queues[id(own)] = own
+        queue.taken_by, own.taken_by = None, reader.title
         self.replace(reader, reader._replace(inputs=inputs))
 
     def replace(self, old: Node, new: Node) -> None:

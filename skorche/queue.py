@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from skorche.errors import GraphError, Location, shorten
+from skorche.log import say
 from skorche.port import QUEUE_SENTINEL, Inbox, Outbox, Sentinel
 from skorche.waiters import cancel_after_signal
 
@@ -20,6 +21,8 @@ _NUMBERS = count()
 """Queues are numbered as they are declared: inputs are read, and their results given, in that order."""
 T_co = TypeVar("T_co", covariant=True)
 
+HINT_SECONDS = 5.0
+"""Who has waited so long for results, while no run has begun, is told so: perhaps `run()` was forgotten."""
 GIVE_WAY_EVERY = 100
 """So many items that wait already may an `async for` take before the event loop gets to do something else."""
 
@@ -84,6 +87,7 @@ class Queue(Generic[T]):
         self.inbox: Inbox[T] = Inbox(self.title)
         self.outbox: Outbox[T] | None = None
         self.filled_by: str | None = None
+        self.taken_by: str | None = None
         self.started = False
         self._reading: Iterator[T] | None = None
 
@@ -143,8 +147,11 @@ class Queue(Generic[T]):
     def get(self, timeout: float | None = None) -> T | Sentinel:
         """The next item, in order of arrival; `QUEUE_SENTINEL`, each time, once the queue is closed and empty.
 
+        Of a queue that a pipeline fills it waits for a run to begin, and logs a warning after 5 s.
+
         Raises:
             TimeoutError: nothing came within `timeout` seconds.
+            GraphError: it lies between two nodes of a pipeline, where items are not for users.
         """
         found = self._next(timeout)
         return QUEUE_SENTINEL if found is None else found[0]
@@ -163,11 +170,34 @@ class Queue(Generic[T]):
 
     def _next_put(self, timeout: float | None) -> tuple[T] | None:
         """An item that was put; or a result, if a run begins while this waits."""
+        self._check_readable()
         began = time.monotonic()
-        found = self.inbox.next(timeout)
+        found = self._wait_put(timeout)
         if found is None and self.outbox is not None:
             return self.outbox.next(None if timeout is None else timeout - (time.monotonic() - began))
         return found
+
+    def _wait_put(self, timeout: float | None) -> tuple[T] | None:
+        if not self.filled_by or (timeout is not None and timeout <= HINT_SECONDS):
+            return self.inbox.next(timeout)
+        try:
+            return self.inbox.next(HINT_SECONDS)
+        except TimeoutError:
+            self._hint()
+        return self.inbox.next(None if timeout is None else timeout - HINT_SECONDS)
+
+    def _hint(self) -> None:
+        """Say that there is nothing, if there can be nothing yet."""
+        if self.filled_by and self.outbox is None:
+            say("%s is read, which %s fills, but no run has begun: call run()", self.title, self.filled_by)
+
+    def _check_readable(self) -> None:
+        if self.filled_by and self.taken_by:
+            raise GraphError(
+                f"{self.title} is read, which {self.filled_by} fills for {self.taken_by}.",
+                "its items go there, so nothing would ever come.",
+                "read what comes out at the end; or tee() the queue, and read one of the copies.",
+            )
 
     def collect_in(self, outbox: Outbox[T]) -> None:
         """A run begins, and will bring its results there."""
@@ -175,11 +205,19 @@ class Queue(Generic[T]):
         self.inbox.bypass()
 
     def flush(self) -> list[T]:
-        """All the queue has, in input order. During a run it waits for the queue to end (and lifts `maxsize`)."""
+        """All the queue has, in input order. During a run it waits for the queue to end (and lifts `maxsize`).
+
+        Of a queue that a pipeline fills that is nothing before a run has begun, which a warning says.
+
+        Raises:
+            GraphError: as `get` does.
+        """
         if self.outbox is not None:
             return self.outbox.flush()
         if self.fixed_inputs is not None:
             return list(self)
+        self._check_readable()
+        self._hint()
         return self.inbox.take(None)
 
     def __iter__(self) -> Iterator[T]:
@@ -207,10 +245,20 @@ class Queue(Generic[T]):
         if self.outbox is None and self.fixed_inputs is not None:
             return self._next() or ()
         if self.outbox is None:
-            found = await self.inbox.next_async()
+            found = await self._wait_put_async()
             if found or self.outbox is None:
                 return found
         return await self.outbox.next_async()
+
+    async def _wait_put_async(self) -> tuple[T] | tuple[()]:
+        self._check_readable()
+        import asyncio  # an import of skorche does not load it
+
+        hint = asyncio.get_running_loop().call_later(HINT_SECONDS, self._hint)
+        try:
+            return await self.inbox.next_async()
+        finally:
+            hint.cancel()
 
 
 class Arrivals(AsyncIterator[T]):

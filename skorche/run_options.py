@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from skorche.compile.plan import Capture
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
+from skorche.log import say
 from skorche.named import NamedTuple
 from skorche.options import EngineChoice, OnError, OnStall
-from skorche.runtime.log import say
 from skorche.runtime.recovery import Policy
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames, find_engine
 from skorche.engines.mpi.launch import COPIES, Launch
 from skorche.graph import Graph
+from skorche.log import say
 from skorche.observe.account import Account
 from skorche.observe.outcome import Shape
 from skorche.observe.report import Report
@@ -31,7 +32,6 @@ from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
 from skorche.runtime.engine import Engine, SharedEngine
 from skorche.runtime.inputs import InputMaker, LiveInput, RangeInput, ReadInput
-from skorche.runtime.log import say
 from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run

@@ -25,11 +25,11 @@ from skorche.call import Answer, Ends, await_ends, open_call, settle
 from skorche.compile.plan import StagePlan
 from skorche.errors import EngineError, InternalError, TaskTimeout, blamed_on
 from skorche.kernel import Outcome
+from skorche.log import complain, say
 from skorche.named import NamedTuple
 from skorche.reserve import RESERVE
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Returned, Sight, Started
-from skorche.runtime.log import complain, say
 
 HURRY_SECONDS = 5.0
 """What a coroutine that was cancelled gets to end."""

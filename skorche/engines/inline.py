@@ -9,9 +9,9 @@ from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
 from skorche.each import Runner, runner_of
 from skorche.errors import WorkerStartError
+from skorche.log import complain
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Sight
-from skorche.runtime.log import complain
 
 
 class InlineEngine:

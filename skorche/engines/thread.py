@@ -23,10 +23,10 @@ from skorche.compile.plan import StagePlan
 from skorche.each import Each, runner_of
 from skorche.errors import EngineError, TaskTimeout, blamed_on
 from skorche.kernel import Paths, Record
+from skorche.log import complain
 from skorche.reserve import RESERVE
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, Emit, Lost, Noticed, Sight, Started
-from skorche.runtime.log import complain
 
 HURRY_SECONDS = 5.0
 MEMORY_SECONDS = 0.01

@@ -25,6 +25,7 @@ from typing import Any, Literal
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, blamed_on
 from skorche.events import RunFinished
+from skorche.log import say
 from skorche.named import NamedTuple
 from skorche.port import Outbox
 from skorche.reserve import RESERVE, keep
@@ -47,7 +48,6 @@ from skorche.runtime.diagnosis import Diagnosis
 from skorche.runtime.engine import Engine, Lend, Lender, Resizable, SharedEngine
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, InputMaker, Inputs, Ready
-from skorche.runtime.log import say
 from skorche.runtime.lookout import Lookout
 from skorche.runtime.memory import MemoryBudget
 from skorche.runtime.observers import Observer, Observers

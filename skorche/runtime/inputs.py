@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from skorche.kernel import Items
+from skorche.log import say
 from skorche.named import NamedTuple
 from skorche.port import Inbox
 from skorche.runtime.command import Fed
 from skorche.runtime.engine import Lend
-from skorche.runtime.log import say
 from skorche.runtime.source import Reader
 from skorche.runtime.turns import Turns
 

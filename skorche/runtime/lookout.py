@@ -7,8 +7,8 @@ import sys
 import time
 from threading import Event, Thread
 
+from skorche.log import say
 from skorche.runtime.gauges import Gauges
-from skorche.runtime.log import say
 from skorche.runtime.memory import MemoryBudget
 from skorche.runtime.vitals import Vitals
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from skorche.events import RunFinished, View
-from skorche.runtime.log import ERROR, say
+from skorche.log import ERROR, say
 
 
 class Observer(Protocol):

@@ -11,10 +11,10 @@ from typing import Generic, TypeVar
 
 from skorche.errors import RunCancelled
 from skorche.events import NodeTally, RunFinished
+from skorche.log import say
 from skorche.port import LOOK_SECONDS, Inbox
 from skorche.runtime.driver import Driver
 from skorche.runtime.exit import EXIT
-from skorche.runtime.log import say
 from skorche.runtime.signals import SIGNALS, in_main_thread
 from skorche.waiters import cancel_after_signal
 

@@ -29,12 +29,12 @@ from typing import Any
 from skorche.errors import GraphError, SkorcheError, StoreError
 from skorche.events import RunFinished, View
 from skorche.graph import Graph
+from skorche.log import complain, say
 from skorche.observe.account import Account
 from skorche.observe.arguments import arguments_text
 from skorche.observe.picture import picture_of, plain_picture
 from skorche.observe.report import Report
 from skorche.observe.svg import svg_of
-from skorche.runtime.log import complain, say
 from skorche.shard import Shard
 from skorche.store import PRIVATE, Store, private, slug
 from skorche.stored.values import write_value

@@ -21,10 +21,10 @@ from skorche.compile.plan import StagePlan
 from skorche.deadly import Deadly, go_again
 from skorche.errors import EngineError, TaskTimeout, WorkerCrash
 from skorche.kernel import Kernel, Outcome, StepCount, Trouble
+from skorche.log import complain
 from skorche.named import NamedTuple
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Broken, Capabilities, Done, EngineEvent, Lost, Returned, Started, Starved
-from skorche.runtime.log import complain
 from skorche.testing.clock import Agenda
 
 CAPABILITIES = {

@@ -8,8 +8,8 @@ from threading import Event, Thread
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.events import Decision, RunFinished, View
+from skorche.log import ERROR, say
 from skorche.runtime.command import Resize
-from skorche.runtime.log import ERROR, say
 from skorche.tuning.tuned import write_tuned
 from skorche.tuning.tuner import Tuner
 

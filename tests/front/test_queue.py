@@ -1,7 +1,12 @@
 """`Queue`: where items go in and come out."""
 
+import asyncio
+import logging
 import pickle
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -221,3 +226,144 @@ def test_a_queue_that_another_pipeline_fills_is_refused():
 
     with pytest.raises(skorche.GraphError, match=r"(?s)queue 'results' .* task 'abs' .* fills it, in another pipeline"):
         second.run()
+
+
+# -- a queue of a pipeline, read where nothing can come -------------------------------------------------------------
+
+
+def hints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "skorche"]
+
+
+@contextmanager
+def listening(call: Callable[[], object]) -> Iterator[None]:
+    """Call it whenever skorche logs something."""
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            call()
+
+    listener = Listener()
+    logging.getLogger("skorche").addHandler(listener)
+    try:
+        yield
+    finally:
+        logging.getLogger("skorche").removeHandler(listener)
+
+
+def declared() -> tuple[Pipeline, Queue, Queue]:
+    """A pipeline, a queue inside it, and its results."""
+    with Pipeline() as pipeline:
+        inner = skorche.map(skorche.task(abs, name="abs"), Queue(fixed_inputs=[-1, -2])).nameit("inner")
+        results = skorche.map(skorche.task(str, name="str"), inner).nameit("results")
+    return pipeline, inner, results
+
+
+def test_who_flushes_before_a_run_gets_nothing_and_is_told(caplog: pytest.LogCaptureFixture):
+    pipeline, _, results = declared()
+
+    assert results.flush() == []
+
+    (hint,) = hints(caplog)
+    assert hint.startswith("queue 'results' is read, which task 'str' (")
+    assert hint.endswith(" fills, but no run has begun: call run()")
+    pipeline.run().wait()
+    assert results.flush() == ["1", "2"]
+    assert hints(caplog) == [hint]
+
+
+def test_who_waits_for_results_long_before_a_run_begins_is_told_once_and_gets_them(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.02)
+    pipeline, _, results = declared()
+    read: list[str] = []
+    told = threading.Event()
+    with listening(told.set):
+        reader = threading.Thread(target=lambda: read.extend(results))
+        reader.start()
+        assert told.wait(20)
+
+        pipeline.run().wait()
+        reader.join()
+
+    assert sorted(read) == ["1", "2"]
+    (hint,) = hints(caplog)
+    assert "no run has begun" in hint
+
+
+def test_a_timeout_counts_from_the_call_whatever_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.02)
+    _, _, results = declared()
+    began = time.monotonic()
+
+    with pytest.raises(TimeoutError):
+        results.get(timeout=0.2)
+
+    assert 0.2 <= time.monotonic() - began < 10
+
+
+def test_a_task_of_an_event_loop_is_told_too(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.02)
+    pipeline, _, results = declared()
+
+    async def read() -> list[str]:
+        async def run_when_told() -> None:
+            while not hints(caplog):
+                await asyncio.sleep(0)
+            await pipeline.run_async()
+
+        running = asyncio.create_task(run_when_told())
+        found = [item async for item in results]
+        await running
+        return found
+
+    assert sorted(asyncio.run(read())) == ["1", "2"]
+    (hint,) = hints(caplog)
+    assert "no run has begun" in hint
+
+
+def test_who_reads_a_queue_that_nothing_fills_is_told_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.0)
+    queue = Queue()
+
+    with pytest.raises(TimeoutError):
+        queue.get(timeout=0.01)
+    assert queue.flush() == []
+    assert hints(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "read",
+    [Queue.get, Queue.flush, list, lambda queue: asyncio.run(anext(aiter(queue)))],
+    ids=["get", "flush", "iterate", "async for"],
+)
+def test_a_queue_between_two_tasks_is_not_for_users(read: Callable[[Queue], object]):
+    pipeline, inner, results = declared()
+
+    def refused() -> str:
+        with pytest.raises(skorche.GraphError) as caught:
+            read(inner)
+        return str(caught.value)
+
+    before = refused()
+    pipeline.run().wait()
+
+    assert before == refused()
+    assert before.startswith("queue 'inner' is read, which task 'abs' (")
+    assert " fills for task 'str' (" in before
+    assert "tee() the queue" in before
+    assert results.flush() == ["1", "2"]
+
+
+def test_a_queue_may_be_read_by_users_when_what_would_have_read_it_was_refused():
+    with Pipeline() as pipeline:
+        results = skorche.map(abs, Queue(fixed_inputs=[-1]))
+        with pytest.raises(skorche.GraphError, match="which has fixed_inputs"):
+            skorche.chain([str, len], results, queue_out=Queue(fixed_inputs=[0]))
+
+    assert results.flush() == []
+    pipeline.run().wait()
+    assert results.flush() == [1]

@@ -23,8 +23,8 @@ from skorche.engines.process.slot import SHARED_BYTES, SLOT_BYTES, SPOOL_END, SP
 from skorche.engines.process.stacks import Question, ask
 from skorche.engines.process.transcript import read_transcript
 from skorche.engines.process.worker import Files
+from skorche.log import WARNING
 from skorche.named import NamedTuple
-from skorche.runtime.log import WARNING
 
 _BOOT = (
     "import gc, sys; gc.disable(); sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "

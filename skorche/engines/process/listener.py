@@ -21,8 +21,8 @@ from typing import ParamSpec
 
 from skorche.compile.plan import Capture
 from skorche.engines.process.voice import ERR, HEADER, LAST, OUT, RECORD, Said
+from skorche.log import say
 from skorche.named import NamedTuple
-from skorche.runtime.log import say
 
 P = ParamSpec("P")
 

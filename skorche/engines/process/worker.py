@@ -310,7 +310,7 @@ def _look_at_sources() -> dict[str, _Source | None]:
 
 
 def _complain(text: str) -> None:
-    from skorche.runtime.log import complain  # with logging: only what goes wrong at the end needs it
+    from skorche.log import complain  # with logging: only what goes wrong at the end needs it
 
     complain(text)
 

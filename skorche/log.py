@@ -1,4 +1,4 @@
-"""What a run says on the logger "skorche". It goes on when a handler of that logger raises."""
+"""What skorche says on the logger of that name. It goes on when a handler of that logger raises."""
 
 from __future__ import annotations
 
