@@ -118,11 +118,18 @@ class Graph:
         self.nodes.append(node)
         for queue in node.inputs:
             self.consumers[id(queue)] = node
-            queue.taken_by = node.title
         for queue in outputs:
             self.producers[id(queue)] = node
             queue.filled_by = node.title
         self.queues.update((id(queue), queue) for queue in (*node.inputs, *outputs))
+        self._mark_inner(*node.inputs, *outputs)
+
+    def _mark_inner(self, *queues: Queue[Any]) -> None:
+        """Note on those that lie between two nodes who takes their items. Nobody else can read them."""
+        for queue in queues:
+            if id(queue) in self.producers:
+                reader = self.consumers.get(id(queue))
+                queue.taken_by = None if reader is None else reader.title
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -134,13 +141,12 @@ class Graph:
             yield
         except BaseException:
             for key in self.producers.keys() - kept[0].keys():
-                self.queues[key].filled_by = None
-            for key, queue in self.queues.items():
-                queue.taken_by = kept[1][key].title if key in kept[1] else None
+                self.queues[key].filled_by = self.queues[key].taken_by = None
             self.nodes[:] = nodes
             for table, before in zip(tables, kept, strict=True):
                 table.clear()
                 table.update(before)
+            self._mark_inner(*self.queues.values())
             raise
 
     def redirect(self, queue: AnyQueue, own: AnyQueue) -> None:
@@ -149,7 +155,6 @@ class Graph:
         inputs = tuple(own if one is queue else one for one in reader.inputs)
         self.consumers[id(own)] = reader
         self.queues[id(own)] = own
-        queue.taken_by, own.taken_by = None, reader.title
         self.replace(reader, reader._replace(inputs=inputs))
 
     def replace(self, old: Node, new: Node) -> None:

@@ -88,6 +88,7 @@ class Queue(Generic[T]):
         self.outbox: Outbox[T] | None = None
         self.filled_by: str | None = None
         self.taken_by: str | None = None
+        self._was_hinted = False
         self.started = False
         self._reading: Iterator[T] | None = None
 
@@ -178,21 +179,24 @@ class Queue(Generic[T]):
         return found
 
     def _wait_put(self, timeout: float | None) -> tuple[T] | None:
-        if not self.filled_by or (timeout is not None and timeout <= HINT_SECONDS):
-            return self.inbox.next(timeout)
-        try:
-            return self.inbox.next(HINT_SECONDS)
-        except TimeoutError:
-            self._hint()
-        return self.inbox.next(None if timeout is None else timeout - HINT_SECONDS)
+        """An item; while it waits, it looks now and then whether one may still come."""
+        while timeout is None or timeout > HINT_SECONDS:
+            try:
+                return self.inbox.next(HINT_SECONDS)
+            except TimeoutError:
+                self._check_readable()
+                self._hint()
+            timeout = None if timeout is None else timeout - HINT_SECONDS
+        return self.inbox.next(timeout)
 
     def _hint(self) -> None:
-        """Say that there is nothing, if there can be nothing yet."""
-        if self.filled_by and self.outbox is None:
+        """Say once that there is nothing, if there can be nothing yet."""
+        if self.filled_by and self.outbox is None and not self._was_hinted:
+            self._was_hinted = True
             say("%s is read, which %s fills, but no run has begun: call run()", self.title, self.filled_by)
 
     def _check_readable(self) -> None:
-        if self.filled_by and self.taken_by:
+        if self.taken_by:
             raise GraphError(
                 f"{self.title} is read, which {self.filled_by} fills for {self.taken_by}.",
                 "its items go there, so nothing would ever come.",
@@ -251,14 +255,19 @@ class Queue(Generic[T]):
         return await self.outbox.next_async()
 
     async def _wait_put_async(self) -> tuple[T] | tuple[()]:
+        """The same in an event loop."""
+        if not self.filled_by:  # then nobody needs a timer, which takes 3 us
+            return await self.inbox.next_async()
         self._check_readable()
         import asyncio  # an import of skorche does not load it
 
-        hint = asyncio.get_running_loop().call_later(HINT_SECONDS, self._hint)
-        try:
-            return await self.inbox.next_async()
-        finally:
-            hint.cancel()
+        while True:
+            try:
+                async with asyncio.timeout(HINT_SECONDS):
+                    return await self.inbox.next_async()
+            except TimeoutError:
+                self._check_readable()
+                self._hint()
 
 
 class Arrivals(AsyncIterator[T]):

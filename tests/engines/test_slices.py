@@ -3,13 +3,15 @@
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 
 import skorche
 from skorche.deadly import Deadly
 from skorche.engines.process.job import Job
+from skorche.engines.process.member import Member
 from skorche.engines.process.packing import Piece, Sealing
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import SLOT_BYTES, SPOOL_END, SPOOLED
@@ -51,12 +53,14 @@ def job_of(function: Callable[[int], Any], items: Sequence[int]) -> Job:
     return Job(7, stage, Chunk(items, range(len(items)), 0))
 
 
-def work_off(job: Job) -> list[Frame]:
-    """What a worker sends of the job."""
+def work_off(job: Job, look: Callable[[bytes, bytes], None] = lambda data, spooled: None) -> list[Frame]:
+    """What a worker sends of the job. `look` is called with what it sends at once, and what is in the spool then."""
     sent = bytearray()
 
     def send(pieces: Sequence[Piece]) -> None:
-        sent.extend(b"".join(pieces))
+        data = b"".join(pieces)
+        look(data, bytes(shared[SLOT_BYTES : SLOT_BYTES + slot[SPOOLED]]))
+        sent.extend(data)
 
     here, there = socket.socketpair()
     with here, there, memoryview(bytearray(SPOOL_END)) as shared:
@@ -116,6 +120,61 @@ def test_results_are_joined_in_order(function: Callable[[int], Any]):
     assert (count.received, count.emitted) == (COUNT, COUNT)
     assert job.outcome.seconds >= COUNT * SLICE_SECONDS
     assert job.outcome.bytes_out == sum(len(body) for frame in work_off(job) for _, _, body in frame.parts())
+
+
+class Sent(NamedTuple):
+    """The end of a chunk: all that goes to the parent, and what was in the spool when that began."""
+
+    stream: bytes
+    spooled: bytes
+
+
+def end_of(job: Job) -> Sent:
+    found: list[Sent] = []
+    work_off(job, lambda data, spooled: found.append(Sent(data, spooled)))
+    (sent,) = found
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("arrived", "known"),
+    [("nothing", COUNT - 1), ("half", COUNT - 1), ("the spool", COUNT - 1), ("more", COUNT - 1), ("all", COUNT)],
+)
+def test_a_worker_that_dies_while_it_sends_has_told_each_result_once(arrived: str, known: int):
+    job = job_of(double_slowly, range(COUNT))
+    sent = end_of(job)
+    whole = HEADER.size + len(sent.spooled)
+    length = {"nothing": 0, "half": whole // 2, "the spool": whole, "more": whole + 5, "all": len(sent.stream)}[arrived]
+    here, there = socket.socketpair()
+    with here, there:
+        here.setblocking(False)
+        process: Any = SimpleNamespace(slot=[0] * (SLOT_BYTES // 8), spooled=sent.spooled, channel=here)
+        member = Member(process)
+        member.jobs.append(job)
+        there.sendall(sent.stream[:length])
+        assert member.read()
+        job.frames += member.frames()
+
+    member.save_spooled()
+    again = job.absorb()
+
+    ((results, paths),) = job.outcome.ports
+    assert (again, [*paths], [*job.left]) == ([], [*range(known)], [*range(known, COUNT)])
+    assert results == [2 * number for number in range(known)]
+
+
+def test_what_has_come_back_before_does_not_count_again():
+    job = job_of(double_slowly, range(COUNT))
+    process: Any = SimpleNamespace(slot=[0] * (SLOT_BYTES // 8), spooled=end_of(job).spooled, channel=None)
+    member = Member(process)
+    member.jobs.append(job)
+    job.left = [COUNT - 2, COUNT - 1]  # the rest of it, once more in the same worker
+
+    member.save_spooled()
+    job.absorb()
+
+    assert [(items, [*paths]) for items, paths in job.outcome.ports] == [([2 * (COUNT - 2)], [COUNT - 2])]
+    assert job.left == [COUNT - 1]
 
 
 def test_nothing_with_a_buffer_beside_it_fits_into_the_spool():

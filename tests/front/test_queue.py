@@ -323,21 +323,86 @@ def test_a_task_of_an_event_loop_is_told_too(caplog: pytest.LogCaptureFixture, m
     assert "no run has begun" in hint
 
 
+async def first_of(queue: Queue) -> object:
+    return await anext(aiter(queue))
+
+
+@pytest.mark.parametrize("read", [Queue.get, lambda queue: asyncio.run(first_of(queue))], ids=["get", "async for"])
+def test_who_waits_already_when_a_task_takes_the_queue_is_told_why_nothing_comes(
+    read: Callable[[Queue], object], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.02)
+    with Pipeline() as pipeline:
+        inner = skorche.map(abs, Queue(fixed_inputs=[-1]))
+    errors: list[skorche.GraphError] = []
+    told = threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(skorche.GraphError) as caught:
+            read(inner)
+        errors.append(caught.value)
+
+    with listening(told.set):
+        reader = threading.Thread(target=wait)
+        reader.start()
+        assert told.wait(20)  # it waits, and has been told that no run has begun
+        with pipeline:
+            results = skorche.map(str, inner)
+        pipeline.run().wait()
+        reader.join(20)
+
+    (error,) = errors
+    assert "its items go there, so nothing would ever come" in str(error)
+    assert results.flush() == ["1"]
+
+
+def test_a_flush_is_told_of_once(caplog: pytest.LogCaptureFixture):
+    _, _, results = declared()
+
+    for _ in range(3):
+        results.flush()
+
+    assert len(hints(caplog)) == 1
+
+
+def test_results_may_be_read_though_another_pipeline_was_given_them():
+    with Pipeline() as first:
+        results = skorche.map(abs, Queue(fixed_inputs=[-1]))
+    with Pipeline():
+        skorche.map(str, results)
+
+    assert results.flush() == []
+    first.run().wait()
+    assert results.flush() == [1]
+
+
+def test_a_queue_that_two_read_by_themselves_is_not_for_users():
+    with Pipeline() as pipeline:
+        numbers = skorche.map(abs, Queue(fixed_inputs=[-1])).nameit("numbers")
+        texts = skorche.apply(str, numbers)
+        pairs = skorche.apply(lambda number, text: (number, text), numbers, texts)
+
+    with pytest.raises(skorche.GraphError, match="queue 'numbers' is read"):
+        numbers.get(timeout=5)
+    pipeline.run().wait()
+    assert pairs.flush() == [(1, "1")]
+
+
 def test_who_reads_a_queue_that_nothing_fills_is_told_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.0)
+    monkeypatch.setattr("skorche.queue.HINT_SECONDS", 0.01)
     queue = Queue()
 
     with pytest.raises(TimeoutError):
-        queue.get(timeout=0.01)
+        queue.get(timeout=0.1)
     assert queue.flush() == []
     assert hints(caplog) == []
 
 
 @pytest.mark.parametrize(
     "read",
-    [Queue.get, Queue.flush, list, lambda queue: asyncio.run(anext(aiter(queue)))],
+    [Queue.get, Queue.flush, list, lambda queue: asyncio.run(first_of(queue))],
     ids=["get", "flush", "iterate", "async for"],
 )
 def test_a_queue_between_two_tasks_is_not_for_users(read: Callable[[Queue], object]):

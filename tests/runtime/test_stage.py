@@ -126,6 +126,12 @@ def test_an_edge_holds_what_its_stage_works_off_in_fifty_milliseconds():
     assert measured(stage(max_workers=2), 0.001, count=10).edge.limit == 100
 
 
+def test_an_edge_holds_two_and_a_half_good_chunks_for_each_worker_where_that_is_more():
+    long = KILLABLE._replace(chunk_seconds=0.04)
+
+    assert measured(stage(long, max_workers=2), 0.001, count=10).edge.limit == 200
+
+
 def test_an_edge_holds_two_items_for_each_worker_at_least():
     assert stage(max_workers=3).edge.limit == 6
     assert measured(stage(max_workers=3), 5.0).edge.limit == 6
@@ -150,6 +156,13 @@ def test_a_stage_has_one_chunk_out_for_each_worker_and_one_ahead_while_chunks_ar
     assert measured(stage(ahead, max_workers=3), 1.0).slots == 3
     assert measured(stage(ahead, max_workers=3, timeout=9.0), 1e-4).slots == 3
     assert measured(stage(KILLABLE, max_workers=3), 1e-4).slots == 3
+
+
+@pytest.mark.parametrize(("cost", "slots"), [(0.001, 6), (0.029, 6), (0.031, 3)])
+def test_a_chunk_waits_ahead_however_long_it_is_while_its_items_are_short(cost: float, slots: int):
+    ahead = KILLABLE._replace(ahead=True, chunk_seconds=0.04)
+
+    assert measured(stage(ahead, max_workers=3), cost, count=40).slots == slots
 
 
 def test_a_stage_that_sheds_a_worker_has_a_chunk_fewer_out_and_none_ahead():

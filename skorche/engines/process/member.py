@@ -160,7 +160,9 @@ class Member:
         self._parse()
         job = self.jobs[0]
         sent = job.frames[-1].last if job.frames else -1  # the end may have come while it was sending
-        job.frames += [one for one in self.frames() if one.ticket == job.ticket and one.first > sent]
+        left = set(job.left)  # and the job may have been given to it once more, before it had emptied the spool
+        found = [one for one in self.frames() if one.ticket == job.ticket and one.first in left]
+        job.frames += [one for one in found if one.first > sent]
 
     def frames(self) -> list[wire.Frame]:
         """The complete messages read since this was asked last."""
