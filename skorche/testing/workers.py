@@ -30,7 +30,7 @@ from skorche.testing.clock import Agenda
 CAPABILITIES = {
     "inline": Capabilities(kill=False, ahead=False, chunk_seconds=0.005),
     "thread": Capabilities(kill=True, ahead=True, chunk_seconds=0.005),
-    "process": Capabilities(kill=True, ahead=True, chunk_seconds=0.04, chunk_bytes=1 << 20),
+    "process": Capabilities(kill=True, ahead=True, chunk_seconds=0.03, chunk_bytes=1 << 20),
     "async": Capabilities(kill=True, ahead=True, chunk_seconds=0.0, side_by_side=True),
 }
 ITEM_SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1.0)

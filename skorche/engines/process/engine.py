@@ -31,7 +31,7 @@ class ProcessEngine:
     """
 
     kept: KeptWorkers | None = None
-    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.04, chunk_bytes=1 << 20, edge_items=32_768)
+    capabilities = Capabilities(kill=True, ahead=True, chunk_seconds=0.03, chunk_bytes=1 << 20, edge_items=32_768)
 
     def __repr__(self) -> str:
         return "ProcessEngine()"
