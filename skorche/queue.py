@@ -171,15 +171,15 @@ class Queue(Generic[T]):
 
     def _next_put(self, timeout: float | None) -> tuple[T] | None:
         """An item that was put; or a result, if a run begins while this waits."""
-        self._check_readable()
         began = time.monotonic()
-        found = self._wait_put(timeout)
+        found = self._wait_filled(timeout) if self.filled_by else self.inbox.next(timeout)
         if found is None and self.outbox is not None:
             return self.outbox.next(None if timeout is None else timeout - (time.monotonic() - began))
         return found
 
-    def _wait_put(self, timeout: float | None) -> tuple[T] | None:
-        """An item; while it waits, it looks now and then whether one may still come."""
+    def _wait_filled(self, timeout: float | None) -> tuple[T] | None:
+        """Wait for a run to bring its results, and look now and then whether they may still come."""
+        self._check_readable()
         while timeout is None or timeout > HINT_SECONDS:
             try:
                 return self.inbox.next(HINT_SECONDS)
@@ -249,15 +249,13 @@ class Queue(Generic[T]):
         if self.outbox is None and self.fixed_inputs is not None:
             return self._next() or ()
         if self.outbox is None:
-            found = await self._wait_put_async()
+            found = await (self._wait_filled_async() if self.filled_by else self.inbox.next_async())
             if found or self.outbox is None:
                 return found
         return await self.outbox.next_async()
 
-    async def _wait_put_async(self) -> tuple[T] | tuple[()]:
+    async def _wait_filled_async(self) -> tuple[T] | tuple[()]:
         """The same in an event loop."""
-        if not self.filled_by:  # then nobody needs a timer, which takes 3 us
-            return await self.inbox.next_async()
         self._check_readable()
         import asyncio  # an import of skorche does not load it
 

@@ -33,7 +33,7 @@ EDGE_SECONDS, EDGE_CHUNKS = 0.05, 2.5
 """How long a stage works at what its edge holds: at least so many seconds, and so many chunks for each worker."""
 GROWTH = 4
 AHEAD_SECONDS = 0.03
-"""Longer items do not wait in the engine: where one is long, another worker may be idle before it begins."""
+"""Items that take longer do not wait in the engine: another worker may be idle before the one at work is done."""
 REFILL_SECONDS = 0.01
 """Where items go side by side, as many wait in the engine as end meanwhile."""
 SETTLED = 0.2
@@ -92,7 +92,7 @@ class Stage:
     `tallies` are those of its nodes.
 
     It has `workers` to use, of `given` that it was given. `slots` chunks may be out at a time: one per worker, and
-    as many again waiting in the engine, while these are short.
+    as many again waiting in the engine, while items are short.
     """
 
     def __init__(

@@ -148,7 +148,7 @@ def test_an_edge_has_room_for_an_item_from_each_worker_that_feeds_it(feeder: str
     assert drive().scheduler.parts.stages[1].edge.limit == 9
 
 
-def test_a_stage_has_one_chunk_out_for_each_worker_and_one_ahead_while_chunks_are_short():
+def test_a_stage_has_one_chunk_out_for_each_worker_and_one_ahead_while_items_are_short():
     ahead = KILLABLE._replace(ahead=True)
 
     assert stage(ahead, max_workers=3).slots == 3

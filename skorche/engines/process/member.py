@@ -159,8 +159,8 @@ class Member:
         self._incoming, self._body = bytearray(self.process.spooled), None
         self._parse()
         job = self.jobs[0]
-        sent = job.frames[-1].last if job.frames else -1  # the end may have come while it was sending
-        left = set(job.left)  # and the job may have been given to it once more, before it had emptied the spool
+        sent = job.frames[-1].last if job.frames else -1  # it may have died after sending, before it emptied the spool
+        left = set(job.left)  # by then the job may even have been given to it once more
         found = [one for one in self.frames() if one.ticket == job.ticket and one.first in left]
         job.frames += [one for one in found if one.first > sent]
 

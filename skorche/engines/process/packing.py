@@ -225,12 +225,10 @@ def unpack_outcome(
 ) -> Outcome | Results:
     """The outcome again, or the results. `items` are those of the chunk, which did not travel back."""
     found = unpack(data, take)
-    if sealed := found[-1]:
-        ports = found[0]
-        for port in sealed:
-            parts, paths = ports[port]
-            ports[port] = list(starmap(Sealed, parts)), paths
+    ports, sealed = found[0], found[-1]
+    for port in sealed:
+        parts, paths = ports[port]
+        ports[port] = list(starmap(Sealed, parts)), paths
     if len(found) == 4:  # of results it is told only how long they took
-        ((results, _),), seconds, cpu_seconds, _ = found
-        return Results(results, seconds, cpu_seconds, len(data))
-    return decode_found(list(found[:-1]), items, len(data))
+        return Results(ports[0][0], found[1], found[2], len(data))
+    return decode_found(found[:-1], items, len(data))
