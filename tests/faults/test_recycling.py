@@ -123,11 +123,11 @@ def test_a_worker_that_leaks_is_replaced_before_it_is_too_large() -> None:
         Leak(50 * MB), range(20), max_workers=2, max_worker_memory="180MB", idempotent=False, engine="process"
     )
 
-    largest = max(kept for _, kept in results)
-    assert report.delivered == 20
-    assert 150 * MB <= largest <= 250 * MB  # one item over the limit, and another that was on its way already
-    assert report.recycled >= 4
-    assert report.rerun == 0
+    kept = dict(sorted(results))  # the last of each process is what it had at its end
+    assert (report.delivered, report.rerun) == (20, 0)
+    assert max(kept.values()) <= 250 * MB  # one item over the limit, and another that was on its way already
+    over = [most for most in kept.values() if most > 150 * MB]
+    assert 2 <= len(kept) - 2 <= report.recycled <= len(over)  # of the two that are there at the end nobody may hear it
 
 
 def test_memory_that_is_free_again_after_an_item_does_not_count() -> None:
