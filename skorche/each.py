@@ -68,7 +68,7 @@ class Each:
         passed = len(results)
         seconds = perf_counter() - wall
         counted = StepCount(count, passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
-        return Outcome([(results, paths)], [counted], troubles, [], [])
+        return Outcome([(results, paths)], [counted], troubles, [], ())
 
 
 def failed_last(

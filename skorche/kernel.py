@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import chain
 from time import perf_counter, thread_time
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from skorche.compact import in_a_row, join
 from skorche.errors import describe, ordinary, trimmed
 from skorche.expansion import Part, Portion, Rest
 from skorche.named import NamedTuple
-from skorche.place import join
 from skorche.reserve import RESERVE
 
 Path = Any  # Any: an index, or a tuple of indices; a place relative to the chunk (see `place.Place`)
@@ -80,7 +79,7 @@ class Outcome:
         counts: list[StepCount | None],
         troubles: list[Trouble],
         expansions: list[tuple[Path, int]],
-        dropped: list[Path],
+        dropped: Paths,
         parts: list[Part] | None = None,
     ) -> None:
         self.ports, self.counts = ports, counts
@@ -103,7 +102,7 @@ class Outcome:
         for other in others:
             self.troubles += other.troubles
             self.expansions += other.expansions
-            self.dropped += other.dropped
+            self.dropped = join([self.dropped, other.dropped]) if self.dropped else other.dropped
             self.parts += other.parts
             self.bytes_in += other.bytes_in
             self.bytes_out += other.bytes_out
@@ -129,7 +128,7 @@ def _joined(parts: Sequence[tuple[list[Item], Paths]]) -> tuple[list[Item], Path
     filled = [part for part in parts if part[0]]
     if len(filled) < 2:
         return filled[0] if filled else ([], ())
-    return list(chain.from_iterable([items for items, _ in filled])), join([paths for _, paths in filled])
+    return in_a_row([items for items, _ in filled]), join([paths for _, paths in filled])
 
 
 def _added(counts: Sequence[StepCount | None]) -> StepCount | None:
@@ -156,13 +155,17 @@ class Record:
         self.filtered = self.members = self.passed = self.cached = 0
         self.troubles: list[Trouble] = []
         self.expansions: list[tuple[Path, int]] = []
-        self.dropped: list[Path] = []
+        self.dropped: Paths = ()
         self.parts: list[Part] = []
 
     def fail(self, path: Path, item: Item, error: BaseException) -> None:
         """Note a failed item; what is no `Exception`, or would end an iteration, is wrapped in a `TaskError`."""
         item = item.item if type(item) is Rest else item
         self.troubles.append(Trouble(self.step, path, item, ordinary(error), describe(error)))
+
+    def drop(self, paths: Paths) -> None:
+        """Note items that go no further."""
+        self.dropped = join([self.dropped, paths]) if self.dropped else paths
 
     def give_up(
         self, branches: int, items: Sequence[Item], paths: Paths, error: BaseException
@@ -172,7 +175,7 @@ class Record:
         self.filtered = self.members = self.passed = self.cached = 0
         self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
         self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
-        self.dropped[:] = [path for path in self.dropped if path not in ours]
+        self.dropped = [path for path in self.dropped if path not in ours]
         self.parts[:] = [part for part in self.parts if part.path not in ours]
         for path, item in zip(paths, items, strict=True):
             self.fail(path, item, error)
@@ -294,8 +297,9 @@ class Kernel(NamedTuple):
         record = Record(mark, portion)
         ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
         counts: list[StepCount | None] = [None] * len(self.steps)
-        outcome = Outcome(ports, counts, record.troubles, record.expansions, record.dropped, record.parts)
+        outcome = Outcome(ports, counts, record.troubles, record.expansions, (), record.parts)
         self._visit(entry, items, range(len(items)) if paths is None else paths, record, outcome)
+        outcome.dropped = record.dropped
         return outcome
 
     def _visit(self, index: int, items: Sequence[Item], paths: Paths, record: Record, outcome: Outcome) -> None:

@@ -13,12 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from threading import Condition, Lock, RLock
 from typing import Generic, NoReturn, TypeVar
 
 from skorche.errors import AlreadyRunning, QueueClosed
-from skorche.place import Places, join, run_of, sort_by_place
+from skorche.input_order import in_order
+from skorche.place import Places
 from skorche.waiters import Waiters, cancel_after_signal
 
 T = TypeVar("T")
@@ -240,6 +240,7 @@ class Outbox(Generic[T]):
 
     def deliver(self, items: Sequence[T], places: Places) -> None:
         """The coordinator adds results."""
+        items = tuple(items)  # which the garbage collector looks through once only, if nothing in it can hold garbage
         with self._lock:
             self._pieces.append((items, places))
             if self._kept is not None:
@@ -303,28 +304,10 @@ class Outbox(Generic[T]):
             self._was_read |= bool(pieces)
             self._pieces.clear()
             self._next = 0
-        return _in_order(pieces)
+        return in_order(pieces)
 
     def results(self) -> list[T] | None:
         """What came in, in input order, and stays here; None if some of it was read, and not kept."""
         with self._lock:
             pieces = self._kept if self._kept is not None else None if self._was_read else list(self._pieces)
-        return None if pieces is None else _in_order(pieces)
-
-
-def _in_order(pieces: list[tuple[Sequence[T], Places]]) -> list[T]:
-    """The items of all pieces by place. Pieces that are runs, and follow each other, need no sorting by item."""
-    runs = [(run, items) for items, places in pieces if (run := run_of(places)) is not None]
-    if len(runs) == len(pieces):
-        runs.sort(key=lambda run: run[0].start)
-        if all(left.stop <= right.start for (left, _), (right, _) in pairwise(runs)):
-            return _joined([items for _, items in runs])
-    return sort_by_place(_joined([items for items, _ in pieces]), join([places for _, places in pieces]))
-
-
-def _joined(pieces: Sequence[Sequence[T]]) -> list[T]:
-    """One list of all: a list that is added to a list is copied as a whole, not item by item."""
-    items: list[T] = []
-    for piece in pieces:
-        items += piece
-    return items
+        return None if pieces is None else in_order(pieces)

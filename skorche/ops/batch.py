@@ -15,11 +15,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from skorche.call import name_of
+from skorche.compact import Groups, ascending, join
 from skorche.errors import GraphError, shorten
 from skorche.graph import declare
+from skorche.input_order import group
 from skorche.kernel import Items
 from skorche.ops.keyed import Asking, KeyedBatching
-from skorche.place import Group, Place, Places, ascending, group, members
+from skorche.place import Places, members
 from skorche.queue import Queue
 
 T = TypeVar("T")
@@ -184,7 +186,7 @@ class Batching:
         self.size, self.eager = size, eager
         self.closed: dict[str, int] = {}
         self._items: list[Any] = []
-        self._places: list[Place] = []
+        self._places: Places = []
 
     @property
     def held(self) -> int:
@@ -195,30 +197,30 @@ class Batching:
         """The items in them, if they are batches themselves."""
         return len(list(members(self._places, depth)))
 
-    def feed(self, items: Items, places: Places) -> tuple[list[Any], list[Place]]:
+    def feed(self, items: Items, places: Places) -> tuple[list[Any], Places]:
         """Take items in; give the lists that are full, with the places of their members."""
         self._items += items
-        self._places += places
+        self._places = join([self._places, places]) if self._places else places
         full = len(self._items) - len(self._items) % self.size
         return self._give(full, "size")
 
-    def close(self, reason: str) -> tuple[list[Any], list[Place]]:
+    def close(self, reason: str) -> tuple[list[Any], Places]:
         """Give the last, shorter list, if there is any."""
         return self._give(len(self._items), reason)
 
-    def _give(self, count: int, reason: str) -> tuple[list[Any], list[Place]]:
+    def _give(self, count: int, reason: str) -> tuple[list[Any], Places]:
         if not count:
             return [], []
-        items, places = self._items[:count], self._places[:count]
-        del self._items[:count], self._places[:count]
+        items, places, self._places = self._items[:count], self._places[:count], self._places[count:]
+        del self._items[:count]
         cuts = [slice(start, start + self.size) for start in range(0, count, self.size)]
         self.closed[reason] = self.closed.get(reason, 0) + len(cuts)
         if ascending(places):
-            return [items[cut] for cut in cuts], [Group(places[cut]) for cut in cuts]
+            return [items[cut] for cut in cuts], Groups(places, self.size)
         made = [group(items[cut], places[cut]) for cut in cuts]
         return [members for members, _ in made], [group for _, group in made]
 
-    def drop(self) -> list[Place]:
+    def drop(self) -> Places:
         """Forget the batch under construction."""
         places, self._items, self._places = self._places, [], []
         return places
@@ -249,7 +251,7 @@ class TimedBatching(Batching):
         """When the list under construction leaves at the latest; infinity if there is none."""
         return self._opened + self._timeout if self._items else math.inf
 
-    def feed(self, items: Items, places: Places) -> tuple[list[Any], list[Place]]:
+    def feed(self, items: Items, places: Places) -> tuple[list[Any], Places]:
         """Take items in; give the lists that are full. What then is left of them begins a list."""
         continued = bool(self._items)
         made = super().feed(items, places)
@@ -257,6 +259,6 @@ class TimedBatching(Batching):
             self._opened = self.now
         return made
 
-    def expire(self) -> tuple[list[Any], list[Place]]:
+    def expire(self) -> tuple[list[Any], Places]:
         """Give the list under construction if its time has come."""
         return self._give(len(self._items) if self.due <= self.now else 0, "timeout")

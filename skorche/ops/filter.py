@@ -8,6 +8,7 @@ from itertools import compress
 from operator import not_
 from typing import Any, TypeVar
 
+from skorche.compact import select
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
 from skorche.ops.function import Calling, check_predicate
@@ -69,7 +70,7 @@ class Filtering(Calling):
         if not record.filtered:
             record.passed = len(items)
             return [(items, paths)]
-        record.dropped += compress(paths, map(not_, flags))
+        record.drop(select(paths, list(map(not_, flags)), record.filtered))
         kept = list(compress(items, flags))
         record.passed = len(kept)
-        return [(kept, list(compress(paths, flags)))]
+        return [(kept, select(paths, flags, len(kept)))]

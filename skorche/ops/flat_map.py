@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from math import inf
-from operator import add, invert
+from operator import invert
 from time import perf_counter
 from typing import Any, TypeVar
 
+from skorche.compact import in_a_row
 from skorche.errors import trimmed
 from skorche.events import Failure
 from skorche.expansion import Part, Portion, Rest
@@ -104,11 +105,8 @@ class Expanding(Calling):
         else:
             for path, item, one in zip(paths, items, made, strict=True):
                 _note(record, path, item, one)
-        indices = map(range, counts)
-        if _Piece in kinds:
-            starts = [one.start if type(one) is _Piece else 0 for one in made]
-            indices = map(range, starts, map(add, starts, counts))
-        return [(list(chain.from_iterable(made)), element_paths(paths, counts, indices))]
+        starts = [one.start if type(one) is _Piece else 0 for one in made] if _Piece in kinds else None
+        return [(in_a_row(made), element_paths(paths, counts, starts))]
 
 
 class _Drawn(list[Any]):

@@ -16,8 +16,9 @@ from weakref import ReferenceType, ref
 
 from skorche.call import portable
 from skorche.errors import BatchError, shorten
+from skorche.input_order import group
 from skorche.kernel import Paths, Record
-from skorche.place import Group, Place, Places, group, members
+from skorche.place import Group, Place, Places, members
 
 FORGETFUL = 100
 """Keys of which nothing is left that are remembered all the same, at least."""

@@ -8,6 +8,7 @@ from itertools import compress
 from operator import not_
 from typing import Any, TypeVar
 
+from skorche.compact import select
 from skorche.errors import GraphError, SplitError
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
@@ -90,6 +91,12 @@ def _check_values(name: str, values: tuple[Hashable, ...]) -> None:
         )
 
 
+def _those(flags: list[bool], items: Sequence[Any], paths: Paths) -> tuple[list[Any], Paths]:
+    """The items that are flagged, and their paths."""
+    taken = list(compress(items, flags))
+    return taken, select(paths, flags, len(taken))
+
+
 class Splitting(Calling):
     """The step of `split`."""
 
@@ -102,8 +109,7 @@ class Splitting(Calling):
         if self.by_truth:
             flags, items, paths = truths(record, self.function, items, paths)
             record.passed = len(items)
-            others = list(map(not_, flags))
-            return [(list(compress(items, some)), list(compress(paths, some))) for some in (flags, others)]
+            return [_those(some, items, paths) for some in (flags, list(map(not_, flags)))]
         return self._by_value(items, paths, record)
 
     def _by_value(self, items: Sequence[Any], paths: Paths, record: Record) -> list[tuple[Sequence[Any], Paths]]:

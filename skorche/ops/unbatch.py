@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
+from operator import add
 from typing import Any, TypeVar, cast
 
+from skorche.compact import Elements, Spread, in_a_row
 from skorche.graph import declare
 from skorche.kernel import Paths, Record
-from skorche.place import Elements
 from skorche.queue import Queue, Readable
 
 T = TypeVar("T")
@@ -48,14 +49,18 @@ class Unbatching:
         record.passed = len(expanded)
         record.members = sum(counts)
         record.expansions += zip(paths, counts, strict=True)
-        return [(list(chain.from_iterable(expanded)), element_paths(paths, counts, map(range, counts)))]
+        return [(in_a_row(expanded), element_paths(paths, counts))]
 
 
-def element_paths(paths: Paths, counts: Sequence[int], indices: Iterable[range]) -> Paths:
-    """The paths of so many elements of each whole, by their indices in it."""
-    wholes = list(chain.from_iterable(map(repeat, paths, counts)))
-    numbers = list(chain.from_iterable(indices))
-    if type(paths) is range or set(map(type, paths)) <= {int}:
+def element_paths(paths: Paths, counts: list[int], starts: Iterable[int] | None = None) -> Paths:
+    """The paths of so many elements of each whole, the first of which has index 0, or this one."""
+    plain = type(paths) is range or set(map(type, paths)) <= {int}
+    if plain and starts is None:
+        return Spread(paths, counts)
+    wholes = in_a_row(map(repeat, paths, counts))
+    indices = map(range, counts) if starts is None else map(range, starts, map(add, starts, counts))
+    numbers = in_a_row(indices)
+    if plain:
         return Elements(wholes, numbers)
     return [
         (*whole, number) if type(whole) is tuple else (whole, number)

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from skorche.compact import Selected, in_a_row, join
 from skorche.expansion import Portion
 from skorche.kernel import Items
 from skorche.named import NamedTuple
-from skorche.place import Places, join
+from skorche.place import Places
 
 
 class Chunk(NamedTuple):
@@ -34,7 +35,7 @@ class Waiting:
 
     def add(self, items: Items, places: Places) -> None:
         """Add a piece at the end."""
-        self._pieces.append((items, places))
+        self._pieces.append((items, places.smallest if type(places) is Selected else places))
         self.count += len(items)
 
     def put_back(self, items: Items, places: Places) -> None:
@@ -81,10 +82,7 @@ def _joined(parts: Sequence[Items]) -> Items:
     runs = [part for part in parts if type(part) is range]
     if len(runs) == len(parts) and all(map(_leads_to, runs, runs[1:])):
         return range(runs[0].start, runs[-1].stop, runs[0].step)
-    items: list[Any] = []
-    for part in parts:
-        items += part
-    return items
+    return in_a_row(parts)
 
 
 def _leads_to(part: range, following: range) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from skorche.compact import pack
 from skorche.compile.plan import Plan
 from skorche.events import Decision
 from skorche.kernel import Items, Regrouping
@@ -250,6 +251,7 @@ class Outlet:
     def accept(self, items: Items, places: Places) -> None:
         """Results are delivered, also while the run is stopping."""
         if items:
+            places = pack(places)
             self._books.arrived += len(items)
             self._unread += len(items)
             self._books.ledger.end(places, End.DELIVERED)

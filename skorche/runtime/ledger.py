@@ -12,7 +12,8 @@ from enum import IntEnum
 from itertools import chain, repeat
 from typing import cast
 
-from skorche.place import Abreast, Elements, Group, Place, Places, roots
+from skorche.compact import Abreast, Elements, Groups, Packed, Selected
+from skorche.place import Group, Place, Places, roots
 
 
 class End(IntEnum):
@@ -27,10 +28,15 @@ class End(IntEnum):
 _END_OF = {int(end): end for end in End}
 
 
+_NUMBERS = frozenset({range, Selected, Packed})
+
+
 def _simple(places: Places) -> int | None:
     """How many source items these are, if that can be told at a glance: all numbers, or all batches of numbers."""
-    if type(places) is range:
+    if type(places) in _NUMBERS:
         return len(places)
+    if type(places) is Groups:
+        return len(places.numbers)
     if type(places) is Abreast:
         return len(places) * len(places.runs)
     kinds = set(map(type, places))

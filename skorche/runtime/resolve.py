@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Any, cast
 
+from skorche.compact import Elements, Groups, Selected, Spread, select
 from skorche.expansion import Part
 from skorche.kernel import Path, Paths
-from skorche.place import Elements, Group, Place, Places, element
+from skorche.place import Group, Place, Places, element
 
 _NONE: dict[Path, int] = {}
 
@@ -31,8 +33,16 @@ class Resolver:
         """The places of these paths."""
         if type(paths) is range:
             return self._places if len(paths) == len(self._places) else self._places[paths.start : paths.stop]
-        run = self._places
-        number = run.start.__add__ if type(run) is range else run.__getitem__  # half of the time
+        if type(paths) is Selected:
+            return select(self.places(paths.of), paths.flags, len(paths))
+        if type(paths) is Spread:
+            if self.gives_members_back and len(paths.wholes) == len(self._places):
+                return cast("Groups", self._places).numbers
+            paths = paths.elements
+        run = self._places.listed if type(self._places) is Selected else self._places
+        number: Callable[[Any], Place] = run.__getitem__
+        if type(run) is range:
+            number = run.start.__add__  # half of the time
         if not self._counts:
             return list(map(number, paths))
         if type(paths) is Elements and (type(run) is range or set(map(type, run)) == {int}):
@@ -40,6 +50,14 @@ class Resolver:
         if type(paths) is Elements and len(paths) == sum(self._counts.values()) and min(self._counts.values()) >= 0:
             return self._all_elements()
         return self._elements(paths)
+
+    @property
+    def gives_members_back(self) -> bool:
+        """Whether all items are batches of numbers, and each gave as many elements as it had members."""
+        places, counts = self._places, self._counts
+        if type(places) is not Groups or list(counts) != list(range(len(places))):
+            return False
+        return list(counts.values()) == places.sizes
 
     def _all_elements(self) -> list[Place]:
         """The elements of all items that were expanded, which are all there are, as they follow each other."""

@@ -232,8 +232,9 @@ class Scheduler:
     ) -> None:
         """What did not simply go through; adds to `again` the indices of items that will enter the stage again."""
         self.rerun += outcome.rerun
-        for path, members in outcome.expansions:
-            self.books.ledger.expand(resolver.place(path), members)
+        if outcome.expansions and not resolver.gives_members_back:
+            for path, members in outcome.expansions:
+                self.books.ledger.expand(resolver.place(path), members)
         if outcome.parts:
             flight.stage.settle_parts(outcome, resolver, self.books.ledger)
         if outcome.dropped:

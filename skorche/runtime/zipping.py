@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, cast
 
+from skorche.compact import Abreast
 from skorche.compile.plan import Passage, ZipPlan
 from skorche.errors import LengthError, PairingError
 from skorche.kernel import Items, Outcome
-from skorche.place import SOURCE_STRIDE, Abreast, Group, Place, Places, members
+from skorche.place import SOURCE_STRIDE, Group, Place, Places, members
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.flow import UNBOUNDED, Books, Gather, Target
 from skorche.runtime.ledger import End

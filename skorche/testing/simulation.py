@@ -18,9 +18,9 @@ from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames
 from skorche.errors import RunCancelled
 from skorche.events import Decision, RunFinished
+from skorche.input_order import sort_by_place
 from skorche.observe.report import Report
 from skorche.options import EngineChoice, OnError
-from skorche.place import sort_by_place
 from skorche.queue import Queue
 from skorche.runtime.command import Command, Deliver, Event, Hold, Kill, Pause, Pull, Resize, Stop, StopSources, Submit
 from skorche.runtime.gauges import Gauges

@@ -340,7 +340,7 @@ def join_outcomes(kernel: Kernel, outcomes: Sequence[Outcome]) -> Outcome:
     for one in outcomes:
         joined.troubles += one.troubles
         joined.expansions += one.expansions
-        joined.dropped += one.dropped
+        joined.dropped = [*joined.dropped, *one.dropped]
         joined.parts += one.parts
         joined.bytes_in += one.bytes_in
         joined.bytes_out += one.bytes_out

@@ -163,7 +163,7 @@ def test_a_list_is_given_when_its_time_has_come_and_not_before():
     memory.now = 11.0
     early = memory.expire()
     memory.now = 12.0
-    late = memory.expire()
+    late, places = memory.expire()
 
-    assert (early, late) == (([], []), ([["a"]], [(0,)]))
+    assert (early, late, list(places)) == (([], []), [["a"]], [(0,)])
     assert memory.closed == {"timeout": 1}

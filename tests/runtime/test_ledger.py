@@ -1,6 +1,7 @@
 """Each source item is counted once, by the worst end that any of its descendants met."""
 
-from skorche.place import Elements, Group
+from skorche.compact import Elements
+from skorche.place import Group
 from skorche.runtime.ledger import End, Ledger
 
 

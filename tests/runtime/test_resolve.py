@@ -1,7 +1,8 @@
 """From paths within a chunk to places within the inputs."""
 
+from skorche.compact import Elements
 from skorche.expansion import Part
-from skorche.place import Elements, Group
+from skorche.place import Group
 from skorche.runtime.resolve import Resolver
 
 
