@@ -57,6 +57,17 @@ def test_filtered_items_are_counted():
     assert (report.ok, report.admitted, report.delivered, report.filtered) == (True, 10, 2, 8)
 
 
+def test_filters_that_travel_together_account_for_what_each_leaves_out():
+    with Pipeline() as pipeline:
+        odd = skorche.filter(lambda number: number % 2, Queue(fixed_inputs=range(100)), fuse=True)
+        kept = skorche.filter(lambda number: number % 3, odd, fuse=True)
+        skorche.map(abs, kept)
+
+    report = pipeline.run().wait()
+
+    assert (report.admitted, report.filtered, report.delivered) == (100, 67, 33)
+
+
 def test_a_predicate_that_raises_fails_the_item():
     with Pipeline() as pipeline:
         made = skorche.filter(lambda number: 1 / number > 0.3, Queue(fixed_inputs=[1, 0, 2, 5]))

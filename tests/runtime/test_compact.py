@@ -1,5 +1,6 @@
 """Forms of places: each stands for the list of what it holds, whatever is done with it."""
 
+import gc
 import pickle
 from array import array
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import skorche
 from skorche.compact import (
     Abreast,
     Elements,
@@ -43,7 +45,7 @@ flags = st.lists(st.booleans(), min_size=12, max_size=12)
 selections = st.builds(selected_of, runs, flags)
 nested = st.builds(selected_of, selections, flags)
 numbers: st.SearchStrategy[list[int]] = st.lists(st.integers(0, 50), min_size=1, max_size=12, unique=True)
-packed = numbers.map(pack)
+packed = st.one_of(numbers, numbers.map(sorted)).map(pack)
 groups = st.builds(Groups, st.one_of(runs, numbers.map(sorted), selections.filter(len)), st.integers(1, 4))
 counts = st.lists(st.integers(0, 3), min_size=12, max_size=12)
 spread = st.builds(lambda wholes, counts: Spread(wholes, counts[: len(wholes)]), st.one_of(runs, numbers), counts)
@@ -115,6 +117,19 @@ def test_what_is_selected_are_those_that_are_flagged(form: Places, flags: list[b
     some = select(form, known, sum(known))
 
     assert (len(some), list(some)) == (sum(known), list(compress(form, known)))
+
+
+def test_what_is_selected_again_and_again_is_listed_now_and_then() -> None:
+    """Else whoever asks for it would have to ask as many times as there are filters, one inside the other."""
+    some: Any = range(10)
+    forms = []
+
+    for _ in range(5_000):
+        some = select(some, [True] * 10, 10)
+        forms.append(type(some))
+
+    assert forms[:3] == [Selected, Selected, list]
+    assert list(some) == list(range(10))
 
 
 @given(form=forms)
@@ -199,6 +214,12 @@ def test_paths_of_all_forms_lead_to_the_same_places_as_lists(
     assert list(chosen) == [list(form)[index] for index in compress(range(len(form)), [*flags, *[False] * 60])]
 
 
+def test_of_some_of_the_batches_only_their_own_members_come_back() -> None:
+    both = Resolver(Groups([3, 5, 7, 8], 2), [(0, 2), (1, 2)])
+
+    assert list(both.places(Spread([1], [2]))) == [7, 8]
+
+
 @given(
     sizes=st.lists(st.integers(0, 3), min_size=1, max_size=6),
     numbers=st.lists(st.integers(0, 90), min_size=6, max_size=6, unique=True).map(sorted),
@@ -237,3 +258,19 @@ def test_pieces_that_lie_apart_are_not_sorted_within() -> None:
 
     assert in_order([(["c", "e", "d"], told), (["a", "b"], pack([1, 2]))]) == ["a", "b", "c", "e", "d"]
     assert in_order([(["c", "e", "d"], told), (["a", "b"], pack([1, 6]))]) == ["a", "c", "b", "d", "e"]
+
+
+def test_results_that_wait_are_nothing_the_garbage_collector_looks_through() -> None:
+    """Else each of its rounds would take as long as there are results."""
+    big = 10**9
+    with skorche.Pipeline() as pipeline:
+        odd, even = skorche.split(lambda number: number % 2, skorche.Queue(fixed_inputs=range(big, big + 5_000)))
+        results = skorche.merge((skorche.map(abs, odd), even))
+
+    pipeline.run().wait()
+
+    gc.collect()
+    looked_through = [one for held in gc.get_objects() if type(held) in (list, tuple) for one in held]
+    assert not [one for one in looked_through if type(one) is int and big < one < big + 5_000]
+    assert sum(type(one) is bool for one in looked_through) < 1_000  # nor are the flags there that the places were
+    assert results.flush() == list(range(big, big + 5_000))
