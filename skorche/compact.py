@@ -107,20 +107,27 @@ class Selected(Sequence[int]):
     def __iter__(self) -> Iterator[int]:
         return iter(self.listed)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Selected, (self.of, self.flags, self._count)
+
+
+FEW = 16
+"""Of so many, places are found sooner than a form is made for them, and take less room in a message."""
+
 
 def select(places: Sequence[Any], flags: list[bool], count: int) -> Sequence[Any]:
-    """The places, or paths, that are flagged, `count` in all.
+    """The places, or paths, that are flagged, `count` in all. Where they are few they are found at once.
 
-    >>> select(range(4), [True, False, True, True], 3).of, select([5, 6], [True, False], 1)
-    (range(0, 4), [5])
+    >>> type(select(range(40), [True] * 40, 40)).__name__, select([5, 6], [True, False], 1)
+    ('Selected', [5])
     """
-    if type(places) is range or (type(places) is Selected and type(places.of) is range):
+    if len(flags) > FEW and (type(places) is range or (type(places) is Selected and type(places.of) is range)):
         return Selected(places, flags, count)
     return list(compress(places, flags))
 
 
 class Packed(Sequence[int]):
-    """Numbers in an array: a fifth of the memory, and nothing that the garbage collector has to look through.
+    """Numbers in an array: a fifth of the memory of many, and nothing for the garbage collector to look through.
 
     >>> from array import array
     >>> numbers = Packed(array("q", [5, 7, 8]), ascends=True)
@@ -150,10 +157,14 @@ class Packed(Sequence[int]):
 def pack(places: Places) -> Places:
     """The same places in a form for those that wait long.
 
-    >>> type(pack([5, 7])).__name__, pack([(5, 0)])
-    ('Packed', [(5, 0)])
+    >>> type(pack([5, 7])).__name__, pack([5]), pack([(5, 0)])
+    ('Packed', range(5, 6), [(5, 0)])
     """
+    if type(places) is Groups:
+        return Groups(cast("Sequence[int]", pack(places.numbers)), places.size)
     if type(places) is list or type(places) is Selected:
+        if len(places) == 1 and type(number := places[0]) is int:
+            return range(number, number + 1)
         from array import array  # which few programs need, and must find first
 
         try:
@@ -258,6 +269,9 @@ class Spread(Sequence[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self.elements)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Spread, (self.wholes, self.counts)
+
 
 def span_of(places: Places) -> range | None:
     """Where the numbers lie that these places sort by, if it is known that they stand in order.
@@ -269,6 +283,8 @@ def span_of(places: Places) -> range | None:
         return places
     if type(places) is Packed:
         return range(places[0], places[-1] + 1) if places.ascends else None
+    if type(places) is Groups:
+        return span_of(places.numbers)
     return places.runs[0] if type(places) is Abreast else None
 
 
@@ -276,6 +292,8 @@ def ascending(places: Places) -> TypeGuard[Sequence[int]]:
     """Whether these are numbers in order, as they are when nothing before has mixed them up."""
     if type(places) is range or type(places) is Selected:
         return True
+    if type(places) is Packed:
+        return places.ascends
     if not places or type(places[0]) is not int:
         return False
     try:

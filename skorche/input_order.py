@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from skorche.compact import Elements, Packed, ascending, in_a_row, join, span_of
+from skorche.compact import Elements, Groups, Packed, ascending, in_a_row, join, span_of
 from skorche.place import Group, Place, Places, order_key
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ def _sort_keys(places: Places) -> Sequence[object]:
     keys: Sequence[Place] = places
     if type(places) is Packed:
         return places.numbers
+    if type(places) is Groups:
+        return places.numbers[:: places.size]
     if type(places) is Elements:
         return list(places)
     kinds = set(map(type, places))

@@ -240,7 +240,8 @@ class Outbox(Generic[T]):
 
     def deliver(self, items: Sequence[T], places: Places) -> None:
         """The coordinator adds results."""
-        items = tuple(items)  # which the garbage collector looks through once only, if nothing in it can hold garbage
+        if type(items) is not range:
+            items = tuple(items)  # in which the garbage collector looks once, if nothing in it can hold garbage
         with self._lock:
             self._pieces.append((items, places))
             if self._kept is not None:

@@ -21,7 +21,7 @@ from skorche.graph import declare
 from skorche.input_order import group
 from skorche.kernel import Items
 from skorche.ops.keyed import Asking, KeyedBatching
-from skorche.place import Places, members
+from skorche.place import Place, Places, members
 from skorche.queue import Queue
 
 T = TypeVar("T")
@@ -186,7 +186,7 @@ class Batching:
         self.size, self.eager = size, eager
         self.closed: dict[str, int] = {}
         self._items: list[Any] = []
-        self._places: Places = []
+        self._places: list[Place] = []
 
     @property
     def held(self) -> int:
@@ -200,18 +200,21 @@ class Batching:
     def feed(self, items: Items, places: Places) -> tuple[list[Any], Places]:
         """Take items in; give the lists that are full, with the places of their members."""
         self._items += items
-        self._places = join([self._places, places]) if self._places else places
-        full = len(self._items) - len(self._items) % self.size
-        return self._give(full, "size")
+        count = len(self._items)
+        if count < self.size:
+            self._places += places  # a piece costs what is in it, however much is held
+            return [], []
+        return self._give(join([self._places, places]) if self._places else places, count - count % self.size, "size")
 
     def close(self, reason: str) -> tuple[list[Any], Places]:
         """Give the last, shorter list, if there is any."""
-        return self._give(len(self._items), reason)
+        return self._give(self._places, len(self._items), reason)
 
-    def _give(self, count: int, reason: str) -> tuple[list[Any], Places]:
+    def _give(self, held: Places, count: int, reason: str) -> tuple[list[Any], Places]:
+        """Give so many of the items, which are held at these places."""
         if not count:
             return [], []
-        items, places, self._places = self._items[:count], self._places[:count], self._places[count:]
+        items, places, self._places = self._items[:count], held[:count], list(held[count:])
         del self._items[:count]
         cuts = [slice(start, start + self.size) for start in range(0, count, self.size)]
         self.closed[reason] = self.closed.get(reason, 0) + len(cuts)
@@ -220,7 +223,7 @@ class Batching:
         made = [group(items[cut], places[cut]) for cut in cuts]
         return [members for members, _ in made], [group for _, group in made]
 
-    def drop(self) -> Places:
+    def drop(self) -> list[Place]:
         """Forget the batch under construction."""
         places, self._items, self._places = self._places, [], []
         return places
@@ -261,4 +264,4 @@ class TimedBatching(Batching):
 
     def expire(self) -> tuple[list[Any], Places]:
         """Give the list under construction if its time has come."""
-        return self._give(len(self._items) if self.due <= self.now else 0, "timeout")
+        return self._give(self._places, len(self._items) if self.due <= self.now else 0, "timeout")

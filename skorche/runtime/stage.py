@@ -3,7 +3,7 @@
 Chunk size: what is waiting, shared among the workers while most are idle (fairly among all once no more will come),
 capped so that a chunk takes about as long as the engine likes; one item until that is measured, then at most four times
 the largest chunk measured so far; and never more than every target has room for. While an idle worker waits no chunk
-waits to fill; one that would only stand in line does.
+waits to fill, nor for more room behind it; one that would only stand in line does both.
 """
 
 from __future__ import annotations
@@ -145,7 +145,14 @@ class Stage:
     def size(self, waiting: int) -> int:
         """How many of the waiting items the next chunk takes; 0 if there is no room, or it should grow first."""
         idle = self.workers - self.in_flight
-        size = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
+        wish = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
+        size = self._fitting(wish)
+        if idle <= 0 and size < wish and 3 * size < 2 * min(self._ideal, self._largest):
+            return 0  # every worker has one: until somebody needs it there may be room for more
+        return size
+
+    def _fitting(self, size: int) -> int:
+        """So many items, or as many as all targets have room for."""
         if not self._expanding:
             for target in self.targets:
                 room = target.room

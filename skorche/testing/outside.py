@@ -97,8 +97,7 @@ class Reader:
     ) -> None:
         self._number, self._agenda, self._emit = number, agenda, emit
         self.maxsize = maxsize
-        self.items: list[Any] = []
-        self.places: list[Any] = []
+        self.pieces: list[tuple[Sequence[Any], Places]] = []
         self.unread = 0
         self._delay = agenda.random.choice(LONGEST_DELAYS)
         self._calm, self._delay = calm, 0.0 if calm else self._delay
@@ -106,8 +105,7 @@ class Reader:
 
     def deliver(self, items: Sequence[Any], places: Places) -> None:
         """Results have come."""
-        self.items += items
-        self.places += places
+        self.pieces.append((items, places))
         if self.maxsize is not None:
             self.unread += len(items)
             self._look()

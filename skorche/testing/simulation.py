@@ -14,11 +14,12 @@ from random import Random
 from typing import Any
 
 from skorche.api import Pipeline
+from skorche.compact import in_a_row
 from skorche.compile.planner import make_plan
 from skorche.engines import EngineNames
 from skorche.errors import RunCancelled
 from skorche.events import Decision, RunFinished
-from skorche.input_order import sort_by_place
+from skorche.input_order import in_order
 from skorche.observe.report import Report
 from skorche.options import EngineChoice, OnError
 from skorche.queue import Queue
@@ -73,12 +74,11 @@ class Simulation:
 
     def arrived(self, queue: Queue[Any]) -> list[Any]:
         """What came out at this queue, in order of arrival."""
-        return list(self.ends[id(queue)].items)
+        return in_a_row([items for items, _ in self.ends[id(queue)].pieces])
 
     def flush(self, queue: Queue[Any]) -> list[Any]:
         """What came out at this queue, in input order."""
-        reader = self.ends[id(queue)]
-        return sort_by_place(list(reader.items), reader.places)
+        return in_order(self.ends[id(queue)].pieces)
 
 
 def simulate(

@@ -1,5 +1,6 @@
 """`batch`: items gathered into lists."""
 
+import tracemalloc
 from decimal import Decimal
 from fractions import Fraction
 
@@ -410,3 +411,23 @@ def test_what_has_no_meaning_is_refused(given, what, mend):
         skorche.batch(Queue(), **given)
 
     assert (caught.value.what, caught.value.mend) == (what, mend)
+
+
+def test_a_large_list_costs_no_more_per_item_while_it_grows():
+    """Nothing of what is held already is copied when one more comes, but for the few times that a list grows."""
+    held = 100_000
+    memory = Batching(1_000_000, eager=False)
+    memory.feed(list(range(held)), [*range(1, held), 0])
+    copies = 0
+    tracemalloc.start()
+
+    for number in range(held, held + 100):
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        memory.feed([number], [number])
+        copies += tracemalloc.get_traced_memory()[1] - before > held
+
+    tracemalloc.stop()
+    ((made,), ((first, *_),)) = memory.close("end")
+    assert copies <= 4
+    assert (len(made), made[0], first) == (held + 100, held - 1, 0)

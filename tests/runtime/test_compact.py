@@ -89,7 +89,7 @@ def test_what_was_cut_and_joined_again_is_as_before(form: Places, cuts: list[int
         ([range(2), range(3, 5)], list),
         ([selected_of(range(2), [True]), selected_of(range(2, 4), [False, True])], Selected),
         ([selected_of(range(2), [True]), selected_of(range(3, 5), [False, True])], list),
-        ([pack([3]), pack([1])], Packed),
+        ([pack([3, 4]), pack([1, 2])], Packed),
         ([Groups([3, 5], 2), Groups([7], 2)], Groups),
         ([Groups([3], 2), Groups([5, 7], 2)], list),
         ([Groups([3, 5], 2), Groups([7, 8], 1)], list),
@@ -121,15 +121,15 @@ def test_what_is_selected_are_those_that_are_flagged(form: Places, flags: list[b
 
 def test_what_is_selected_again_and_again_is_listed_now_and_then() -> None:
     """Else whoever asks for it would have to ask as many times as there are filters, one inside the other."""
-    some: Any = range(10)
+    some: Any = range(20)
     forms = []
 
     for _ in range(5_000):
-        some = select(some, [True] * 10, 10)
+        some = select(some, [True] * 20, 20)
         forms.append(type(some))
 
     assert forms[:3] == [Selected, Selected, list]
-    assert list(some) == list(range(10))
+    assert list(some) == list(range(20))
 
 
 @given(form=forms)
@@ -154,12 +154,26 @@ def test_the_span_of_places_holds_them_in_order(form: Places) -> None:
     if span is not None:
         firsts = [order_key(place)[0] for place in form]
         assert firsts == sorted(firsts)
-        assert (span.start, span.stop) == (firsts[0], firsts[-1] + 1)
+        assert span.start == firsts[0]
+        assert span.stop - 1 == (form.numbers[-1] if type(form) is Groups else firsts[-1])
 
 
-@pytest.mark.parametrize("places", [[1, (2, 0)], [Group([1, 2])], [1 << 80], range(3), Groups([1], 1)])
+@pytest.mark.parametrize("places", [[1, (2, 0)], [Group([1, 2])], [1 << 80, 1], range(3), [(1, 0)]])
 def test_what_are_not_numbers_of_sources_is_not_packed(places: Places) -> None:
     assert pack(places) is places
+
+
+@given(form=forms)
+def test_what_is_packed_is_the_same_places(form: Places) -> None:
+    assert list(pack(form)) == list(form)
+
+
+def test_what_is_packed_holds_no_object_for_each_number() -> None:
+    some = [selected_of(range(100), [True] * 50), list(range(1000, 1100)), Groups(list(range(1000, 1100)), 10), [1000]]
+
+    kinds = [(type(form), type(form.numbers) if type(form) is Groups else None) for form in map(pack, some)]
+
+    assert kinds == [(Packed, None), (Packed, None), (Groups, Packed), (range, None)]
 
 
 def test_few_of_many_wait_as_a_list_and_most_of_them_as_flags() -> None:

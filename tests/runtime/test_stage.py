@@ -61,6 +61,16 @@ def test_without_room_behind_nothing_starts():
     assert full.size(PLENTY) == 0
 
 
+@pytest.mark.parametrize(("room", "busy", "size"), [(66, 0, 66), (66, 1, 0), (67, 1, 67), (100, 1, 100)])
+def test_while_its_worker_has_a_chunk_little_room_behind_can_grow(room: int, busy: int, size: int):
+    """A chunk that would only stand in line is as large as two thirds of the largest so far, or does not go."""
+    limited = measured(stage(KILLABLE._replace(ahead=True), maxsize=100), 1e-6, count=100)
+    limited.hold(100 - room)
+    limited.in_flight = busy
+
+    assert limited.size(PLENTY) == size
+
+
 def test_what_waits_is_shared_among_the_workers():
     shared = measured(stage(max_workers=4), 1e-6, count=100)
 
