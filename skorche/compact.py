@@ -6,7 +6,7 @@
     Groups      batches of so many numbers each
     Abreast     the tuples of several runs of numbers
     Elements    elements of plain items
-    Spread      all elements of some plain items
+    Spread      all elements of some plain items, told by how many each has
     list        any places
 
 All are `Places`. The first seven know without a look at each what they hold, which is what most of the price of an
@@ -285,6 +285,8 @@ def span_of(places: Places) -> range | None:
         return range(places[0], places[-1] + 1) if places.ascends else None
     if type(places) is Groups:
         return span_of(places.numbers)
+    if type(places) is Spread:
+        return span_of(places.wholes)
     return places.runs[0] if type(places) is Abreast else None
 
 
@@ -325,6 +327,8 @@ def join(parts: Sequence[Places]) -> Places:
     if len(parts) == 1:
         return parts[0]
     kinds = set(map(type, parts))
+    if kinds == {Spread, Elements}:
+        return _join_elements([part.elements if type(part) is Spread else cast("Elements", part) for part in parts])
     kind = kinds.pop() if len(kinds) == 1 else None
     joined = _JOINED[kind](parts) if kind in _JOINED else None
     return in_a_row(parts) if joined is None else joined

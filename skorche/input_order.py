@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from skorche.compact import Elements, Groups, Packed, ascending, in_a_row, join, span_of
+from skorche.compact import Elements, Groups, Packed, Spread, ascending, in_a_row, join, span_of
 from skorche.place import Group, Place, Places, order_key
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ def sort_by_place(items: list[T], places: Places) -> list[T]:
     >>> sort_by_place(["b", "a2", "a1"], [2, (1, 1), (1, 0)])
     ['a1', 'a2', 'b']
     """
+    places = places.elements if type(places) is Spread and span_of(places) is None else places
     if span_of(places) is not None or (type(places) is Elements and places.ascend()):
         return items
     keys = iter(_sort_keys(places))

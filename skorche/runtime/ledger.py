@@ -7,12 +7,12 @@ addition for all. Only for the others is a count of living descendants kept, wit
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from itertools import chain, repeat
 from typing import cast
 
-from skorche.compact import Abreast, Elements, Groups, Packed, Selected
+from skorche.compact import Abreast, Elements, Groups, Packed, Selected, Spread
 from skorche.place import Group, Place, Places, roots
 
 
@@ -39,12 +39,21 @@ def _simple(places: Places) -> int | None:
         return len(places.numbers)
     if type(places) is Abreast:
         return len(places) * len(places.runs)
+    if type(places) is Elements or type(places) is Spread:
+        return None
     kinds = set(map(type, places))
     if kinds <= {int}:
         return len(places)
     if kinds == {Group} and set(map(type, chain.from_iterable(places))) == {int}:  # type: ignore[arg-type]  # all Groups
         return sum(map(len, places))  # type: ignore[arg-type]  # all Groups
     return None
+
+
+def _by_whole(places: Elements | Spread) -> Iterable[tuple[int, int]]:
+    """The items that these are elements of, and how many each has here."""
+    if isinstance(places, Elements):
+        return Counter(places.wholes).items()
+    return [(whole, count) for whole, count in zip(places.wholes, places.counts, strict=True) if count]
 
 
 class Ledger:
@@ -69,8 +78,8 @@ class Ledger:
         if not self._alive and (count := _simple(places)) is not None:
             self.ended[how] += count
             return
-        if isinstance(places, Elements):
-            for root, count in Counter(places.wholes).items():
+        if type(places) is Elements or type(places) is Spread:
+            for root, count in _by_whole(places):
                 self._end_some(root, count, how)
         elif (entry := self._common_entry(places)) is None:
             for place in places:

@@ -36,9 +36,7 @@ class Resolver:
         if type(paths) is Selected:
             return select(self.places(paths.of), paths.flags, len(paths))
         if type(paths) is Spread:
-            if self.gives_members_back and len(paths.wholes) == len(self._places):
-                return cast("Groups", self._places).numbers
-            paths = paths.elements
+            return self._spread(paths)
         run = self._places.listed if type(self._places) is Selected else self._places
         number: Callable[[Any], Place] = run.__getitem__
         if type(run) is range:
@@ -50,6 +48,15 @@ class Resolver:
         if type(paths) is Elements and len(paths) == sum(self._counts.values()) and min(self._counts.values()) >= 0:
             return self._all_elements()
         return self._elements(paths)
+
+    def _spread(self, paths: Spread) -> Places:
+        """The places of all elements of some items, in that form still if those are plain ones."""
+        places = self._places
+        if self.gives_members_back and len(paths.wholes) == len(places):
+            return cast("Groups", places).numbers
+        if type(places) is range or type(places) is Selected or set(map(type, places)) == {int}:
+            return Spread(cast("Sequence[int]", Resolver(places, ()).places(paths.wholes)), paths.counts)
+        return self.places(paths.elements)
 
     @property
     def gives_members_back(self) -> bool:
