@@ -286,7 +286,7 @@ def span_of(places: Places) -> range | None:
     if type(places) is Groups:
         return span_of(places.numbers)
     if type(places) is Spread:
-        return span_of(places.wholes)
+        return places.wholes if type(places.wholes) is range else None
     return places.runs[0] if type(places) is Abreast else None
 
 

@@ -55,7 +55,8 @@ class Resolver:
         if self.gives_members_back and len(paths.wholes) == len(places):
             return cast("Groups", places).numbers
         if type(places) is range or type(places) is Selected or set(map(type, places)) == {int}:
-            return Spread(cast("Sequence[int]", Resolver(places, ()).places(paths.wholes)), paths.counts)
+            wholes = cast("Sequence[int]", Resolver(places, ()).places(paths.wholes))
+            return Spread(wholes.smallest if type(wholes) is Selected else wholes, paths.counts)
         return self.places(paths.elements)
 
     @property

@@ -92,7 +92,8 @@ class Stage:
     `tallies` are those of its nodes.
 
     It has `workers` to use, of `given` that it was given. `slots` chunks may be out at a time: one per worker, and
-    as many again waiting in the engine, while items are short.
+    as many again waiting in the engine, while items are short. Workers are near if no chunk is copied on its way to
+    them: who is done has the next one at once.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Stage:
         self.cost: float | None = None
         self.slots = self.workers = self.given = plan.workers
         self.side_by_side = capabilities.side_by_side and window is None and not plan.one_by_one
+        self._is_near = capabilities.chunk_bytes is None
         self.gates: tuple[Gate, ...] = ()
         self.paused = False
         self.ways: list[Gaps] = []
@@ -147,7 +149,7 @@ class Stage:
         idle = self.workers - self.in_flight
         wish = 1 if waiting == 1 and idle > 0 else self._wish(waiting, idle)
         size = self._fitting(wish)
-        if idle <= 0 and size < wish and 3 * size < 2 * min(self._ideal, self._largest):
+        if idle <= 0 and size < wish and self._is_near and 3 * size < 2 * min(self._ideal, self._largest):
             return 0  # every worker has one: until somebody needs it there may be room for more
         return size
 

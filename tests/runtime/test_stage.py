@@ -71,6 +71,16 @@ def test_while_its_worker_has_a_chunk_little_room_behind_can_grow(room: int, bus
     assert limited.size(PLENTY) == size
 
 
+def test_a_chunk_that_is_copied_goes_ahead_however_little_room_there_is_behind():
+    """Its worker would stand still until a larger one had come to it."""
+    far = KILLABLE._replace(ahead=True, chunk_bytes=1 << 20)
+    limited = measured(stage(far, maxsize=100, max_workers=2), 1e-6, count=100)
+    limited.hold(98)
+    limited.in_flight = 2
+
+    assert limited.size(PLENTY) == 2
+
+
 def test_what_waits_is_shared_among_the_workers():
     shared = measured(stage(max_workers=4), 1e-6, count=100)
 
