@@ -16,7 +16,7 @@ item would be else. Paths, which are places relative to a chunk, have the same f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, compress, islice, pairwise, repeat
+from itertools import compress, islice, pairwise, repeat
 from operator import lt
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, overload
 
@@ -252,8 +252,8 @@ class Spread(Sequence[tuple[int, int]]):
     def elements(self) -> Elements:
         """The same, held as `Elements`."""
         if self._elements is None:
-            wholes = list(chain.from_iterable(map(repeat, self.wholes, self.counts)))
-            self._elements = Elements(wholes, list(chain.from_iterable(map(range, self.counts))))
+            wholes = in_a_row(map(repeat, self.wholes, self.counts))
+            self._elements = Elements(wholes, in_a_row(map(range, self.counts)))
         return self._elements
 
     def __len__(self) -> int:

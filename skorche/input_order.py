@@ -30,8 +30,11 @@ def sort_by_place(items: list[T], places: Places) -> list[T]:
     >>> sort_by_place(["b", "a2", "a1"], [2, (1, 1), (1, 0)])
     ['a1', 'a2', 'b']
     """
-    places = places.elements if type(places) is Spread and span_of(places) is None else places
-    if span_of(places) is not None or (type(places) is Elements and places.ascend()):
+    if span_of(places) is not None:
+        return items
+    if type(places) is Spread:
+        places = places.elements
+    if type(places) is Elements and places.ascend():
         return items
     keys = iter(_sort_keys(places))
     return sorted(items, key=partial(next, keys))  # each item is asked for its key once, in this order

@@ -26,8 +26,6 @@ class End(IntEnum):
 
 
 _END_OF = {int(end): end for end in End}
-
-
 _NUMBERS = frozenset({range, Selected, Packed})
 
 

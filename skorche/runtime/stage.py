@@ -3,7 +3,8 @@
 Chunk size: what is waiting, shared among the workers while most are idle (fairly among all once no more will come),
 capped so that a chunk takes about as long as the engine likes; one item until that is measured, then at most four times
 the largest chunk measured so far; and never more than every target has room for. While an idle worker waits no chunk
-waits to fill, nor for more room behind it; one that would only stand in line does both.
+waits to fill, nor for more room behind it; one that would only stand in line does the one, and the other if its workers
+are near.
 """
 
 from __future__ import annotations

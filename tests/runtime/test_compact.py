@@ -3,7 +3,7 @@
 import gc
 import pickle
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from typing import Any
 
@@ -232,6 +232,15 @@ def test_paths_of_all_forms_lead_to_the_same_places_as_lists(
     assert list(chosen) == [list(form)[index] for index in compress(range(len(form)), [*flags, *[False] * 60])]
 
 
+def test_elements_of_few_of_many_items_wait_without_the_flags_of_all() -> None:
+    few = Spread(selected_of(range(100), [True]), [2])
+
+    places = Resolver(range(1000, 1100), [(0, 2)]).places(few)
+
+    assert isinstance(places, Spread)
+    assert (places.wholes, list(places)) == ([1000], [(1000, 0), (1000, 1)])
+
+
 def test_of_some_of_the_batches_only_their_own_members_come_back() -> None:
     both = Resolver(Groups([3, 5, 7, 8], 2), [(0, 2), (1, 2)])
 
@@ -266,8 +275,7 @@ def test_items_of_pieces_come_in_input_order_and_else_as_they_came(all_places: l
 
     found = in_order(pieces)
 
-    key: Callable[[tuple[Any, object]], tuple[int, ...]] = lambda one: order_key(one[0])  # noqa: E731  (for its type)
-    assert found == [item for _, item in sorted(placed, key=key)]
+    assert found == [item for _, item in sorted(placed, key=lambda one: order_key(one[0]))]
 
 
 def test_pieces_that_lie_apart_are_not_sorted_within() -> None:
