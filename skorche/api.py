@@ -17,7 +17,7 @@ from skorche.graph import SCOPE, Graph
 from skorche.observe.report import Report
 from skorche.options import EngineChoice
 from skorche.queue import Queue
-from skorche.run_options import RunOptions, RunSettings, settings_of
+from skorche.run_settings import RunSettings, settings_of
 from skorche.running import start
 from skorche.runtime.run import Run
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from skorche.ops.tee import tee
     from skorche.ops.unbatch import unbatch
     from skorche.ops.zip import zip
+    from skorche.run_options import RunOptions
     from skorche.spec.intake import LiveInputs, Rows
     from skorche.spec.origin import Origin
     from skorche.spec.registry import Functions

@@ -9,11 +9,11 @@ from skorche.api import ENTERED, Pipeline
 from skorche.graph import SCOPE
 from skorche.observe.report import Report
 from skorche.queue import Queue
-from skorche.run_options import RunOptions
 from skorche.runtime.run import Run
 
 if TYPE_CHECKING:
     from skorche.observe.looks import Outcomes
+    from skorche.run_options import RunOptions
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from skorche.observe.report import Report
 from skorche.options import Recycling, size_in_bytes
 from skorche.port import Outbox
 from skorche.queue import Queue
-from skorche.run_options import (
+from skorche.run_settings import (
     RunSettings,
     check_capture,
     check_page,
@@ -35,11 +35,11 @@ from skorche.runtime.inputs import InputMaker, LiveInput, RangeInput, ReadInput
 from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
 from skorche.runtime.run import Run
-from skorche.runtime.tap import Tap
 
 if TYPE_CHECKING:
     from skorche.engines.process.kept import KeptWorkers
     from skorche.observe.trace import Trace
+    from skorche.runtime.tap import Tap
     from skorche.shard import Keeps, Shard
     from skorche.store import Store
     from skorche.tuning.pilot import Pilot
@@ -84,7 +84,7 @@ def start(
                 folder = begin_folder(store, graph, account, to_yaml, same_graph=settings.same_graph, shard=plan.shard)
                 discarding.callback(folder.discard)
                 watching.append(folder)
-            run = beginning.lead(policy, watching, pilot, None if trace is None else Tap(trace.note))
+            run = beginning.lead(policy, watching, pilot, _tap(trace))
             discarding.pop_all()
             return run
     except BaseException as error:
@@ -194,6 +194,14 @@ def _trace(settings: RunSettings, plan: Plan) -> Trace | None:
     from skorche.observe.trace import Trace  # with json: only who traces needs it
 
     return Trace(settings.trace, plan, say)
+
+
+def _tap(trace: Trace | None) -> Tap | None:
+    if trace is None:
+        return None
+    from skorche.runtime.tap import Tap  # only who traces needs it
+
+    return Tap(trace.note)
 
 
 def _pilot(settings: RunSettings, plan: Plan, engines: Sequence[tuple[Engine, Sequence[StagePlan]]]) -> Pilot | None:

@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skorche.api import Pipeline
 from skorche.cli.job import find_pipeline, told
@@ -19,9 +19,11 @@ from skorche.cli.main import ERROR, FAILED_ITEMS, OK
 from skorche.cli.rows import Rows
 from skorche.errors import GraphError, QueueClosed, nearest
 from skorche.observe.report import Report
-from skorche.run_options import RunOptions
 from skorche.store import private
 from skorche.stored.run_folder import JOB
+
+if TYPE_CHECKING:
+    from skorche.run_options import RunOptions
 
 
 def run(given: Namespace) -> int:

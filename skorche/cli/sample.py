@@ -21,7 +21,7 @@ from skorche.graph import Graph, Node
 from skorche.kernel import Paths, Record, Work
 from skorche.observe.report import Report
 from skorche.queue import Queue
-from skorche.run_options import RunSettings
+from skorche.run_settings import RunSettings
 from skorche.running import start
 
 SHOWN_TYPES = 3

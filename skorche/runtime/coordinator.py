@@ -20,7 +20,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread, get_ident
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import InternalError, blamed_on
@@ -54,10 +54,11 @@ from skorche.runtime.observers import Observer, Observers
 from skorche.runtime.record import make_record
 from skorche.runtime.recovery import Policy
 from skorche.runtime.scheduler import Scheduler
-from skorche.runtime.served import Ending, results_of
-from skorche.runtime.tap import Tap
 from skorche.runtime.turns import Turns
 from skorche.waiters import Waiters
+
+if TYPE_CHECKING:
+    from skorche.runtime.tap import Tap
 
 FEW_CHUNKS = 8
 """While no more are out, an engine's thread handles its events itself; with more, many are handled at once."""
@@ -380,6 +381,8 @@ class Coordinator:
 
     def _tell_others(self, record: RunFinished) -> None:
         """Other processes served in this run: they know its end before anybody here does, who might begin the next."""
+        from skorche.runtime.served import Ending, results_of  # only who shares a run with other processes needs it
+
         ending = Ending(record, [results_of(outbox) for outbox in self.outboxes])
         for engine in self._shared:
             engine.tell(ending)

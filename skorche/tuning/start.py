@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import GraphError
-from skorche.run_options import RunSettings
+from skorche.run_settings import RunSettings
 from skorche.runtime.engine import Engine, Resizable
 from skorche.tuning.pilot import Pilot
 from skorche.tuning.tuned import read_tuned, with_workers

@@ -9,7 +9,8 @@ from engines.deadly import Deadly
 
 import skorche
 from skorche import AlreadyRunning, GraphError, Pipeline, Queue, Report, RunCancelled
-from skorche.run_options import RunOptions, RunSettings
+from skorche.run_options import RunOptions
+from skorche.run_settings import RunSettings
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -64,3 +64,9 @@ def test_a_first_run_loads_no_operator_that_it_does_not_use():
     loaded = imported_by(RUN)
 
     assert {one for one in loaded if one.startswith("skorche.ops.")} == {"skorche.ops.function", "skorche.ops.map"}
+
+
+def test_a_first_run_loads_nothing_that_only_type_checkers_traces_or_other_processes_need():
+    unused = {"skorche.run_options", "skorche.runtime.tap", "skorche.runtime.served"}
+
+    assert imported_by(RUN).isdisjoint(unused)

@@ -1,5 +1,6 @@
 """Our `NamedTuple` makes the same classes as that of `typing`, sooner."""
 
+import copy
 import inspect
 import pickle
 import typing
@@ -69,3 +70,59 @@ def test_it_travels_and_cannot_be_changed():
     assert isinstance(one, Ours)
     with pytest.raises(AttributeError):
         one.number = 2
+
+
+class Other(named.NamedTuple):
+    """As many fields as `Ours`, by other names."""
+
+    name: str
+    size: int = 5
+    links: tuple = ("a",)
+
+
+class Single(named.NamedTuple):
+    """One field."""
+
+    value: int
+
+
+class Empty(named.NamedTuple):
+    """None."""
+
+
+def test_classes_with_as_many_fields_have_their_own_names_and_defaults():
+    other = Other("x")
+
+    assert (other.name, other.size, other.links) == ("x", 5, ("a",))
+    assert other._replace(size=2) == Other(name="x", size=2) == ("x", 2, ("a",))
+    assert not hasattr(other, "number")
+    assert Ours(1) == (1, "none", ())
+
+
+@pytest.mark.parametrize(("kind", "values"), [(Empty, ()), (Single, (1,)), (Other, ("x", 2, ()))])
+def test_it_is_made_of_any_number_of_values(kind, values):
+    assert kind(*values) == kind._make(iter(values)) == values
+    assert type(kind._make(values)) is kind
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy])
+def test_copies_are_equal_and_of_the_same_class(make):
+    copied = make(Ours(1, many=(2,)))
+
+    assert copied == Ours(1, many=(2,))
+    assert type(copied) is Ours
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (Ours, TypeError),
+        (lambda: Ours(1, few=2), TypeError),
+        (lambda: Ours(1, "", (), 5), TypeError),
+        (lambda: Ours._make([1]), TypeError),
+        (lambda: Ours(1)._replace(few=2), ValueError),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_the_name_of_the_class(make, error):
+    with pytest.raises(error, match="Ours"):
+        make()
