@@ -109,6 +109,7 @@ class Coordinator:
         self._wakes_at = math.inf
         self._stopped_seconds = 0.0
         self._over = False
+        self._keeper = 0
         self._diagnosis: Diagnosis | None = None
         self._began = time.monotonic()
         self._observers = Observers(observers)
@@ -214,7 +215,7 @@ class Coordinator:
 
     def snapshot(self) -> RunFinished:
         """What is known now. Who has the turn, and calls user code that asks, would wait for itself."""
-        if not self._over and get_ident() not in (self._thread.ident, self._turns.holder):
+        if not self._over and get_ident() not in (self._keeper, self._turns.holder):
             answer: SimpleQueue[RunFinished] = SimpleQueue()
             self._turns.post(Snapshot(answer))
             while not self._over:
@@ -228,6 +229,7 @@ class Coordinator:
 
     def _run(self) -> None:
         """The coordinator's own thread."""
+        self._keeper = get_ident()
         try:
             for act in (self._drive, self._close, self._conclude):
                 self._attempt(act)
@@ -284,30 +286,24 @@ class Coordinator:
         if self._over:
             self._turns.ring()  # whoever found that it is over may have had no memory to
             return  # an engine that is being closed may still tell what it drops
-        self._execute(self._decide(events))  # the last thing it does: whoever it wakes will soon find the GIL free
-        if self.scheduler.finished:
-            self._over = True
-            self._turns.ring()
-
-    def _decide(self, events: Sequence[Any]) -> Sequence[Command]:
-        """Let the scheduler go on; gives its commands."""
-        now = self._now()
+        scheduler, now = self.scheduler, self._now()
         known = events if _OURS.isdisjoint(map(type, events)) else self._translate(events)
         if now >= self._give_up_at:
             self._give_up_at = math.inf  # after a stop, an iterable that does not come back is not waited for
             known = [*known, *self._inputs.give_up()]
-        scheduler = self.scheduler
-        commands = self._step(known, now)
-        self.error = scheduler.error
+        self._execute(self._step(known, now))
+        self.error = scheduler.error  # from here on whoever was woken comes to life, which takes longer than this
         self._turns.lend = len(scheduler.flights) <= self._few
         self._watch_clock(scheduler.next_timer)
-        return commands
+        if scheduler.finished:
+            self._over = True
+            self._turns.ring()
 
     def _watch_clock(self, limit: float | None) -> None:
         """See to it that the coordinator's own thread wakes in time."""
         if limit is None or self._give_up_at < limit:
             limit = self._give_up_at
-        if self._turns.holder == self._thread.ident:
+        if self._turns.holder == self._keeper:
             self._wakes_at = limit
         elif limit < self._wakes_at:
             self._wakes_at = limit

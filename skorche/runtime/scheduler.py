@@ -363,7 +363,7 @@ class Scheduler:
         """Let sources and operators with memory pass on what they have; whether anything changed."""
         changed, backlogged = False, bool(self.parts.held)  # what may move when a chunk has left the edge behind
         for feed in self.parts.feeds:
-            if feed.waiting.count or (not feed.ended and (feed.exhausted or feed.unwanted)):
+            if feed.waiting.count or (not feed.ended and (feed.exhausted or (feed.fed and feed.unwanted))):
                 changed |= feed.flow(stopping=self.books.stopping)
                 backlogged |= feed.waiting.count > 0
         for one in self.parts.held:
