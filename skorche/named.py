@@ -46,6 +46,8 @@ else:
                 raise ValueError(f"{type(self).__name__} has no fields {', '.join(changes)}")
             return made
 
+        __replace__ = _replace  # for `copy.replace`, from Python 3.13 on
+
         def _asdict(self):
             """The values by their fields."""
             return dict(zip(self._fields, self, strict=True))

@@ -38,7 +38,9 @@ class Index:
         OSError, sqlite3.Error: it cannot be opened.
     """
 
+    _connection: sqlite3.Connection
     _read: Callable[..., sqlite3.Cursor]
+    _process = 0
     _is_reading: bool
 
     def __init__(self, folder: str) -> None:
@@ -108,6 +110,8 @@ class Index:
         if os.getpid() == self._process:
             self._connection.close()
 
+    __del__ = close  # nobody tells the workers of an executor that they are not needed any more
+
     def _add(self, entries: Sequence[Entry]) -> None:
         self._read("BEGIN IMMEDIATE")
         try:
@@ -129,11 +133,10 @@ class Index:
     def _connect(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(self._path, flags, 0o600))  # SQLite gives its other files the mode of this one
-        self._process, self._is_reading = os.getpid(), False
         self._connection = connection = sqlite3.connect(
             self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
-        self._read = connection.execute
+        self._process, self._is_reading, self._read = os.getpid(), False, connection.execute
         try:
             _prepare(connection, self._folder)
         except BaseException:

@@ -10,7 +10,7 @@ have no partners. So each queue on the way has a *depth*: how many batches are a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from skorche.errors import GraphError
 from skorche.graph import AnyQueue, Graph, Node
@@ -43,6 +43,8 @@ def find_pairs(graph: Graph, node: Node) -> Pairs:
         GraphError: there are no pairs.
     """
     tee = _common_tee(graph, node)
+    if tee is not None:
+        _Streams(graph, node, tee).of(tee.inputs[0])
     ways = [_Way(graph, node, tee, position) for position in range(len(node.inputs))]
     _check_meeting(node, ways)
     branches = tuple(Branch(frozenset(way.nodes), frozenset(way.inner), way.depths) for way in ways)
@@ -200,6 +202,73 @@ class _Way:
         return GraphError(
             f"{self._zip.title} has no pairs to make.",
             f"on the way from {start} to its input {self._position + 1}, {node.title} {deed}.",
+            "zip before that, or keep what belongs together in one item.",
+        )
+
+
+class Stream(NamedTuple):
+    """Items with a place each: which branches of which tees they are copies from, and what became of their places."""
+
+    root: object
+    copies: frozenset[tuple[str, int]] = frozenset()
+    form: tuple[str, ...] = ()
+
+    def changed(self, node: Node, queue: AnyQueue) -> Stream:
+        """The same behind a node."""
+        if queue is node.errors:
+            return self
+        if node.places == "one":
+            return Stream(node.name)
+        if node.regrouping is not None and len(node.outputs) > 1:
+            return self._replace(copies=self.copies | {(node.name, _position(queue, node))})
+        if node.places == "spread" and self.form[-1:] == ("list",):
+            return self._replace(form=self.form[:-1])
+        form = {"gathered": ("list",), "spread": ("element",), "new": ("element",)}.get(node.places, ())
+        return self._replace(form=self.form + form)
+
+    def may_meet(self, other: Stream) -> str | None:
+        """The tee of which both have a copy of the same item, at the same place; None if there is none."""
+        if (self.root, self.form) != (other.root, other.form):
+            return None
+        mine, others = dict(self.copies), dict(other.copies)
+        return next((tee for tee in mine if tee in others and mine[tee] != others[tee]), None)
+
+
+class _Streams:
+    """What comes to the tee of a zip. No two items of it may be at one place, since partners are found by place."""
+
+    def __init__(self, graph: Graph, zipped: Node, tee: Node) -> None:
+        self._graph, self._zip, self._tee = graph, zipped, tee
+        self._known: dict[int, frozenset[Stream]] = {}
+
+    def of(self, queue: AnyQueue) -> frozenset[Stream]:
+        """The streams on a queue.
+
+        Raises:
+            GraphError: two of them are copies of the same items.
+        """
+        key = id(queue)
+        if key not in self._known:
+            node = self._graph.producers.get(key)
+            self._known[key] = frozenset({Stream(key)}) if node is None else self._behind(node, queue)
+        return self._known[key]
+
+    def _behind(self, node: Node, queue: AnyQueue) -> frozenset[Stream]:
+        if node.pairing is not None:
+            tee = find_pairs(self._graph, node).tee
+            return frozenset({Stream(node.name)}) if tee is None else self.of(tee.inputs[0])
+        above = [self.of(one) for one in node.inputs]
+        for one, other in combinations(above, 2):
+            for first, second in product(one, other):
+                if (copied := first.may_meet(second)) is not None:
+                    raise self._merged(node, copied)
+        return frozenset(stream.changed(node, queue) for streams in above for stream in streams)
+
+    def _merged(self, node: Node, tee: str) -> GraphError:
+        return GraphError(
+            f"{self._zip.title} has no pairs to make.",
+            f"before {self._tee.title}, {node.title} merges several copies of each item of {tee!r}, which are not told "
+            "apart.",
             "zip before that, or keep what belongs together in one item.",
         )
 

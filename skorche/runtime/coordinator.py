@@ -100,6 +100,7 @@ class Coordinator:
         capabilities = [self._engine_of[stage.number].capabilities for stage in plan.stages]
         self._turns = Turns(self._handle, self._fail)
         self._few = FEW_CHUNKS if all(can.returns for can in capabilities) else -1
+        self._turns.lend = self._few >= 0
         self.scheduler = Scheduler(plan, capabilities, policy)
         self._tap = tap
         self._step = self.scheduler.handle if tap is None else tap.on_scheduler(self.scheduler)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from random import Random
 
 LONGEST_BACKOFF = 60.0
+MOST_DOUBLINGS = 64
 FEWEST_FOR_A_SHARE = 20
 
 
@@ -114,7 +115,7 @@ class Recovery:
 
     def _delay(self, stage: Stage, again: Again, node: NodePlan, number: int, now: float) -> None:
         self._books.tallies[number].retried += 1
-        longest = min(LONGEST_BACKOFF, node.backoff * 2 ** (again.attempts - 1))
+        longest = min(LONGEST_BACKOFF, node.backoff * 2 ** min(again.attempts - 1, MOST_DOUBLINGS))
         self._number += 1
         heapq.heappush(self.timers, (now + self._random.uniform(0, longest), self._number, stage, again))
         stage.delayed += 1

@@ -24,6 +24,8 @@ from skorche.runtime.engine import Lend
 
 MOST_TURNS = 8
 """So many turns in a row may a thread be kept from its own work; then the keeper takes over."""
+LONGEST_WAIT = 3600.0
+"""Seconds the keeper waits without looking; the system knows no times of centuries."""
 NAP_SECONDS = 0.0003
 """So long the keeper lets events gather while many are under way; longer than it takes to handle one."""
 
@@ -105,7 +107,7 @@ class Turns:
     def _wait_rung(self, timeout: float | None) -> None:
         bell = self._bell
         try:
-            bell.get(timeout=timeout)
+            bell.get(timeout=None if timeout is None else min(timeout, LONGEST_WAIT))
         except Empty:
             return
         while not bell.empty():

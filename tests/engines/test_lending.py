@@ -11,6 +11,7 @@ import skorche
 from skorche.engines.process.engine import ProcessEngine
 from skorche.engines.thread import ThreadEngine
 from skorche.runtime.chunk import Chunk
+from skorche.runtime.turns import Turns
 
 from . import tasks
 
@@ -73,3 +74,21 @@ def test_what_a_user_puts_is_handled_by_a_thread_of_the_first_tasks_engine(
             assert out.get(timeout=20) is False
 
     assert threads == {lender}
+
+
+@pytest.mark.parametrize(("engine", "lent"), [("inline", False), ("thread", True)])
+def test_an_engine_that_works_as_it_is_given_a_chunk_is_lent_no_turn_not_even_the_first(
+    monkeypatch: pytest.MonkeyPatch, engine: str, lent: bool
+) -> None:
+    opened, open_turns = list[bool](), Turns.open
+
+    def note(turns: Turns) -> None:
+        opened.append(turns.lend)
+        open_turns(turns)
+
+    monkeypatch.setattr(Turns, "open", note)
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(tasks.is_none, skorche.Queue(fixed_inputs=[1]))
+    pipeline.run(engine=engine).wait(20)
+
+    assert (opened, out.flush()) == ([lent], [False])

@@ -376,6 +376,51 @@ def test_branches_without_pairs_are_refused_when_compiled(declare, told):
         pipeline.run()
 
 
+@pytest.mark.parametrize(
+    "way", [same, lambda left: skorche.map(same, left), lambda left: skorche.unbatch(skorche.batch(left, batch_size=2))]
+)
+def test_copies_that_were_merged_before_they_are_teed_again_cannot_be_told_apart(way):
+    with Pipeline() as pipeline:
+        left, right = branches()
+        first, second = skorche.tee(skorche.merge((way(left), right)))
+        skorche.zip((first, skorche.map(same, second)))
+
+    with pytest.raises(GraphError, match=r"(?s)'Zip' .* before op 'Tee\(2\)' .*'Merge' .* several copies .* of 'Tee'"):
+        pipeline.run()
+
+
+def triple(number):
+    return [number] * 3
+
+
+@pytest.mark.parametrize(
+    ("way", "wanted"),
+    [
+        (lambda queue: skorche.merge(skorche.split(odd, queue)), [1, 2, 3]),
+        (lambda queue: skorche.merge((queue, source([7]))), [1, 2, 3, 7]),
+        (lambda queue: flattened(*skorche.tee(queue)), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]),
+        (lambda queue: reduced(*skorche.tee(queue)), [6, 6]),
+        (lambda queue: skorche.unbatch(skorche.zip(skorche.tee(queue))), [1, 1, 2, 2, 3, 3]),
+    ],
+    ids=["split", "sources", "flat_map", "reduce", "zip"],
+)
+def test_what_was_merged_before_it_is_teed_pairs_where_no_two_items_are_copies(way, wanted):
+    with Pipeline() as pipeline:
+        left, right = skorche.tee(way(source([1, 2, 3])))
+        made = skorche.zip((left, skorche.map(same, right)))
+    pipeline.run().wait(30)
+
+    assert sorted(made.flush()) == [(number, number) for number in wanted]
+
+
+def flattened(left, right):
+    return skorche.merge((skorche.flat_map(triple, left), right))
+
+
+def reduced(left, right):
+    return skorche.merge([skorche.reduce(int.__add__, one, initial=0) for one in (left, right)])
+
+
 def test_one_result_of_all_items_has_no_partner_among_many():
     with Pipeline() as pipeline:
         left, right = skorche.tee(source([1, 2, 3]))

@@ -65,6 +65,12 @@ def test_no_backoff_is_longer_than_a_minute():
     assert max(max(one) for one in waited) <= LONGEST_BACKOFF
 
 
+def test_a_backoff_may_double_any_number_of_times():
+    waited = delays(failing(retries=1500, backoff=1e-6), 1500)
+
+    assert max(waited) <= LONGEST_BACKOFF
+
+
 def test_no_backoff_at_all_tries_again_at_once():
     hand = failing(retries=1, backoff=0.0)
     (out,) = hand.feed("a")

@@ -218,3 +218,11 @@ def test_who_handles_is_told_of_an_error_and_the_turn_is_free_again(turns: Turns
 
     assert [type(error) for error in handler.failed] == [MemoryError]
     assert handler.events == ["lost", "handled"]
+
+
+@pytest.mark.parametrize("timeout", [1e10, 1e18, float("inf")])
+def test_the_keeper_may_be_told_to_wait_longer_than_the_system_can(turns: Turns, timeout: float):
+    turns.open()
+    turns.ring()
+
+    turns.wait(timeout)
