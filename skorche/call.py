@@ -26,17 +26,17 @@ Ends = list[Callable[[], Any]]
 
 
 class Unpacking:
-    """Calls a function with the elements of an item.
+    """Calls a function with the elements of an item: those of a dict by their keys.
 
-    >>> Unpacking(pow)((2, 3))
-    8
+    >>> Unpacking(pow)((2, 3)), Unpacking(pow)({"base": 2, "exp": 3})
+    (8, 8)
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
     def __call__(self, item: Any) -> Any:
-        return self.function(*item)
+        return self.function(**item) if isinstance(item, dict) else self.function(*item)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"function": portable(self.function)}

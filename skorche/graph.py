@@ -120,14 +120,14 @@ class Graph:
             self.consumers[id(queue)] = node
         for queue in outputs:
             self.producers[id(queue)] = node
-            queue.filled_by = node.title
+            queue.filled_by, queue.pipeline = node.title, self.name
         self.queues.update((id(queue), queue) for queue in (*node.inputs, *outputs))
-        self._mark_inner(*node.inputs, *outputs)
+        self._mark_readers(*node.inputs, *outputs)
 
-    def _mark_inner(self, *queues: Queue[Any]) -> None:
-        """Note on those that lie between two nodes who takes their items. Nobody else can read them."""
+    def _mark_readers(self, *queues: Queue[Any]) -> None:
+        """Note on each who takes its items, unless another pipeline fills it. Nobody else should read them."""
         for queue in queues:
-            if id(queue) in self.producers:
+            if id(queue) in self.producers or queue.filled_by is None:
                 reader = self.consumers.get(id(queue))
                 queue.taken_by = None if reader is None else reader.title
 
@@ -141,12 +141,14 @@ class Graph:
             yield
         except BaseException:
             for key in self.producers.keys() - kept[0].keys():
-                self.queues[key].filled_by = self.queues[key].taken_by = None
+                self.queues[key].filled_by = None
+            for key in self.queues.keys() - kept[2].keys():
+                self.queues[key].taken_by = None
             self.nodes[:] = nodes
             for table, before in zip(tables, kept, strict=True):
                 table.clear()
                 table.update(before)
-            self._mark_inner(*self.queues.values())
+            self._mark_readers(*self.queues.values())
             raise
 
     def redirect(self, queue: AnyQueue, own: AnyQueue) -> None:
@@ -176,10 +178,12 @@ class Graph:
     def _check_free(self, queues: Sequence[object], known: dict[int, Node], node: Node, verb: str, advice: str) -> None:
         for position, queue in enumerate(queues):
             if not isinstance(queue, Queue):
+                kind = type(queue)
+                name = kind.__name__ if kind.__name__ != "Queue" else f"{kind.__module__}.Queue"
                 raise GraphError(
                     f"{node.title} was given {shorten(queue)} where a queue belongs.",
-                    f"{type(queue).__name__} objects are no queues.",
-                    _mend_for(queue),
+                    f"{name} objects are no queues{'' if name == kind.__name__ else ' of skorche'}.",
+                    _mend_for(queue) if verb == "consumes" else "give a skorche.Queue(name='...'), or leave it out.",
                 )
             other = known.get(id(queue))
             if other is not None or any(queue is one for one in queues[:position]):

@@ -121,15 +121,24 @@ def _meaningless(who: str, name: str, value: object, wanted: str) -> GraphError:
     return GraphError(f"{who} was given {name}={value!r}.", "it has no meaning.", f"give {wanted}.")
 
 
+MEANT = {
+    **dict.fromkeys(("n_jobs", "n_workers", "num_workers", "workers", "processes", "threads"), "'max_workers'"),
+    **dict.fromkeys(("backend", "executor", "pool"), "'engine'"),
+    **dict.fromkeys(("retry", "max_retries", "tries", "attempts"), "'retries'"),
+    **dict.fromkeys(("rate", "rate_limit", "limit"), "limits=[skorche.rate('name', 5, per=1)]"),
+    **dict.fromkeys(("store", "memoize"), "cache=True, and run(store='folder/')"),
+}
+"""What other libraries call what is wanted, and what it is called here."""
+
+
 def changed_options(options: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
     """Options with changes, or an error that offers the nearest name."""
     for name in changes:
         if name not in TaskOptions._fields:
             known = ", ".join(TaskOptions._fields)
+            meant = f"Did you mean {MEANT[name]}? " if name in MEANT else nearest(name, TaskOptions._fields)
             raise GraphError(
-                f"a task was given the option {name!r}.",
-                f"the options are {known}.",
-                f"{nearest(name, TaskOptions._fields)}Otherwise leave it out.",
+                f"a task was given the option {name!r}.", f"the options are {known}.", f"{meant}Otherwise leave it out."
             )
     if "limits" in changes:
         changes = changes | {"limits": limits_of(changes["limits"])}

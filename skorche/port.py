@@ -177,6 +177,11 @@ class Inbox(Generic[T]):
             return taken
 
     @property
+    def attached(self) -> bool:
+        """Whether a run takes the items now."""
+        return self._wake is not None
+
+    @property
     def ended(self) -> bool:
         """Closed, and every item taken."""
         with self._lock:

@@ -87,6 +87,7 @@ class Queue(Generic[T]):
         self.inbox: Inbox[T] = Inbox(self.title)
         self.outbox: Outbox[T] | None = None
         self.filled_by: str | None = None
+        self.pipeline = ""
         self.taken_by: str | None = None
         self._was_hinted = False
         self.started = False
@@ -161,6 +162,7 @@ class Queue(Generic[T]):
         """The next item, wrapped, since it may be anything; None at the end."""
         if self.outbox is not None:
             return self.outbox.next(timeout)
+        self._check_readable()
         if self.fixed_inputs is None:
             return self._next_put(timeout)
         if self._reading is None:
@@ -193,15 +195,29 @@ class Queue(Generic[T]):
         """Say once that there is nothing, if there can be nothing yet."""
         if self.filled_by and self.outbox is None and not self._was_hinted:
             self._was_hinted = True
-            say("%s is read, which %s fills, but no run has begun: call run()", self.title, self.filled_by)
+            text = "%s is read, which %s fills, but no run has begun of pipeline %r: call its run()"
+            say(text, self.title, self.filled_by, self.pipeline)
 
     def _check_readable(self) -> None:
-        if self.taken_by:
+        """Items are for users at the end of a pipeline; at its beginning only while no task could be given them."""
+        if self.taken_by and self.filled_by:
             raise GraphError(
                 f"{self.title} is read, which {self.filled_by} fills for {self.taken_by}.",
                 "its items go there, so nothing would ever come.",
                 "read what comes out at the end; or tee() the queue, and read one of the copies.",
             )
+        if self.taken_by and self._would_be_missed:
+            raise GraphError(
+                f"{self.title} is read, whose items are for {self.taken_by}.",
+                "each is given once, so what is read here would never get there.",
+                "read what comes out at the end; or tee() the queue, and read one of the copies.",
+            )
+
+    @property
+    def _would_be_missed(self) -> bool:
+        """Whether what is read here a run, which has yet to end, could not read any more."""
+        given = self.fixed_inputs
+        return iter(given) is given if given is not None else not self.started or self.inbox.attached
 
     def collect_in(self, outbox: Outbox[T]) -> None:
         """A run begins, and will bring its results there."""
@@ -249,6 +265,7 @@ class Queue(Generic[T]):
         if self.outbox is None and self.fixed_inputs is not None:
             return self._next() or ()
         if self.outbox is None:
+            self._check_readable()
             found = await (self._wait_filled_async() if self.filled_by else self.inbox.next_async())
             if found or self.outbox is None:
                 return found

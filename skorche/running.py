@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from skorche.store import Store
     from skorche.tuning.pilot import Pilot
 
+NOTHING_DECLARED = (
+    "run() has nothing to do, since nothing is declared in this pipeline. What was declared in another one is run by "
+    "that one's run(); and shutdown() leaves the default pipeline empty, a Pipeline() of yours not"
+)
 LIVE_ROOM = 1024
 """Items a live input holds while running before `put` waits, unless its queue has a `maxsize`."""
 
@@ -58,6 +62,8 @@ def start(
         StoreError: the store cannot be used.
     """
     store = _store(settings)
+    if not graph.nodes:
+        say("%s: %s", graph.name, NOTHING_DECLARED)
     policy = make_policy(settings)
     check_page(settings.page)
     plan = _plan(graph, settings, store)

@@ -151,6 +151,10 @@ class TaskClass(Task[A_contra, B_co]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return Task(Making(self._kind, args, kwargs), self.name, self._options)
 
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type[Callable[..., B_co]]]:
+        """Who inherits from it inherits from the class."""
+        return (self._kind,)
+
     def options(self, **changes: Any) -> TaskClass[A_contra, B_co]:
         """A copy with other options; see `Task.options`."""
         name = changes.pop("name", self.name)
@@ -205,7 +209,7 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
     in flight. Calling a class whose instances can be called gives a task: see `TaskClass`.
 
     Options: `engine` ("thread", the default, "process", "inline", or an executor), `max_workers` (1, async 32),
-    `unpack` (True: an item is a tuple, whose elements are the arguments),
+    `unpack` (True: an item is a tuple, whose elements are the arguments, or a dict of them by their names),
     `retries` (0) with `backoff` (seconds, doubled each time, full jitter) `retry_on` these exceptions, `timeout`
     (seconds per item), `on_error` ("raise" or "collect"), `ordered` (keep the order in the stream), `idempotent`
     (False: no item ever runs twice), `isolate` (a failed list is tried again in halves, down to single members),

@@ -26,6 +26,8 @@ def validate(graph: Graph, engines: Collection[str], run_engine: Any, *, running
     for source in graph.sources():
         findings += _consumed_iterator(source) if running else ()
         findings += _filled_elsewhere(source)
+        findings += _queue_of_the_same_pipeline(graph, source)
+    findings += _shared_iterators(graph)
     for choice, chooser in [(run_engine, "run()"), *((_engine_of(node), node.title) for node in graph.nodes)]:
         findings += _unknown_engine(choice, chooser, engines)
     for node in graph.nodes:
@@ -47,6 +49,30 @@ def _consumed_iterator(queue: Queue[Any]) -> Iterator[GraphError]:
             f"{queue.title} ({queue.declared}) was given {shorten(given)}, which an earlier run has consumed.",
             "an iterator gives its items once.",
             "give a list, or another object that can be iterated again, or declare a new queue.",
+        )
+
+
+def _shared_iterators(graph: Graph) -> Iterator[GraphError]:
+    """Two that read one iterator would each get what the other has not taken just before."""
+    first: dict[int, Queue[Any]] = {}
+    for queue in graph.sources():
+        given = queue.fixed_inputs
+        other = first.setdefault(id(given), queue)
+        if given is not None and other is not queue and iter(given) is given:
+            yield GraphError(
+                f"{queue.title} ({queue.declared}) was given {shorten(given)}, which {other.title} reads too.",
+                "an iterator gives its items once: each item would go to one of the two.",
+                "tee() one queue, which gives every item to both; or give each an object that can be iterated again.",
+            )
+
+
+def _queue_of_the_same_pipeline(graph: Graph, queue: Queue[Any]) -> Iterator[GraphError]:
+    given = queue.fixed_inputs
+    if isinstance(given, Queue) and id(given) in graph.queues:
+        yield GraphError(
+            f"{queue.title} ({queue.declared}) was given {given.title} of the same pipeline as fixed_inputs.",
+            "it would be read as if by a user: as long as the run goes on, each waits for the other.",
+            "give the queue itself to the operator; tee() it first, if another one needs it too.",
         )
 
 

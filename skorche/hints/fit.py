@@ -205,7 +205,8 @@ def either(hints: Iterable[Hint]) -> Hint:
     (typing.Union[int, str], typing.Any)
     """
     try:
-        return Union[tuple(hints)]  # noqa: UP007  (made here, not written down)
+        hash(hints := tuple(hints))  # or Python 3.13 would take anything
+        return Union[hints]  # noqa: UP007  (made here, not written down)
     except Exception:  # noqa: BLE001  (what is no type, and metaclasses: it compares and hashes what others made)
         return Any
 

@@ -68,6 +68,12 @@ def chain(
     Raises:
         GraphError: no tasks are given, or as for `map`.
     """
+    if isinstance(tasks, Queue):
+        raise GraphError(
+            f"chain was given {tasks.title} as its tasks.",
+            "it would read the queue, and take its items for tasks.",
+            "give the tasks first: chain([first, second], queue).",
+        )
     real = [task_of(task) for task in ([tasks] if callable(tasks) else tasks)]  # all of them, before one is declared
     if not real:
         raise GraphError("chain was given no tasks.", "there is nothing to do with the items.", "give one or more.")

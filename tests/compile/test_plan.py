@@ -243,3 +243,54 @@ def test_a_list_can_be_read_by_run_after_run():
 
     assert first[1] == second[1] == [1, 2]
     assert first[0].admitted == second[0].admitted == 2
+
+
+def test_an_iterator_that_two_queues_would_read_is_refused(told):
+    numbers = iter([1, 2])
+    with Pipeline() as pipeline:
+        skorche.map(abs, Queue(name="first", fixed_inputs=numbers))
+        skorche.map(str, Queue(name="second", fixed_inputs=numbers))
+
+    with pytest.raises(GraphError) as caught:
+        pipeline.run()
+
+    assert told(caught) == (
+        f"queue 'second' (here) was given {numbers!r}, which queue 'first' reads too.\n"
+        "  Why:  an iterator gives its items once: each item would go to one of the two.\n"
+        "  Mend: tee() one queue, which gives every item to both; or give each an object that can be iterated again."
+    )
+
+
+def test_two_queues_may_read_one_list():
+    numbers = [-1, -2]
+    with Pipeline() as pipeline:
+        made = [skorche.map(abs, Queue(fixed_inputs=numbers)) for _ in range(2)]
+    pipeline.run(engine="inline").wait()
+
+    assert [one.flush() for one in made] == [[1, 2], [1, 2]]
+
+
+def test_a_queue_cannot_be_read_as_items_by_its_own_pipeline(told):
+    with Pipeline() as pipeline:
+        upper = skorche.map(str.upper, Queue(fixed_inputs="ab")).nameit("upper")
+        skorche.map(len, Queue(name="again", fixed_inputs=upper))
+
+    with pytest.raises(GraphError) as caught:
+        pipeline.run()
+
+    assert told(caught) == (
+        "queue 'again' (here) was given queue 'upper' of the same pipeline as fixed_inputs.\n"
+        "  Why:  it would be read as if by a user: as long as the run goes on, each waits for the other.\n"
+        "  Mend: give the queue itself to the operator; tee() it first, if another one needs it too."
+    )
+
+
+def test_a_queue_may_be_read_as_items_by_another_pipeline():
+    with Pipeline() as first:
+        upper = skorche.map(str.upper, Queue(fixed_inputs="ab"))
+    with Pipeline() as second:
+        sizes = skorche.map(len, Queue(fixed_inputs=upper))
+    first.run().wait()
+    second.run().wait()
+
+    assert sizes.flush() == [1, 1]

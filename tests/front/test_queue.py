@@ -266,7 +266,7 @@ def test_who_flushes_before_a_run_gets_nothing_and_is_told(caplog: pytest.LogCap
 
     (hint,) = hints(caplog)
     assert hint.startswith("queue 'results' is read, which task 'str' (")
-    assert hint.endswith(" fills, but no run has begun: call run()")
+    assert hint.endswith(" fills, but no run has begun of pipeline 'pipeline': call its run()")
     pipeline.run().wait()
     assert results.flush() == ["1", "2"]
     assert hints(caplog) == [hint]
@@ -432,3 +432,53 @@ def test_a_queue_may_be_read_by_users_when_what_would_have_read_it_was_refused()
     assert results.flush() == []
     pipeline.run().wait()
     assert results.flush() == [1]
+
+
+@pytest.mark.parametrize("read", [Queue.get, Queue.flush, list, lambda queue: asyncio.run(first_of(queue))])
+@pytest.mark.parametrize("make", [Queue, lambda: Queue(fixed_inputs=iter([1, 2]))], ids=["live", "iterator"])
+def test_an_input_whose_items_are_for_a_task_cannot_be_read(make, read):
+    with Pipeline() as pipeline:
+        inputs = make().nameit("inputs")
+        made = skorche.map(skorche.task(abs, name="abs"), inputs)
+    if inputs.fixed_inputs is None:
+        inputs.put(1)
+        inputs.put(2)
+
+    with pytest.raises(skorche.GraphError, match="queue 'inputs' is read, whose items are for task 'abs'"):
+        read(inputs)
+    with pipeline.run(), pytest.raises(skorche.GraphError, match="queue 'inputs' is read"):
+        read(inputs)
+
+    assert made.flush() == [1, 2]
+
+
+def test_a_list_that_was_given_as_input_may_be_looked_at():
+    with Pipeline() as pipeline:
+        inputs = Queue(fixed_inputs=[-1, -2])
+        made = skorche.map(abs, inputs)
+
+    assert list(inputs) == [-1, -2]
+    pipeline.run().wait()
+    assert made.flush() == [1, 2]
+
+
+def test_what_a_run_has_left_in_a_live_input_may_be_read_after_it():
+    with Pipeline() as pipeline:
+        inputs = Queue()
+        skorche.map(abs, inputs)
+    inputs.put(-1)
+    with pipeline.run() as run:
+        pass
+    inputs.put(-2)
+
+    assert run.report.delivered == 1
+    assert inputs.flush() == [-2]
+
+
+def test_a_declaration_that_fails_leaves_its_inputs_readable():
+    inputs = Queue(fixed_inputs=iter([1, 2]))
+    taken = Queue(fixed_inputs=[1])
+    with Pipeline(), pytest.raises(skorche.GraphError):
+        skorche.chain([abs, abs], inputs, queue_out=taken)
+
+    assert list(inputs) == [1, 2]

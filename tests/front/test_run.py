@@ -187,10 +187,12 @@ def test_an_input_that_feeds_a_run_cannot_feed_another():
     assert unused.flush() == []
 
 
-def test_a_run_of_nothing_is_fine():
-    report = Pipeline().run().wait(PATIENCE)
+def test_a_run_of_nothing_is_fine_and_told(caplog):
+    report = Pipeline("mine").run().wait(PATIENCE)
 
     assert (report.ok, report.admitted, report.nodes, report.failures) == (True, 0, {}, ())
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "skorche"]
+    assert line.startswith("mine: run() has nothing to do, since nothing is declared in this pipeline.")
 
 
 def test_a_run_without_items_is_fine():

@@ -142,6 +142,51 @@ def test_an_option_that_does_not_exist_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("retry", "'retries'"),
+        ("n_jobs", "'max_workers'"),
+        ("backend", "'engine'"),
+        ("rate", "limits=[skorche.rate('name', 5, per=1)]"),
+        ("store", "cache=True, and run(store='folder/')"),
+    ],
+)
+def test_an_option_by_the_name_that_others_give_it_is_known(option, meant):
+    with pytest.raises(GraphError) as caught:
+        skorche.task(**{option: 3})
+
+    assert caught.value.mend == f"Did you mean {meant}? Otherwise leave it out."
+
+
+def test_a_dict_is_unpacked_into_arguments_by_their_names():
+    @skorche.task(unpack=True)
+    def label(word, times=1):
+        return word * times
+
+    with skorche.Pipeline() as pipeline:
+        items = [{"word": "a", "times": 3}, {"word": "b"}, ("c", 2), {"times": 2}]
+        labels = skorche.map(label, skorche.Queue(fixed_inputs=items))
+    report = pipeline.run(on_error="collect").wait(20)
+
+    assert labels.flush() == ["aaa", "b", "cc"]
+    assert [failure.item for failure in report.failures] == [{"times": 2}]
+
+
+def test_who_inherits_from_a_class_that_is_a_task_inherits_from_the_class():
+    @skorche.task(max_workers=2)
+    class Scale:
+        def __call__(self, number):
+            return 2 * number
+
+    class Shifted(Scale):
+        def __call__(self, number):
+            return super().__call__(number) + 1
+
+    assert Shifted()(5) == 11
+    assert Shifted.__mro__ == (Shifted, Scale.__wrapped__, object)
+
+
+@pytest.mark.parametrize(
     ("option", "value", "wanted"),
     [
         ("max_workers", 0, "1 or more workers"),

@@ -101,3 +101,16 @@ def test_a_chain_that_is_refused_leaves_nothing_behind():
     pipeline.run(engine="inline").wait()
 
     assert made.flush() == ["1.0"]
+
+
+def test_a_queue_in_the_place_of_the_tasks_is_refused_and_not_read():
+    numbers = Queue(name="numbers")
+
+    with pytest.raises(GraphError) as caught:
+        skorche.chain(numbers, [add_one, double])
+
+    assert str(caught.value) == (
+        "chain was given queue 'numbers' as its tasks.\n"
+        "  Why:  it would read the queue, and take its items for tasks.\n"
+        "  Mend: give the tasks first: chain([first, second], queue)."
+    )

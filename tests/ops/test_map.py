@@ -1,5 +1,7 @@
 """`map`: a task for every item."""
 
+import queue as standard_queue
+
 import pytest
 
 import skorche
@@ -179,6 +181,20 @@ def test_items_in_place_of_a_queue_are_refused(told):
         "  Why:  list objects are no queues.\n"
         "  Mend: wrap items as skorche.Queue(fixed_inputs=items)."
     )
+
+
+@pytest.mark.parametrize(
+    ("keyword", "given", "why"),
+    [
+        ("queue_out", standard_queue.Queue(), "queue.Queue objects are no queues of skorche."),
+        ("queue_errors", [], "list objects are no queues."),
+    ],
+)
+def test_what_is_no_queue_of_ours_is_refused_for_results_too(keyword, given, why):
+    with pytest.raises(GraphError) as caught:
+        skorche.map(len, Queue(), **{keyword: given})
+
+    assert (caught.value.why, caught.value.mend) == (why, "give a skorche.Queue(name='...'), or leave it out.")
 
 
 def test_a_second_consumer_is_refused_with_three_ways_out(told):
