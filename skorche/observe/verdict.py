@@ -148,6 +148,8 @@ def _sink(analysis: Analysis) -> str:
     busiest = max(analysis.stages, key=lambda stage: stage.load, default=None)
     gained = max(analysis.loads) / busiest.load if busiest is not None and busiest.load else 0.0
     more = f": read quicker, it would be up to {gained:.1f} times" if WORTH <= gained < 100 else ""
+    if not gained or gained >= 100:
+        more = ": read it while the run goes on, or leave its maxsize out"
     name = _name(analysis.output)
     return f"nobody reads output{name} in time, which was full {analysis.others['sink']:.0%} of the time{more}"
 

@@ -30,6 +30,8 @@ from skorche.runtime.stage import Again, Flight, Stage
 if TYPE_CHECKING:
     from random import Random
 
+ARGUMENTS = "required positional argument"
+"""What Python says that a call lacks."""
 LONGEST_BACKOFF = 60.0
 MOST_DOUBLINGS = 64
 FEWEST_FOR_A_SHARE = 20
@@ -203,8 +205,15 @@ def explain_failure(node: NodePlan, failure: Failure) -> BaseException:
     error.add_note(f"in {node.title}{tries}, for the item {shorten(failure.item)}")
     if failure.traceback and not isinstance(error, SkorcheError) and error.__traceback__ is None:
         error.add_note(f"where it was raised:\n{failure.traceback}")
+    if node.is_task and _lacks_arguments(error, failure.item):
+        error.add_note("the item is one argument: with @skorche.task(unpack=True) its elements are the arguments.")
     if failure.output:
         error.add_note(f"what was said on this item:\n{failure.output.rstrip()}")
     more = ", queue_errors= makes them a queue, retries= tries again" if node.is_task else ""
     error.add_note(f"to keep going after a failure: run(on_error='collect') lists failures in the report{more}.")
     return error
+
+
+def _lacks_arguments(error: BaseException, item: object) -> bool:
+    """Whether a function was given a row of values as its first argument, and lacks others."""
+    return type(error) is TypeError and isinstance(item, tuple | list | dict) and ARGUMENTS in str(error)

@@ -54,6 +54,29 @@ def test_the_notes_say_which_task_on_what_declared_where_and_how_to_keep_going()
     assert caught.value.__notes__ == [f"in task 'invert' ({__file__}:{line}), for the item 0", KEEP_GOING]
 
 
+def add(left, right):
+    return left + right
+
+
+def total(row):
+    return sum(row, start="")
+
+
+@pytest.mark.parametrize(
+    ("task", "item", "is_told"),
+    [(add, (1, 2), True), (add, {"left": 1, "right": 2}, True), (add, 1, False), (total, (1, 2), False)],
+)
+def test_who_gave_a_row_to_a_task_of_several_arguments_is_told_of_unpack(task, item, is_told):
+    with Pipeline() as pipeline:
+        skorche.map(task, Queue(fixed_inputs=[item]))
+
+    with pytest.raises(TypeError) as caught:
+        pipeline.run().wait(PATIENCE)
+
+    told = "the item is one argument: with @skorche.task(unpack=True) its elements are the arguments."
+    assert (told in caught.value.__notes__) == is_told
+
+
 def test_a_long_item_is_shortened_in_the_notes():
     skorche.map(refuse, Queue(fixed_inputs=["x" * 10_000]))
 

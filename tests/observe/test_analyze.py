@@ -219,6 +219,15 @@ def test_an_output_that_nobody_reads_limits():
     )
 
 
+def test_an_output_that_nobody_reads_at_all_is_told_with_what_to_do():
+    analysis = found(stage("parse", 0.001, blocked_seconds=9.9), sink_seconds=9.9, output="x")
+
+    assert analysis.verdict == (
+        "nobody reads output 'x' in time, which was full 99% of the time: "
+        "read it while the run goes on, or leave its maxsize out"
+    )
+
+
 def test_memory_that_holds_the_sources_limits():
     analysis = found(stage("parse", 0.3), memory_seconds=8.0, source_seconds=8.0, reading_seconds=1.0)
 
