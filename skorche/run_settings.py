@@ -12,7 +12,7 @@ from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Graph
 from skorche.log import say
 from skorche.named import NamedTuple
-from skorche.options import EngineChoice, OnError, OnStall
+from skorche.options import EngineChoice, OnError, OnStall, TaskOptions
 from skorche.runtime.recovery import Policy
 
 if TYPE_CHECKING:
@@ -58,8 +58,17 @@ def settings_of(options: Mapping[str, Any]) -> RunSettings:
     for name in options:
         if name not in RunSettings._fields:
             known = ", ".join(RunSettings._fields)
-            raise TypeError(f"run() has no option {name!r}. {nearest(name, RunSettings._fields)}There are {known}.")
+            raise TypeError(f"run() has no option {name!r}. {_meant(name)}There are {known}.")
     return RunSettings(**options)
+
+
+def _meant(name: str) -> str:
+    """What was probably wanted, by an option that a run does not have."""
+    if name == "cache":
+        return "Results are kept with run(store='folder/'), of tasks with cache=True. "
+    if name in TaskOptions._fields:
+        return f"Tasks have it: @skorche.task({name}=...). "
+    return nearest(name, RunSettings._fields)
 
 
 def make_policy(settings: RunSettings) -> Policy:

@@ -238,6 +238,20 @@ def test_a_keyword_without_meaning_is_refused(keywords, what):
     assert caught.value.what == what
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("stal_timeout", r"Did you mean 'stall_timeout'\? There are on_error, "),
+        ("retries", r"Tasks have it: @skorche.task\(retries=...\). There are on_error, "),
+        ("cache", r"Results are kept with run\(store='folder/'\), of tasks with cache=True. There are on_error, "),
+        ("colour", "has no option 'colour'. There are on_error, "),
+    ],
+)
+def test_an_option_that_a_run_does_not_have_is_refused_with_where_it_belongs(option, told):
+    with pytest.raises(TypeError, match=told):
+        Pipeline().run(**{option: 3})
+
+
 def test_cancel_lets_what_is_in_flight_finish_and_cancels_the_rest():
     started, gate = threading.Event(), threading.Event()
 
