@@ -123,11 +123,16 @@ class Location(NamedTuple):
 
     @classmethod
     def of_caller(cls) -> Location:
-        """Where skorche was called from: the nearest frame outside of the package, or a line of what is being read."""
+        """Where skorche was called from: the nearest frame outside of the package, or a line of what is being read.
+
+        `Queue[int]()` is called by `typing`, for who wrote it.
+        """
         if (read := _READ.get()) is not None:
             return read
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
+        while frame.f_back is not None and (
+            frame.f_code.co_filename.startswith(HERE) or frame.f_globals.get("__name__") == "typing"
+        ):
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
 

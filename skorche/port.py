@@ -24,6 +24,8 @@ from skorche.waiters import Waiters, cancel_after_signal
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.5
+SHARE = 8
+"""Who reads a bounded output says so once an eighth of it is free, and when it is empty: not for each item."""
 
 
 class Sentinel:
@@ -239,6 +241,8 @@ class Outbox(Generic[T]):
         self._closed = False
         self._readers = Waiters()
         self._bounded = maxsize is not None
+        self._share = 1 if maxsize is None else max(1, maxsize // SHARE)
+        self._untold = 0
         self._taken = taken
         self.error: BaseException | None = None
         self.told = False
@@ -277,9 +281,18 @@ class Outbox(Generic[T]):
             if self._next == len(items):
                 self._pieces.popleft()
                 self._next = 0
-        if self._bounded:
-            self._taken(1)
+            count = self._count_read() if self._bounded else 0
+        if count:
+            self._taken(count)
         return (item,)
+
+    def _count_read(self) -> int:
+        """One more has been read of a bounded output; gives how many are to be told of now."""
+        self._untold += 1
+        if self._pieces and self._untold < self._share:
+            return 0
+        count, self._untold = self._untold, 0
+        return count
 
     async def next_async(self) -> tuple[T] | tuple[()]:
         """Like `next`, in an event loop; `()` when closed and empty."""

@@ -215,7 +215,7 @@ class Queue(Generic[T]):
 
     @property
     def _would_be_missed(self) -> bool:
-        """Whether what is read here a run, which has yet to end, could not read any more."""
+        """Whether a run that goes on, or has yet to begin, would miss what is read here."""
         given = self.fixed_inputs
         return iter(given) is given if given is not None else not self.started or self.inbox.attached
 

@@ -287,4 +287,4 @@ _TOLD = frozenset({int, bool, list, range})
 
 
 def _items(queue: Queue[Any]) -> Any:
-    return queue.fixed_inputs if queue.fixed_inputs is not None else queue.flush()
+    return queue.fixed_inputs if queue.fixed_inputs is not None else queue.inbox.take(None)

@@ -40,3 +40,9 @@ def test_a_queue_without_a_name_is_called_by_where_it_was_declared():
     queue = Queue()
 
     assert repr(queue) == f"<Queue of {__file__}:{line}>"
+
+
+def test_a_queue_that_says_what_it_holds_was_declared_there_too():
+    line = test_a_queue_that_says_what_it_holds_was_declared_there_too.__code__.co_firstlineno + 3
+
+    assert str(Queue[int]().declared) == str(Queue().declared) == f"{__file__}:{line}"
