@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from skorche.errors import InternalError, WorkerStartError, text_of
 
@@ -305,11 +305,6 @@ def _flags_of(function: Any) -> int:
 # -- how it travels -------------------------------------------------------------------------------------------------
 
 
-@runtime_checkable
-class _Wrapper(Protocol):
-    __wrapped__: Any
-
-
 class _ByName:
     """Pickles as a module and a name, where the name holds a wrapper of the function (such as a Task)."""
 
@@ -359,6 +354,6 @@ def portable(function: Any) -> Any:
     if not module or not name or module == "__main__" or "<" in name:
         return function
     found = _look_up(sys.modules.get(module), name)
-    if isinstance(found, _Wrapper) and found.__wrapped__ is function:
+    if function is getattr(found, "__wrapped__", None):
         return _ByName(module, name)
     return function

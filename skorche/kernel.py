@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter, thread_time
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeGuard
 
 from skorche.compact import in_a_row, join
 from skorche.errors import describe, ordinary, trimmed
@@ -243,13 +243,16 @@ class Work(Protocol):
     def run(self, items: Sequence[Item], paths: Paths, record: Record) -> list[tuple[Sequence[Item], Paths]]: ...
 
 
-@runtime_checkable
 class PerWorker(Protocol):
     """Work that may need something each worker must have for itself, such as an instance of a class."""
 
     def opened(self, ends: list[Callable[[], Any]]) -> Work:
         """The work as one worker does it, itself if it needs nothing; `ends` is what that worker does at its end."""
         ...
+
+
+def _is_per_worker(work: Work) -> TypeGuard[PerWorker]:
+    return hasattr(work, "opened")
 
 
 class Step(NamedTuple):
@@ -278,10 +281,7 @@ class Kernel(NamedTuple):
             WorkerStartError: something that a step needs cannot be made.
         """
         steps = tuple(
-            [
-                step._replace(work=step.work.opened(ends)) if isinstance(step.work, PerWorker) else step
-                for step in self.steps
-            ]
+            [step._replace(work=step.work.opened(ends)) if _is_per_worker(step.work) else step for step in self.steps]
         )
         return self if steps == self.steps else self._replace(steps=steps)
 
@@ -369,7 +369,6 @@ class Regrouping(Protocol):
         ...
 
 
-@runtime_checkable
 class Grouping(Regrouping, Protocol):
     """A regrouping whose groups may be complete at any time; `inputs` and `outputs` are but what can be expected."""
 
@@ -381,3 +380,8 @@ class Grouping(Regrouping, Protocol):
     def expire(self) -> tuple[list[Item], Any]:
         """Give the groups whose time has come."""
         ...
+
+
+def is_grouping(memory: Regrouping) -> TypeGuard[Grouping]:
+    """Whether its groups may be complete at any time."""
+    return hasattr(memory, "expire")

@@ -30,7 +30,7 @@ from skorche.run_settings import (
 )
 from skorche.runtime.coordinator import Coordinator
 from skorche.runtime.driver import Driver
-from skorche.runtime.engine import Engine, SharedEngine
+from skorche.runtime.engine import Engine, SharedEngine, is_shared
 from skorche.runtime.inputs import InputMaker, LiveInput, RangeInput, ReadInput
 from skorche.runtime.observers import Observer
 from skorche.runtime.recovery import Policy
@@ -146,7 +146,7 @@ class _Beginning:
     @property
     def shared(self) -> SharedEngine | None:
         """The engine that other processes of this program have a part of, if there is one."""
-        return next((engine for engine, _ in self.engines if isinstance(engine, SharedEngine)), None)
+        return next((engine for engine, _ in self.engines if is_shared(engine)), None)
 
     def lead(self, policy: Policy, observers: list[Observer], pilot: Pilot | None, tap: Tap | None) -> Run[Report]:
         """Start it in this process."""

@@ -261,10 +261,11 @@ def task_of(function: Any, name: str | None = None, options: TaskOptions | None 
     if isinstance(function, Task):
         return function
     if not callable(function):
+        kind, mend = type(function), "give a function, or decorate one with @skorche.task."
+        if kind.__module__ != "builtins" and not isinstance(function, Queue):
+            mend = f"give a function, or one of its methods; or give {kind.__name__} a __call__(self, item)."
         raise GraphError(
-            f"{shorten(function)} was given as a task.",
-            f"{type(function).__name__} objects cannot be called.",
-            "give a function, or decorate one with @skorche.task.",
+            f"{shorten(function)} was given as a task.", f"{kind.__name__} objects cannot be called.", mend
         )
     if is_async_generator(function):
         raise GraphError(

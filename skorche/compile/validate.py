@@ -7,6 +7,7 @@ the choice of engines, can tell.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from types import GeneratorType
 from typing import Any
 
 from skorche.compile.fuse import IN_PROCESS
@@ -44,9 +45,11 @@ def _engine_of(node: Node) -> Any:
 
 def _consumed_iterator(queue: Queue[Any]) -> Iterator[GraphError]:
     given = queue.fixed_inputs
-    if queue.started and given is not None and iter(given) is given:
+    is_at_its_end = isinstance(given, GeneratorType) and given.gi_frame is None
+    if given is not None and (is_at_its_end or (queue.started and iter(given) is given)):
+        end = "an earlier run has consumed" if queue.started else "has been read to its end"
         yield GraphError(
-            f"{queue.title} ({queue.declared}) was given {shorten(given)}, which an earlier run has consumed.",
+            f"{queue.title} ({queue.declared}) was given {shorten(given)}, which {end}.",
             "an iterator gives its items once.",
             "give a list, or another object that can be iterated again, or declare a new queue.",
         )

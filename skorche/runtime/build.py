@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
-from skorche.kernel import Grouping
+from skorche.kernel import is_grouping
 from skorche.runtime.command import Resize
 from skorche.runtime.drain import Drain
 from skorche.runtime.engine import Capabilities
@@ -101,7 +101,7 @@ def _zips(books: Books, plans: Sequence[ZipPlan]) -> list[Zip]:
 
 def _gather(books: Books, planned: GatherPlan, stepped: bool) -> Gather:
     memory = planned.make()
-    if isinstance(memory, Grouping):
+    if is_grouping(memory):
         return Grouper(books, planned.node, memory, planned.feeders, stepped)
     return Gather(books, planned.node, memory, planned.feeders)
 

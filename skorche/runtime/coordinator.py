@@ -45,7 +45,7 @@ from skorche.runtime.command import (
     Warn,
 )
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine, Lend, Lender, Resizable, SharedEngine
+from skorche.runtime.engine import Engine, Lend, can_lend, can_resize, is_shared
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, InputMaker, Inputs, Ready
 from skorche.runtime.lookout import Lookout
@@ -118,7 +118,7 @@ class Coordinator:
         self._gauges = Gauges(self.scheduler.parts, numbered)
         budget = None if memory_bytes is None else MemoryBudget(memory_bytes, self._hold)
         self._lookout = Lookout(self._gauges, plan.name, budget)
-        self._shared = [engine for engine, _ in engines if isinstance(engine, SharedEngine)]
+        self._shared = [engine for engine, _ in engines if is_shared(engine)]
 
     def _reporter(self, end: int) -> Callable[[int], None]:
         return lambda count: self._turns.post(Taken(end, count))
@@ -144,7 +144,7 @@ class Coordinator:
         """What has an idle thread of the stage behind a source do something, if its engine can."""
         behind = self._plan.sources[source].output
         engine = self._engine_of[behind.number] if behind.kind == "stage" else None
-        return partial(engine.lend, behind.number) if isinstance(engine, Lender) else None
+        return partial(engine.lend, behind.number) if engine is not None and can_lend(engine) else None
 
     def _give_up(self, opened: Sequence[Engine], error: BaseException) -> None:
         """The run does not begin; observers that ask it something need not wait for it."""
@@ -339,7 +339,7 @@ class Coordinator:
                 say("%s: %s", self._plan.name, command.text)  # in the thread that has the turn
             elif isinstance(command, Resize):
                 engine = self._engine_of[command.stage]
-                assert isinstance(engine, Resizable)
+                assert can_resize(engine)
                 engine.resize(command.stage, command.workers, command.most)
             elif isinstance(command, Diagnose):
                 self._diagnosis = Diagnosis(command, self._engine_of, self._turns.post)

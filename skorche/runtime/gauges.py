@@ -14,7 +14,7 @@ from typing import Any
 
 from skorche.events import NodeTally, Surroundings
 from skorche.runtime.build import Parts
-from skorche.runtime.engine import Engine, HasWorkers
+from skorche.runtime.engine import Engine, has_workers
 from skorche.runtime.stage import Stage
 from skorche.runtime.vitals import usable_cores
 
@@ -91,7 +91,7 @@ class Gauges:
             Gauge(stage, stage.plan.engine_name, serial=stage.plan.folds or not is_task[stage.plan.nodes[0]])
             for stage in parts.stages
         ]
-        self._engines = [(engine, numbers) for engine, numbers in engines if isinstance(engine, HasWorkers)]
+        self._engines = [(engine, numbers) for engine, numbers in engines if has_workers(engine)]
         self._stage_of = {node: gauge for gauge in self._gauges for node in gauge.stage.plan.nodes}
         self._watched = self._source = self._reading = self._sink = self._memory = self._gil = 0.0
         self._last_source = self._last_output = -1

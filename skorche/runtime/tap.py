@@ -18,7 +18,18 @@ from skorche.events import Happened, Note, Queued, Worked
 from skorche.kernel import Outcome
 from skorche.place import SOURCE_STRIDE, Place, roots
 from skorche.runtime.command import Command, Event, Hold, Pause, Submit, Warn
-from skorche.runtime.engine import Died, Done, Emit, Engine, EngineEvent, HasWorkers, Lost, Recycled, Returned, Starved
+from skorche.runtime.engine import (
+    Died,
+    Done,
+    Emit,
+    Engine,
+    EngineEvent,
+    Lost,
+    Recycled,
+    Returned,
+    Starved,
+    has_workers,
+)
 from skorche.runtime.scheduler import Scheduler
 
 LOOK_SECONDS = 0.005
@@ -37,7 +48,7 @@ class Tap:
 
     def on_engine(self, engine: Engine, emit: Emit) -> Emit:
         """What the engine is to call in place of `emit`."""
-        process, side_by_side = isinstance(engine, HasWorkers), engine.capabilities.side_by_side
+        process, side_by_side = has_workers(engine), engine.capabilities.side_by_side
 
         def heard(event: EngineEvent) -> None:
             if type(event) in _BACK:

@@ -8,7 +8,7 @@ from pathlib import Path
 from skorche.compile.plan import Plan, StagePlan
 from skorche.errors import GraphError
 from skorche.run_settings import RunSettings
-from skorche.runtime.engine import Engine, Resizable
+from skorche.runtime.engine import Engine, can_resize
 from skorche.tuning.pilot import Pilot
 from skorche.tuning.tuned import read_tuned, with_workers
 
@@ -40,7 +40,7 @@ def make_pilot(plan: Plan, engines: Sequence[tuple[Engine, Sequence[StagePlan]]]
             "each needs at least one, and max_workers of a task (or a tuning file) say where it begins.",
             f"give max_workers={begin} or more, or let tasks begin with fewer.",
         )
-    resizable = [stage.number for engine, stages in engines if isinstance(engine, Resizable) for stage in stages]
+    resizable = [stage.number for engine, stages in engines if can_resize(engine) for stage in stages]
     shares = [[stage.number for stage in stages] for _, stages in engines]
     steered = [stage.number for stage in plan.stages if stage.resizes and stage.number in resizable]
     return Pilot(plan, steered, budget, shares, settings.tuning)

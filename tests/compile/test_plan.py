@@ -294,3 +294,18 @@ def test_a_queue_may_be_read_as_items_by_another_pipeline():
     second.run().wait()
 
     assert sizes.flush() == [1, 1]
+
+
+def test_a_generator_that_has_ended_is_refused_whoever_has_read_it(told):
+    numbers = (number for number in range(3))
+    with Pipeline() as pipeline:
+        skorche.map(abs, Queue(name="numbers", fixed_inputs=numbers))
+    assert next(numbers) == 0
+    pipeline.plan()  # it has begun, and may go on
+    assert list(numbers) == [1, 2]
+
+    with pytest.raises(GraphError) as caught:
+        pipeline.run()
+
+    assert told(caught).startswith("queue 'numbers' (here) was given <generator object ")
+    assert caught.value.what.endswith(", which has been read to its end.")

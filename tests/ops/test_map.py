@@ -172,6 +172,21 @@ def test_task_and_queue_the_wrong_way_round_are_told_apart():
     )
 
 
+class Model:
+    """Can do something with an item, but not be called with one."""
+
+    def predict(self, item):
+        return item
+
+
+def test_an_object_that_cannot_be_called_is_refused_with_what_it_lacks():
+    with pytest.raises(GraphError) as caught:
+        skorche.map(Model(), Queue())
+
+    assert caught.value.why == "Model objects cannot be called."
+    assert caught.value.mend == "give a function, or one of its methods; or give Model a __call__(self, item)."
+
+
 def test_items_in_place_of_a_queue_are_refused(told):
     with pytest.raises(GraphError) as caught:
         skorche.map(len, ["a", "b"])
