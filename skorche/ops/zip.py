@@ -67,7 +67,7 @@ def zip(
 
     Raises:
         GraphError: fewer than two queues are given, one is given twice or has a consumer already; when compiled, if an
-            operator on the way makes other items of them, so that there are no pairs.
+            operator on the way makes other items of them, or copies were merged before, so that there are no pairs.
     """
     queues = (queues_in,) if isinstance(queues_in, Queue) else tuple(queues_in)
     if len(queues) < 2:

@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 import skorche
 from skorche.engines.process import listener as listening
 from skorche.engines.process.listener import Listener
-from skorche.engines.process.voice import ERR, LAST, LONGEST_TEXT, OUT, RECORD, Voice
+from skorche.engines.process.voice import ERR, HEADER, LAST, LONGEST_TEXT, OUT, RECORD, Voice
 from tests.engines.census import Census, check_nothing_left
 from tests.engines.runs import collect, mapping
 from tests.engines.waiting import wait_until
@@ -420,6 +421,33 @@ def test_what_has_no_room_is_dropped_at_once_and_counted(
 
     (line,) = drops(caplog)
     assert 0 < int(line.split()[2]) < 30_000
+
+
+def test_how_much_was_said_is_told_though_there_is_no_room_for_it_yet(
+    listener: Listener,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    voice = Voice(listener.pipe, [0, 0, 0])
+    wait_for_room = voice._wait_for_room
+
+    def begin_to_read() -> None:
+        listener.start()
+        wait_for_room()
+
+    monkeypatch.setattr(voice, "_wait_for_room", begin_to_read)
+    for number in range(30_000):  # nobody reads yet
+        voice.say(ERR, f"{number}\n")
+    with suppress(BlockingIOError):
+        while True:  # nor is there room for a short message
+            os.write(listener.pipe, HEADER.pack(0, 0, 0, 0, 0))
+    voice.end()
+    listener.finish()
+
+    written = len(capsys.readouterr().err.splitlines())
+    (line,) = drops(caplog)
+    assert written + int(line.split()[2]) == 30_000
 
 
 def test_what_waits_in_the_parent_is_bounded(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,11 @@
 
     worker: logging, sys.stdout, sys.stderr ──pieces──▶ pipe ──▶ parent: `listener.py`
 
-A worker never waits to speak. What the pipe has no room for is dropped, and missed, since messages are numbered. A
-message goes in pieces that the system writes whole or not at all, so those of several workers, of their threads, of
-children they fork and of workers that die are never mixed up. It leaves the process with the call that made it, so it
-survives the process. An item that says nothing pays nothing: not even `logging` is imported for it.
+A worker never waits to speak. What the pipe has no room for is dropped, and missed, since messages are numbered. Only
+for the last one, which tells how many there were, it waits at its end until there is room, a second at most. A message
+goes in pieces that the system writes whole or not at all, so those of several workers, of their threads, of children
+they fork and of workers that die are never mixed up. It leaves the process with the call that made it, so it survives
+the process. An item that says nothing pays nothing: not even `logging` is imported for it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ LONGEST_ITEM = 40
 """Characters of an item in front of what was said about it."""
 
 RECORD, OUT, ERR, LAST = "record", "out", "err", "last"
+LAST_SECONDS = 1.0
 
 
 class Said(NamedTuple):
@@ -110,7 +112,15 @@ class Voice:
         """Nothing more will be said; tells the parent how much there was."""
         self.rest()
         if self._has_spoken:
+            self._wait_for_room()
             self.say(LAST, None)
+
+    def _wait_for_room(self) -> None:
+        from select import POLLOUT, poll  # only who has spoken needs it
+
+        room = poll()
+        room.register(self._pipe, POLLOUT)
+        room.poll(1000 * LAST_SECONDS)
 
     def _send(self, data: bytes) -> None:
         self._has_spoken = True
