@@ -181,7 +181,6 @@ class Queue(Generic[T]):
 
     def _wait_filled(self, timeout: float | None) -> tuple[T] | None:
         """Wait for a run to bring its results, and look now and then whether they may still come."""
-        self._check_readable()
         while timeout is None or timeout > HINT_SECONDS:
             try:
                 return self.inbox.next(HINT_SECONDS)
@@ -199,7 +198,7 @@ class Queue(Generic[T]):
             say(text, self.title, self.filled_by, self.pipeline)
 
     def _check_readable(self) -> None:
-        """Items are for users at the end of a pipeline; at its beginning only while no task could be given them."""
+        """At the end of a pipeline items are for users. Elsewhere they go to a task, and would be missed there."""
         if self.taken_by and self.filled_by:
             raise GraphError(
                 f"{self.title} is read, which {self.filled_by} fills for {self.taken_by}.",
@@ -273,7 +272,6 @@ class Queue(Generic[T]):
 
     async def _wait_filled_async(self) -> tuple[T] | tuple[()]:
         """The same in an event loop."""
-        self._check_readable()
         import asyncio  # an import of skorche does not load it
 
         while True:

@@ -206,7 +206,7 @@ def either(hints: Iterable[Hint]) -> Hint:
     """
     try:
         hash(hints := tuple(hints))  # or Python 3.13 would take anything
-        return Union[hints]  # noqa: UP007  (made here, not written down)
+        return Union[hints]  # noqa: UP007  (no annotation, but a value made of hints that are there only at run time)
     except Exception:  # noqa: BLE001  (what is no type, and metaclasses: it compares and hashes what others made)
         return Any
 

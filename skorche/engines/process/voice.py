@@ -41,6 +41,7 @@ LONGEST_ITEM = 40
 
 RECORD, OUT, ERR, LAST = "record", "out", "err", "last"
 LAST_SECONDS = 1.0
+"""So long a worker that ends waits for room for its last message."""
 
 
 class Said(NamedTuple):
