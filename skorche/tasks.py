@@ -44,6 +44,16 @@ class Task(Generic[A_contra, B_co]):
     def __call__(self, item: A_contra, /, *args: object, **kwargs: object) -> B_co:
         return self.function(item, *args, **kwargs)
 
+    @overload
+    def __get__(self, instance: None, owner: type) -> Task[A_contra, B_co]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> Task[Any, B_co]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Task[Any, B_co]:
+        """What a class has for a method: bound to the instance, as its function would be."""
+        bind = getattr(self.function, "__get__", None)
+        bound = self.function if bind is None else bind(instance, owner)
+        return self if bound is self.function else Task(bound, self.name, self._options)
+
     def __repr__(self) -> str:
         return f"<Task {self.name} at {self.declared}>"
 

@@ -15,8 +15,9 @@ from skorche.observe.verdict import verdict_of
 
 __all__ = ["Analysis", "StageLoad", "analyze", "predict"]
 
-SHORTEST = 0.05
-"""Seconds of looking below which nothing is said."""
+SHORTEST, STARTING = 0.05, 0.5
+"""Seconds of looking below which nothing is said; and of workers that are no threads, which seem busy while they
+start, if their tasks were much less."""
 FULL, OFTEN = 0.85, 0.5
 FEW = 3
 """With fewer items per worker, those that are still being worked on weigh more than those that are done."""
@@ -65,7 +66,7 @@ def analyze(record: Watched) -> Analysis:
         source=around.source,
         output=around.output,
     )
-    found = found._replace(bottleneck=_limit_of(found) if watched >= SHORTEST else "")
+    found = found._replace(bottleneck="" if _is_short(found) else _limit_of(found))
     return found._replace(verdict=verdict_of(found))
 
 
@@ -181,6 +182,13 @@ def _python_load(around: Surroundings, stages: Sequence[StageLoad], used: float)
     if FULL <= here <= ONE_CORE and (tiny or (crowded and computing >= OFTEN and not around.gil_seconds)):
         return min(1.0, here)
     return computing if computing < OFTEN else min(1.0, max(seen, computing if seen >= computing / 2 else 0.0))
+
+
+def _is_short(found: Analysis) -> bool:
+    """Whether it was not watched for long enough to say what limits it."""
+    away = [stage for stage in found.stages if stage.engine not in HERE]
+    starting = any(stage.occupied - stage.utilisation > OVERHEAD for stage in away)
+    return found.seconds < (STARTING if starting else SHORTEST)
 
 
 def _limit_of(found: Analysis) -> str:

@@ -70,6 +70,45 @@ def test_methods_and_builtins_are_tasks_too():
     assert words == [2]
 
 
+class Shop:
+    """What it sells has its price in `rate`."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    @skorche.task(max_workers=2, name="in euros")
+    def price(self, amount):
+        return self.rate * amount
+
+    @skorche.task
+    async def price_later(self, amount):
+        return self.rate * amount
+
+    @skorche.task
+    @staticmethod
+    def rounded(price):
+        return round(price)
+
+    sizes = skorche.task(functools.partial(add_one))
+
+
+@pytest.mark.parametrize("method", [Shop(1.5).price, Shop(1.5).price_later])
+@pytest.mark.parametrize("engine", ["inline", "thread", "process"])
+def test_a_method_can_be_decorated(method, engine):
+    with Pipeline() as pipeline:
+        prices = skorche.chain([method, Shop(3).rounded], Queue(fixed_inputs=[1, 3]))
+    pipeline.run(engine=engine).wait()
+
+    assert prices.flush() == [2, 4]
+
+
+def test_a_decorated_method_is_called_with_its_object():
+    shop = Shop(2)
+
+    assert (shop.price(3), shop.rounded(2.5), shop.sizes(1)) == (6, 2, 2)
+    assert (Shop.price(shop, 4), Shop.price.name, shop.price.settings.max_workers) == (8, "in euros", 2)
+
+
 def test_what_is_not_told_is_as_the_design_says():
     settings = skorche.task(add_one).settings
 

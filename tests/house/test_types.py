@@ -56,6 +56,12 @@ class Model:
         return len(data)
 
 
+class Shop:
+    @skorche.task
+    def price(self, amount: int) -> float:
+        return float(amount)
+
+
 def letters(word: str) -> Iterable[str]:
     yield from word
 
@@ -76,6 +82,8 @@ errors: Queue[Failure] = Queue()
 assert_type(size, Task[str, int])
 assert_type(half, Task[int, float])
 assert_type(size("a"), int)
+assert_type(Shop().price(2), float)
+assert_type(Shop.price, Task[Shop, float])
 assert_type(size.options(max_workers=2), Task[str, int])
 assert_type(skorche.task(limits=[skorche.limit("gpu", 1), skorche.rate("api", 5, per=0.5)])(len)("a"), int)
 assert_type(Queue(fixed_inputs=[b"a"]), Queue[bytes])

@@ -293,6 +293,17 @@ def test_of_a_run_that_was_too_short_nothing_is_said(watched: float):
     assert analysis.verdict == f"it was too short to tell what limits it: {watched:.2f} s were watched"
 
 
+@pytest.mark.parametrize(
+    ("engine", "watched", "busy", "limit"),
+    [("process", 0.4, 0.05, ""), ("process", 0.6, 0.05, "a"), ("process", 0.4, 0.35, "a"), ("thread", 0.4, 0.05, "a")],
+)
+def test_workers_that_have_hardly_started_limit_nothing(engine: str, watched: float, busy: float, limit: str):
+    had = {"watched_seconds": watched, "worker_seconds": watched, "busy_seconds": busy, "starved_seconds": 0.0}
+    analysis = found(stage("a", 0.0, engine=engine, queued=1.0, **had), watched_seconds=watched)
+
+    assert analysis.bottleneck == limit
+
+
 def test_nothing_limits_a_run_that_did_nothing():
     analysis = found(stage("parse", 0.0, items=0), items=0)
 
