@@ -216,5 +216,7 @@ def in_words(hint: Hint) -> str:
     if hint is type(None):
         return "None"
     if isinstance(hint, type) and get_origin(hint) is None:
-        return hint.__qualname__ if hint.__module__ == "builtins" else f"{hint.__module__}.{hint.__qualname__}"
+        first, *parts = hint.__module__.split(".")
+        public = [first, *(part for part in parts if not part.startswith("_"))]  # Python 3.13 has pathlib._local.Path
+        return hint.__qualname__ if public == ["builtins"] else ".".join([*public, hint.__qualname__])
     return repr(hint).replace("typing.", "")
