@@ -42,9 +42,9 @@ def replay(given: Namespace) -> int:
 
 def _job_of(run: StoredRun, given: Namespace) -> tuple[str, list[str]]:
     """The file of the pipeline, and where its functions are: as given, else as the run was started."""
-    job = run.job
     if given.file is not None:
         return given.file, given.functions
+    job = run.job
     if job is None:
         raise JobError(
             f"{run.path} does not tell where its pipeline is.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -19,8 +18,7 @@ from skorche.cli.main import ERROR, FAILED_ITEMS, OK
 from skorche.cli.rows import Rows
 from skorche.errors import GraphError, QueueClosed, nearest
 from skorche.observe.report import Report
-from skorche.store import private
-from skorche.stored.run_folder import JOB
+from skorche.stored.job import write_job
 
 if TYPE_CHECKING:
     from skorche.run_options import RunOptions
@@ -88,8 +86,7 @@ class _Job:
         if report.folder:
             place, _, name = self._file.rpartition(":") if ":" in self._file else (self._file, "", "")
             job = {"file": _absolute(place), "name": name, "functions": [_absolute(one) for one in self._functions]}
-            with open(Path(report.folder, JOB), "w", encoding="utf-8", opener=private) as file:
-                json.dump(job | {"folder": os.getcwd()}, file, indent=1)
+            write_job(Path(report.folder), job | {"folder": os.getcwd()})
 
     def tell(self) -> None:
         """Print what the run gave, also if it did not come to its end, and its report."""

@@ -16,7 +16,8 @@ from skorche.observe.overview import ENDS, FailureText, Overview
 from skorche.observe.picture import NOTHING, Link, Picture, picture_from, plain_picture
 from skorche.observe.pictured import Pictured
 from skorche.observe.report import SHOWN_FAILURES
-from skorche.stored.run_folder import GRAPH, JOB, LOG, PIPELINE, REPORT, REPORT_TEXT, SUMMARY, runs_in
+from skorche.stored.job import read_job
+from skorche.stored.run_folder import GRAPH, LOG, PIPELINE, REPORT, REPORT_TEXT, SUMMARY, runs_in
 from skorche.stored.values import Stored, read_value
 
 WORST_LAST = ("cached", "ok", "skipped", "cancelled", "failed")
@@ -111,10 +112,12 @@ class StoredRun(Pictured):
 
     @property
     def job(self) -> dict[str, Any] | None:
-        """What the command line was given, if that has run it."""
-        path = self.path / JOB
-        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        return found
+        """What the command line was given, if that has run it.
+
+        Raises:
+            StoreError: no run of yours has written it, or it is damaged.
+        """
+        return read_job(self.path, trust=self._trust)
 
     @property
     def summary(self) -> str:

@@ -19,6 +19,7 @@ from skorche.store import PRIVATE, private
 ENDINGS = {"json": ".json", "bytes": ".bin", "npy": ".npy", "pickle": ".pickle"}
 NUMBERED = ("bytes", "npy")
 LINES = "jsonl"
+NO_TRUST = "do not trust it."
 
 
 class Stored(NamedTuple):
@@ -48,7 +49,7 @@ def write_value(folder: Path, stem: str, value: Any) -> Stored:
     kind, data = _encoded(value)
     file_name = f"{stem}{ENDINGS[kind]}"
     _write(folder / file_name, data)
-    return Stored(file_name, kind, seal=_seal(file_name, data) if kind in SIGNED else "")
+    return Stored(file_name, kind, seal=sign(file_name, data) if kind in SIGNED else "")
 
 
 def _as_lines(values: list[Any]) -> list[bytes] | None:
@@ -99,8 +100,8 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _seal(name: str, data: bytes) -> str:
-    """What shows that we wrote it; nothing, where there is no secret to sign with."""
+def sign(name: str, data: bytes) -> str:
+    """What shows that we wrote a file of this name; nothing, where there is no secret to sign with."""
     try:
         return seal_of(_key(name), "pickle", data, read_secret()).hex()
     except NoSecretError:
@@ -120,13 +121,15 @@ def read_value(folder: Path, stored: Stored, *, trust: bool) -> Any:
     """
     path = folder / stored.file
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise StoreError(f"{path} does not lie in the folder of its run.", "its report says so.", "do not trust it.")
+        raise StoreError(f"{path} does not lie in the folder of its run.", "its report says so.", NO_TRUST)
     if stored.many:
+        if stored.format not in NUMBERED:
+            raise StoreError(f"{path} is a folder of {stored.format}, says its report.", "runs write none.", NO_TRUST)
         return [decode(stored.format, one.read_bytes()) for one in sorted(path.iterdir())]
     if stored.format == LINES:
         return [decode("json", line) for line in path.read_bytes().splitlines()]
     data = path.read_bytes()
-    if stored.format in SIGNED and not trust and not _is_ours(path.name, data, stored.seal):
+    if stored.format in SIGNED and not trust and not is_ours(path.name, data, stored.seal):
         raise StoreError(
             f"{path} was not written by a run of yours, or it was changed since.",
             "it is a pickle: reading it could run whatever whoever wrote it wants.",
@@ -135,7 +138,8 @@ def read_value(folder: Path, stored: Stored, *, trust: bool) -> Any:
     return decode(stored.format, data)
 
 
-def _is_ours(name: str, data: bytes, seal: str) -> bool:
+def is_ours(name: str, data: bytes, seal: str) -> bool:
+    """Whether this user's own run wrote a file of this name, and nobody has changed it since."""
     try:
         return is_sealed(bytes.fromhex(seal), _key(name), "pickle", data, read_secret())
     except (NoSecretError, ValueError):

@@ -1,5 +1,6 @@
 """`skorche replay`: an item that failed runs again."""
 
+import os
 import subprocess
 import sys
 
@@ -33,6 +34,26 @@ def test_a_task_that_was_mended_gives_its_result(kept):
     assert (done.returncode, done.stdout) == (0, "refuse_nine: 9\n")
 
 
+def told_by(kept, change):
+    """The file of the run that says what the command line was given, changed."""
+    (path,) = (kept.folder / "store").glob("runs/*/job.json")
+    path.write_text(change(path.read_text()))
+
+
+OTHER = ('job.py"', 'other.py"')
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace(*OTHER), lambda text: text[:-20], str.upper])
+def test_a_job_that_no_run_of_ours_has_written_is_not_run(kept, change):
+    (kept.folder / "other.py").write_text("print('somebody else runs')")
+    told_by(kept, change)
+
+    done = kept("replay", "store", "0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "with --file." in done.stderr
+    assert "ValueError: no 9" in kept("replay", "store", "0", "--file", "job.py").stderr
+
+
 def test_the_debugger_stops_where_it_fails(kept):
     done = kept("replay", "store", "0", "--pdb", stdin="p x * 100\nq\n")
 
@@ -44,6 +65,7 @@ def test_it_is_found_from_another_folder(kept):
     done = subprocess.run(
         [sys.executable, "-m", "skorche", "replay", str(kept.folder / "store"), "0"],
         cwd="/",
+        env=os.environ | {"XDG_STATE_HOME": str(kept.folder / "state")},
         capture_output=True,
         text=True,
         timeout=60,

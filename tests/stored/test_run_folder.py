@@ -319,6 +319,20 @@ def test_a_pickle_of_another_user_is_read_only_if_it_is_trusted(tmp_path, monkey
     assert skorche.open_run(tmp_path, trust=True).results["end"] == [Point(3)]
 
 
+@pytest.mark.parametrize("entry", [{"format": "pickle"}, {"format": "pickle and files"}, {"format": "json"}])
+def test_a_folder_of_anything_but_bytes_and_arrays_is_not_read(tmp_path, entry):
+    run(stream(square, [3]), tmp_path)
+    (folder,) = folders(tmp_path)
+    (folder / "results" / "0").mkdir()
+    (folder / "results" / "0" / "0").write_bytes(pickle.dumps("somebody else's"))
+    report = json.loads((folder / "report.json").read_text())
+    report["results"] = {"end": {"file": "results/0", "many": True, "seal": ""} | entry}
+    (folder / "report.json").write_text(json.dumps(report))
+
+    with pytest.raises(skorche.StoreError, match="do not trust it"):
+        skorche.open_run(tmp_path).results["end"]
+
+
 # -- several runs -----------------------------------------------------------------------------------------------------
 
 
