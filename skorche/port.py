@@ -121,10 +121,10 @@ class Inbox(Generic[T]):
             raise
 
     def close(self, *, for_this_run: bool = False) -> None:
-        """No more items: for good, or until the attached run has ended."""
+        """No more items: for good, or until the attached run has ended, if there is one."""
         with self._lock:
             if for_this_run:
-                self._closed_for_run = True
+                self._closed_for_run = self._wake is not None or self._keeps is not None
             else:
                 self._closed = True
             self._tell()

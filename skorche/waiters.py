@@ -82,7 +82,8 @@ class Waiters:
                     self._line.append(waiter)  # before the attempt: no change may go unseen in between
                 found = attempt()
                 if found is not None:
-                    self._leave(waiter)
+                    if not self._leave(waiter):
+                        self.ring(1)
                     return found
                 await waiter.wait_called()
         except BaseException:
@@ -90,9 +91,12 @@ class Waiters:
             self.ring(1)  # if it was called, the change is there for the next one
             raise
 
-    def _leave(self, waiter: Waiter) -> None:
-        with self._lock, suppress(ValueError):  # it was called, and is no longer in line
+    def _leave(self, waiter: Waiter) -> bool:
+        """Out of the line; False if it was called meanwhile, for a change that is there for the next one."""
+        with self._lock, suppress(ValueError):
             self._line.remove(waiter)
+            return True
+        return False
 
 
 def cancel_after_signal(error: BaseException | None) -> None:

@@ -180,6 +180,9 @@ class AsyncEngine:
         """End the loop. A coroutine that was given up, and does not end for it, is not waited for."""
         if self._thread is None:
             return
+        if self._thread.ident is None:  # it could not be started
+            self._runner.close()
+            return
         self._ending = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(None if how == "drain" and not self._gave_up else 2 * HURRY_SECONDS)
@@ -275,11 +278,16 @@ class AsyncEngine:
         """Say what has been done in this turn of the loop."""
         self._handed_over = self._loop.time()
         finished, self._finished = self._finished, []
-        for stage in {job.stage for job in finished}:
-            self._fill(stage)
-        for job in finished:
-            done, job.done = job.done, []
-            self._come_back(job, [one.index for one in done], job.stage.finish(done))
+        try:
+            for stage in {job.stage for job in finished}:
+                self._fill(stage)
+            for job in finished:
+                done, job.done = job.done, []
+                self._come_back(job, [one.index for one in done], job.stage.finish(done))
+        except BaseException as error:  # noqa: BLE001  (nobody may wait for what nobody will hand over)
+            RESERVE.clear()
+            for job in finished:
+                self._give_up(job, error)
 
     def _come_back(self, job: _Job, indices: list[int], outcome: Outcome) -> None:
         """Some items of a job are done, maybe the last; unless it has been given up meanwhile."""

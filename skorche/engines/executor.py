@@ -137,7 +137,7 @@ class ExecutorEngine:
 
     def close(self, how: Literal["drain", "kill"]) -> None:
         """End the thread, and the executor if it is ours."""
-        if self._thread is not None:
+        if self._thread is not None and self._thread.ident is not None:  # it may not have been started
             self._inbox.put(None)
             self._thread.join()
         if self._make is not None and self._executor is not None:

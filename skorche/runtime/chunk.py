@@ -13,6 +13,10 @@ from skorche.named import NamedTuple
 from skorche.place import Places
 
 
+LITTLE = 256
+"""So many items are copied in no time."""
+
+
 class Chunk(NamedTuple):
     """Items for a stage, entering its kernel at step `entry`. `attempts` counts earlier ones; None: all are fresh.
 
@@ -31,6 +35,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._pieces: deque[tuple[Items, Places]] = deque()
+        self._start = 0  # so many items of the first piece were taken
         self.count = 0
 
     def add(self, items: Items, places: Places) -> None:
@@ -40,28 +45,53 @@ class Waiting:
 
     def put_back(self, items: Items, places: Places) -> None:
         """Add a piece at the front: items that were taken, and are not done with."""
+        if self._start:
+            self._pieces.appendleft(self._pop_first())
         self._pieces.appendleft((items, places))
         self.count += len(items)
 
     def take(self, count: int) -> tuple[Items, Places]:
         """Up to `count` items from the front. A piece that is nearly as large goes as it is, which saves copying it."""
-        items, places = self._pieces.popleft()
-        found = len(items)
+        items, places = self._pieces[0]
+        start = self._start
+        found = len(items) - start
         if found > count:
-            self._pieces.appendleft((items[count:], places[count:]))
-            items, places, found = items[:count], places[:count], count
-        elif 4 * found < 3 * count and self._pieces:
+            end = start + count
+            self._begin_at(end)
+            self.count -= count
+            return items[start:end], places[start:end]
+        items, places = self._pop_first()
+        if 4 * found < 3 * count and self._pieces:
             items, places = self._gather(items, places, count)
             found = len(items)
         self.count -= found
         return items, places
+
+    def _begin_at(self, start: int) -> None:
+        """What stands before that in the first piece was taken.
+
+        It is let go at once where little is left, else when half of the piece is gone: so every item is copied twice at
+        most on the average, however many chunks are made of a large piece.
+        """
+        items, places = self._pieces[0]
+        left = len(items) - start
+        if left <= LITTLE or left <= start:
+            self._pieces[0], start = (items[start:], places[start:]), 0
+        self._start = start
+
+    def _pop_first(self) -> tuple[Items, Places]:
+        """What is left of the first piece."""
+        items, places = self._pieces.popleft()
+        start, self._start = self._start, 0
+        return (items[start:], places[start:]) if start else (items, places)
 
     def _gather(self, items: Items, places: Places, count: int) -> tuple[Items, Places]:
         parts, all_places, room = [items], [places], count - len(items)
         while self._pieces and room > 0:
             more, more_places = self._pieces.popleft()
             if len(more) > room:
-                self._pieces.appendleft((more[room:], more_places[room:]))
+                self._pieces.appendleft((more, more_places))
+                self._begin_at(room)
                 more, more_places = more[:room], more_places[:room]
             parts.append(more)
             all_places.append(more_places)
@@ -72,7 +102,7 @@ class Waiting:
         """Everything, when the run stops."""
         if not self._pieces:
             return [], []
-        items, places = self._gather(*self._pieces.popleft(), self.count)
+        items, places = self._gather(*self._pop_first(), self.count)
         self.count = 0
         return items, places
 

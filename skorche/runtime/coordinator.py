@@ -45,7 +45,7 @@ from skorche.runtime.command import (
     Warn,
 )
 from skorche.runtime.diagnosis import Diagnosis
-from skorche.runtime.engine import Engine, Lend, can_lend, can_resize, is_shared
+from skorche.runtime.engine import Engine, Lend, can_lend, can_resize, close_engines, is_shared
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.inputs import SOURCE_PATIENCE, InputMaker, Inputs, Ready
 from skorche.runtime.lookout import Lookout
@@ -152,9 +152,10 @@ class Coordinator:
         for outbox in self.outboxes:
             outbox.close(error)
         self._inputs.finish()
-        for engine in opened:
-            engine.close("kill")
-        self._observers.stop(self._make_record(running=False))
+        try:
+            close_engines(opened, "kill")
+        finally:
+            self._observers.stop(self._make_record(running=False))
 
     def wait_ended(self, timeout: float | None = None) -> bool:
         """Wait for the end, and for the thread, which has nothing left to do then; whether it came in time."""
@@ -277,7 +278,7 @@ class Coordinator:
         """The clock of this run, for who has the turn. It stands still while the process is stopped: nobody is late."""
         now = time.monotonic() - self._stopped_seconds
         late = now - self._wakes_at
-        if late < LATE_SECONDS:
+        if late < LATE_SECONDS or self._few < 0:  # an engine that works in our turns is what is late
             return now
         self._stopped_seconds += late + CATCH_UP_SECONDS
         return self._wakes_at - CATCH_UP_SECONDS
@@ -359,8 +360,7 @@ class Coordinator:
         if not self._shared:
             self._close_outboxes()
         self._inputs.finish(None if how == "drain" else self.error or InternalError("the run ended."))
-        for engine, _ in self._engines:
-            engine.close(how)
+        close_engines([engine for engine, _ in self._engines], how)
 
     def _conclude(self) -> None:
         try:

@@ -226,6 +226,22 @@ class SharedEngine(Protocol):
         ...
 
 
+def close_engines(engines: Sequence[Engine], how: Literal["drain", "kill"]) -> None:
+    """Close all of them, also if one of them raises.
+
+    Raises:
+        Exception: what the first of those has raised.
+    """
+    problem: BaseException | None = None
+    for engine in engines:
+        try:
+            engine.close(how)
+        except BaseException as error:  # noqa: BLE001  (raised when the others are closed)
+            problem = problem or error
+    if problem is not None:
+        raise problem
+
+
 # What more an engine can do is asked by name: asking for a protocol imports `inspect` from Python 3.12 on (13 ms).
 
 

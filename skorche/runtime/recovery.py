@@ -129,6 +129,7 @@ class Recovery:
         failure = Failure(node.name, trouble.item, trouble.error, trouble.traceback, attempts, trouble.output)
         self.failures.append(failure)
         if errors is not None:
+            failure.error.__traceback__ = None  # its text is kept; frames would keep the items they hold
             tally.handled += 1
             self._books.ledger.mark(place, End.FAILED)
             errors.accept([failure], [place])

@@ -215,8 +215,10 @@ class Run(Generic[R]):
         self._coordinator.pause(node, paused=False)
 
     def close(self) -> None:
-        """Close all live inputs of this run, and let bounded outputs take everything."""
-        if self.running and (paused := self._coordinator.paused):
+        """Close all live inputs of this run, and let bounded outputs take everything. Nothing, once it has ended."""
+        if not self.running:
+            return  # its inputs are those of the next run
+        if paused := self._coordinator.paused:
             told = " and ".join(map(repr, paused)) + (" is" if len(paused) == 1 else " are")
             say("the run is to end, but %s paused: it waits for run.resume()", told)
         for inbox in self._live:

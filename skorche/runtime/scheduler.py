@@ -248,7 +248,8 @@ class Scheduler:
         """An item that was not finished enters the stage again, unless the run is stopping; whether it does."""
         chunk, stage = flight.chunk, flight.stage
         if self.books.stopping:
-            stage.edge.cancel([chunk.places[index]])
+            stage.tallies[chunk.entry].cancelled += 1  # it may have entered behind the first step
+            self.books.ledger.end([chunk.places[index]], End.CANCELLED)
             return False
         origin = flight.origins[index] if flight.origins else None
         attempts = chunk.attempts[index] if chunk.attempts else 0

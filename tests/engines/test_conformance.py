@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -246,6 +247,26 @@ def test_every_ticket_comes_back_once(choice: Choice) -> None:
 
 def test_an_engine_that_was_never_opened_can_be_closed(choice: Choice) -> None:
     find_engine(choice.engine)().close("kill")
+
+
+class Gone(ThreadPoolExecutor):
+    """An executor that cannot be ended without trouble."""
+
+    def shutdown(self, *args: Any, **options: Any) -> None:
+        super().shutdown(*args, **options)
+        raise ConnectionError("the cluster is gone")
+
+
+def test_an_engine_that_cannot_be_closed_leaves_no_other_open(choice: Choice) -> None:
+    with skorche.Pipeline("left") as pipeline:
+        first = skorche.task(engine=lambda: Gone(1))(tasks.double)
+        second = skorche.task(engine=None if choice.engine == "async" else choice.engine)(choice.form(tasks.double))
+        out = skorche.chain([first, second], skorche.Queue(fixed_inputs=range(3)))
+
+    with pytest.raises(skorche.InternalError, match="the cluster is gone"):
+        pipeline.run().wait()
+
+    assert out.flush() == [0, 4, 8]
 
 
 # -- life --------------------------------------------------------------------------------------------------------------

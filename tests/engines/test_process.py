@@ -147,12 +147,29 @@ def test_functions_of_a_module_run_as_a_program_work(tmp_path: Path) -> None:
 
 def test_a_worker_has_the_path_and_the_arguments_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["program", "--option", "it's"])
+    given = ["program", "--option", "it's", "\udce9", *(f"a-file-of-many-{number}.jpg" for number in range(20_000))]
+    monkeypatch.setattr(sys, "argv", given)
 
     ((path, arguments),) = run(lambda _: (sys.path, sys.argv), [0])
 
     assert path[0] == str(tmp_path)
-    assert arguments == ["program", "--option", "it's"]
+    assert arguments == given
+
+
+def test_where_text_is_ascii_names_need_not_be() -> None:
+    script = """
+import logging, skorche
+logging.getLogger("Größe").setLevel(logging.DEBUG)
+with skorche.Pipeline() as pipeline:
+    levels = skorche.map(lambda name: logging.getLogger(name).level, skorche.Queue(fixed_inputs=["Größe"]))
+pipeline.run(engine="process").wait()
+print(levels.flush())
+"""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "utf-8"}
+
+    ended = run_program("-", stdin=script, environment=ascii_only)
+
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("[10]\n", "", 0)
 
 
 def test_importing_the_package_in_a_script_is_not_needed_for_its_workers_to_start_where_it_lies(tmp_path: Path) -> None:

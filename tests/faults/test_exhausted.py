@@ -3,6 +3,8 @@
 import contextlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -137,6 +139,52 @@ def test_where_no_thread_can_be_started_the_run_ends_and_says_what_to_do(monkeyp
 
     assert "ulimit -u" in caught.value.mend
     assert not run.running
+
+
+async def awaited(number: int) -> int:
+    return number
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "options"),
+    [
+        ("skorche event loop", awaited, {}),
+        ("skorche executor", abs, {"engine": partial(ThreadPoolExecutor, 1)}),
+        ("skorche processes", abs, {"engine": "process"}),
+    ],
+)
+def test_where_an_engines_thread_cannot_be_started_that_is_raised_and_nothing_stays_open(
+    monkeypatch: pytest.MonkeyPatch, name: str, task: Any, options: dict[str, Any]
+) -> None:
+    refuse_more_threads(monkeypatch, name, 0)
+    with skorche.Pipeline("crowded") as pipeline:
+        out = skorche.chain([abs, skorche.task(**options)(task)], skorche.Queue(fixed_inputs=[-1]))
+
+    with pytest.raises((RuntimeError, skorche.EngineError), match="start new thread|no thread could be started"):
+        pipeline.run(progress=False)
+
+    assert out.flush() == []
+
+
+@pytest.mark.parametrize(
+    ("where", "engine", "task"),
+    [
+        ("skorche.engines.event_loop._Stage.finish", None, awaited),
+        ("skorche.engines.process.job.Job.absorb", "process", abs),
+    ],
+)
+def test_who_has_no_memory_to_hand_over_results_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, where: str, engine: str | None, task: Any
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(where, refuse)
+    with skorche.Pipeline("filled") as pipeline:
+        skorche.map(skorche.task(engine=engine)(task), skorche.Queue(fixed_inputs=range(100)))
+
+    with pytest.raises(skorche.EngineError, match="memory ran out in the (event loop|process engine)"):
+        pipeline.run(progress=False).wait(20)
 
 
 class Second:

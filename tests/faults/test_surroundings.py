@@ -160,6 +160,24 @@ def test_a_parent_that_is_stopped_for_a_while_takes_nobody_for_late(engine: str)
     assert (output, errors, program.returncode) == ("6 0 0\n", "", 0)
 
 
+def test_a_timer_comes_between_the_long_items_of_the_inline_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skorche.runtime.coordinator.LATE_SECONDS", 0.01)
+    monkeypatch.setattr("skorche.runtime.coordinator.CATCH_UP_SECONDS", 0.002)
+    order = list[int]()
+
+    def work(number: int) -> None:
+        order.append(number)
+        if order == [0]:
+            raise ConnectionError("once")
+        time.sleep(0.02)  # the work itself: longer than a process is late that was not stopped
+
+    with skorche.Pipeline("long") as pipeline:
+        skorche.map(skorche.task(retries=1, backoff=0.001)(work), skorche.Queue(fixed_inputs=range(20)))
+    pipeline.run(engine="inline", progress=False).wait()
+
+    assert order.index(0, 1) < 10
+
+
 def test_a_host_whose_threads_hold_locks_while_workers_start() -> None:
     locks, stopped = [threading.Lock() for _ in range(3)], threading.Event()
     for lock in locks:

@@ -44,7 +44,7 @@ def test_a_worker_process_that_hangs_is_told_with_its_stack_and_the_run_fails(ho
     assert "on process " in said.splitlines()[1]
     assert '/hanging.py", line' in said
     assert frame in said
-    assert "_watch_parent" not in said
+    assert "parent" not in said
     report = pipeline.last_run.report
     assert (report.ok, report.delivered, report.cancelled) == (False, 0, 1)
     assert out.flush() == []

@@ -202,10 +202,11 @@ def test_a_tasks_raise_wins_over_the_runs_collect():
         skorche.shutdown()
 
 
-def test_collected_errors_do_not_keep_the_items_of_their_frames():
-    skorche.map(invert, Queue(fixed_inputs=[0]))
+@pytest.mark.parametrize(("errors", "policy"), [(None, "collect"), (Queue(name="errors"), "raise")])
+def test_errors_that_do_not_stop_a_run_do_not_keep_the_items_of_their_frames(errors, policy):
+    skorche.map(invert, Queue(fixed_inputs=[0]), queue_errors=errors)
 
-    skorche.run(on_error="collect")
+    skorche.run(on_error=policy)
     report = skorche.shutdown()
 
     assert report.failures[0].error.__traceback__ is None

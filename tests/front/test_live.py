@@ -175,6 +175,26 @@ def test_put_after_the_inputs_were_closed_for_the_run_is_refused():
     assert run.wait(PATIENCE).delivered == 1
 
 
+def test_a_second_shutdown_leaves_the_inputs_to_the_next_run():
+    with Pipeline() as pipeline:
+        numbers = Queue()
+        doubles = skorche.map(lambda number: 2 * number, numbers)
+    first = pipeline.run()
+    closing = [threading.Thread(target=pipeline.shutdown) for _ in range(8)]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join(PATIENCE)
+
+    numbers.put(1)
+    second = pipeline.run()
+    first.shutdown()
+    numbers.put(2)
+    second.shutdown()
+
+    assert doubles.flush() == [2, 4]
+
+
 def test_an_output_with_a_bound_pushes_back_on_the_source():
     given = [0]
     leads = []

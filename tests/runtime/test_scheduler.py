@@ -6,6 +6,7 @@ import pytest
 
 import skorche
 from skorche.errors import EngineError, InternalError, TaskTimeout, WorkerCrash
+from skorche.kernel import StepCount, Trouble
 from skorche.runtime.command import Command, Deliver, Fed, Kill, Pull, Stop, StopSources, Submit, Taken, Warn
 from skorche.runtime.engine import Broken, Lost, Noticed, Started, Starved
 from skorche.testing import FakeClock
@@ -284,6 +285,29 @@ def test_what_is_out_after_the_grace_is_killed_and_cancelled():
 
     assert killed == [Kill(out.ticket, 0)]
     assert hand.scheduler.recovery.failures == []
+    assert counts(hand) == {"cancelled": 1}
+
+
+def test_an_item_is_cancelled_where_it_was_to_go_on():
+    with by_hand() as drive:
+        both = skorche.task(engine="process", max_workers=2, retries=1)
+        tasks = [both(abs), both(float)]
+        skorche.chain(tasks, skorche.Queue())
+    hand = drive()
+    (out,) = hand.feed(1)
+    failed = hand.done(out)
+    trouble = Trouble(1, 0, 1, ValueError("not yet"), "")
+    failed.outcome.troubles.append(trouble)
+    failed.outcome.ports[:] = [([], ())]
+    failed.outcome.counts[1] = StepCount(received=1)
+    (again,) = submitted([*hand.tell(failed, now=1.0), *hand.tell(now=100.0)])
+    assert again.chunk.entry == 1
+
+    hand.tell(Stop(STOPPED, grace=5.0), now=100.0)
+    hand.tell(Lost(again.ticket, CRASH, None, range(1)), now=101.0)
+    hand.finish()
+
+    assert [tally.cancelled for tally in hand.scheduler.books.tallies] == [0, 1]
     assert counts(hand) == {"cancelled": 1}
 
 

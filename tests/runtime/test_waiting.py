@@ -1,5 +1,7 @@
 """Items in line, in the pieces they came in."""
 
+import weakref
+
 import pytest
 
 from skorche.kernel import Items
@@ -88,3 +90,66 @@ def test_items_are_listed_where_a_range_is_followed_by_something_else(first, oth
     waiting = line((first, range(4)), (other, range(4, 6)))
 
     assert waiting.take(6) == ([*first, *other], range(6))
+
+
+class Counted(list):
+    """A list that says how many items of it, and of its parts, were copied."""
+
+    copied = 0
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        if not isinstance(index, slice):
+            return found
+        Counted.copied += len(found)
+        return Counted(found)
+
+
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_what_is_copied_grows_with_the_items_and_not_with_the_chunks(size):
+    count = 20_000
+    waiting = line((Counted(range(count)), range(count)))
+    Counted.copied, taken = 0, []
+
+    while waiting.count:
+        items, places = waiting.take(size)
+        assert items == list(places)
+        taken += items
+
+    assert taken == list(range(count))
+    assert Counted.copied < 3 * count + 300 * 300
+
+
+class Thing:
+    """What can be looked at from outside, to see whether it is still there."""
+
+
+def test_what_was_taken_is_let_go_when_half_of_a_piece_is_gone():
+    things = [Thing() for _ in range(4000)]
+    seen = [weakref.ref(thing) for thing in things]
+    waiting = line((things, range(4000)))
+    del things
+
+    for _ in range(21):
+        waiting.take(100)
+
+    assert sum(one() is not None for one in seen) < 2100
+
+
+@pytest.mark.parametrize("taken", [0, 1, 300, 2000])
+def test_what_is_put_back_comes_first_and_nothing_is_lost(taken):
+    waiting = line((list(range(4000)), range(4000)), ([4000], range(4000, 4001)))
+    first, _ = waiting.take(taken) if taken else ([], ())
+
+    waiting.put_back(first, range(len(first)))
+
+    assert waiting.count == 4001
+    assert waiting.drain()[0] == list(range(4001))
+
+
+def test_a_large_piece_behind_a_small_one_is_taken_in_part():
+    waiting = line(([0], range(1)), (list(range(1, 4001)), range(1, 4001)))
+
+    assert waiting.take(1000) == (list(range(1000)), range(1000))
+    assert waiting.take(2) == ([1000, 1001], range(1000, 1002))
+    assert waiting.drain() == (list(range(1002, 4001)), range(1002, 4001))

@@ -230,8 +230,7 @@ class Hub:
         for queue in self._queued.values():
             queue.clear()
         for job in [*self.out.values()]:
-            job.absorb()
-            self._give_back(job.lost(error, None, 0))
+            self._give_back(job.broken_off(error))
 
     # -- handing out ------------------------------------------------------------------------------------------------
 

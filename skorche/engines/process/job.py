@@ -13,6 +13,7 @@ from skorche.engines.process.slot import READING
 from skorche.engines.process.wire import LARGE_BYTES, Frame, Work, work_frame
 from skorche.errors import TransferError, WorkerCrash, describe, text_of
 from skorche.kernel import Outcome, StepCount, Trouble
+from skorche.reserve import RESERVE
 from skorche.runtime.chunk import Chunk
 from skorche.runtime.engine import Done, Lost
 
@@ -191,6 +192,14 @@ class Job:
         """The worker died; `rerun` of what is left had run before, and `output` was kept of the suspect."""
         left = [index for index in self.left if index != suspect]
         return Lost(self.ticket, cause, suspect, left, self.outcome, rerun, output=output, worker=self.worker)
+
+    def broken_off(self, cause: BaseException) -> Lost:
+        """The engine cannot go on: what has come back counts as far as it can be unpickled."""
+        try:
+            self.absorb()
+        except BaseException:  # noqa: BLE001  (memory ran out: the run is told one reason why it ends, `cause`)
+            RESERVE.clear()
+        return self.lost(cause, None, 0)
 
 
 def explain_size(task: str, size: int, *, result: bool) -> str:

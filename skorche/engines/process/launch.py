@@ -7,6 +7,7 @@ children can be stopped with it.
 
 from __future__ import annotations
 
+import marshal
 import os
 import select
 import signal
@@ -27,10 +28,12 @@ from skorche.log import WARNING
 from skorche.named import NamedTuple
 
 _BOOT = (
-    "import gc, sys; gc.disable(); sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
+    "import gc, marshal, os, sys; gc.disable(); "
+    "sys.path[:], sys.argv[:], *known = marshal.loads(os.pread({slot}, {size}, {start})); "
     "from skorche.engines.process.worker import Files, main; "
-    "main({files!r}, {parent}, {levels!r}, {disabled}, {capture!r})"
+    "main({files!r}, *known)"
 )
+"""What a worker must know is in the file behind its slot: a command line has no room for a program's own long one."""
 MOST_SAID_BYTES = 2000
 CHANNEL_BYTES = 1 << 20
 """So much may be on its way at once, if the system allows it: so the other side wakes less often for large objects."""
@@ -207,13 +210,13 @@ def _start(channel: int, slot: int, mouth: Mouth, stderr: IO[bytes] | None) -> t
 
 
 def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subprocess.Popen[bytes]:
-    levels, disabled = current_levels()
-    parent = os.getpid()
-    known = {"argv": list(sys.argv), "parent": parent, "levels": levels, "disabled": disabled, "capture": capture}
+    known = marshal.dumps((import_path(), list(map(str, sys.argv)), os.getpid(), *current_levels(), capture))
+    os.pwrite(files.slot, known, SHARED_BYTES)  # where its stack will be told, if it hangs
+    boot = _BOOT.format(slot=files.slot, size=len(known), start=SHARED_BYTES, files=files)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C waits until it is ignored
     try:
         return subprocess.Popen(
-            [sys.executable, *interpreter_flags(), "-c", _BOOT.format(path=import_path(), files=files, **known)],
+            [sys.executable, *interpreter_flags(), "-c", boot],
             stdin=subprocess.DEVNULL,
             stderr=stderr,
             pass_fds=[file for file in files if file >= 0],
@@ -225,7 +228,7 @@ def _launch(files: Files, capture: Capture, stderr: IO[bytes] | None) -> subproc
 
 def import_path() -> list[str]:
     """Where a worker looks for modules."""
-    return [entry for entry in sys.path if isinstance(entry, str)]
+    return [str(entry) for entry in sys.path if isinstance(entry, str)]
 
 
 def interpreter_flags() -> list[str]:
@@ -241,4 +244,4 @@ def current_levels() -> tuple[dict[str, int], int]:
         return {"": WARNING}, 0
     root = logging.getLogger()
     loggers = [one for one in root.manager.loggerDict.copy().values() if isinstance(one, logging.Logger) and one.level]
-    return {"": root.level} | {one.name: one.level for one in loggers}, root.manager.disable
+    return {"": int(root.level)} | {str(one.name): int(one.level) for one in loggers}, int(root.manager.disable)

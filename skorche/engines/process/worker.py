@@ -99,7 +99,7 @@ def main(files: Files, parent: int, levels: dict[str, int], disabled: int, captu
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     _hang_on(files.lifeline)
     answer_in(files.slot)
-    Thread(target=_watch, args=(parent, files.slot), name="skorche parent watch", daemon=True).start()
+    Thread(target=_watch_parent, args=(parent, files.slot), name="skorche parent watch", daemon=True).start()
     with (
         mmap(files.slot, SHARED_BYTES) as shared,
         memoryview(shared) as view,
@@ -127,7 +127,7 @@ def _hang_on(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def _watch(parent: int, slot: int) -> None:
+def _watch_parent(parent: int, slot: int) -> None:
     """Tell the parent what this process needs; and where the lifeline does not do it, end when the parent has died."""
     answer_here()
     vitals = Vitals(os.getpid())  # the main thread has the number of the process
