@@ -303,6 +303,20 @@ def _traceback_of(error: BaseException) -> TracebackType | None:
     return traceback
 
 
+def drop_traceback(error: BaseException) -> None:
+    """Let go of its frames, and of all they hold."""
+    BaseException.with_traceback(error, None)
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """As its method does, whatever its class does to attributes; one may be frozen."""
+    notes = getattr(error, "__notes__", None)
+    if not isinstance(notes, list):  # there are none, or its class has other plans with the name
+        notes = [] if notes is None else [str(notes)]
+        BaseException.__setattr__(error, "__notes__", notes)
+    notes.append(note)
+
+
 def describe(error: BaseException) -> str:
     """The traceback's text, as Python would print it; never raises."""
     from traceback import format_exception, format_tb  # 8 ms to import: only failures need it

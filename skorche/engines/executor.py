@@ -21,6 +21,7 @@ from threading import Thread, local
 from typing import Any, Literal
 
 from skorche.compile.plan import StagePlan
+from skorche.engines.pools import end_broken, make_executor
 from skorche.engines.transfer import decode, dump_error, dump_kernel, dumps, encode, load_error, loads
 from skorche.errors import EngineError, TransferError, WorkerCrash, WorkerStartError, blamed_on, describe, text_of
 from skorche.kernel import Kernel, Outcome, Trouble
@@ -79,7 +80,7 @@ class ExecutorEngine:
     """An adapter. Weaker than the engines of skorche's own, which the report says."""
 
     def __init__(self, choice: Executor | Callable[[], Executor]) -> None:
-        self._make = None if hasattr(choice, "submit") else choice
+        self._make = choice if isinstance(choice, type) or not hasattr(choice, "submit") else None
         self._executor: Any = choice if self._make is None else None
         self._inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: Thread | None = None
@@ -108,12 +109,12 @@ class ExecutorEngine:
         """Make the executor, if it is ours to make, and start the thread.
 
         Raises:
-            GraphError: a task cannot be pickled.
+            GraphError: a task cannot be pickled, or what should make the executor makes none.
         """
         self._stages = {stage.number: stage for stage in stages}
         self._emit = emit
         if self._make is not None:
-            self._executor = self._make()
+            self._executor = make_executor(self._make)
         self._in_process = isinstance(self._executor, ThreadPoolExecutor)
         if not self._in_process:
             self._kernels = {stage.number: dump_kernel(stage) for stage in stages}
@@ -141,7 +142,10 @@ class ExecutorEngine:
             self._inbox.put(None)
             self._thread.join()
         if self._make is not None and self._executor is not None:
-            self._executor.shutdown(wait=True)
+            if self._broken:
+                end_broken(self._executor)
+            else:
+                self._executor.shutdown(wait=True)
             self._executor = None  # it may hold on to pipes for as long as it is held itself
 
     # -- the thread -------------------------------------------------------------------------------------------------
@@ -274,8 +278,8 @@ class ExecutorEngine:
 
     def _replace(self) -> None:
         assert self._make is not None
-        self._executor.shutdown(wait=True)
-        self._executor = self._make()
+        end_broken(self._executor)
+        self._executor = make_executor(self._make)
         self._broken = False
         self._breaks += 1
         if self._breaks > MOST_BREAKS:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 D = TypeVar("D")
 
 PROTOCOL = 5
+set_attribute = BaseException.__setattr__
+"""Whatever the class of an exception does to attributes; one may be frozen."""
 LEAST_BYTES = 1 << 16
 """A smaller buffer travels in the pickle: two pieces more to write cost as much as to copy it."""
 MOST_LINKED = 100
@@ -197,7 +199,11 @@ def _rebuild(
     base = _built_in(kind)
     error: BaseException = base.__new__(kind, *arguments)
     base.__init__(error, *arguments)
-    error.__setstate__(state)
+    if kind.__setstate__ is BaseException.__setstate__:
+        for name, value in (state or {}).items():
+            set_attribute(error, name, value)
+    else:
+        error.__setstate__(state)
     return error
 
 
@@ -219,9 +225,9 @@ def load_error(data: bytes) -> BaseException:
             if number is not None:
                 errors[number] = member
     for error, (_, _, cause, context, suppress, _) in zip(errors, told, strict=True):
-        error.__cause__ = None if cause is None else errors[cause]
-        error.__context__ = None if context is None else errors[context]
-        error.__suppress_context__ = suppress
+        set_attribute(error, "__cause__", None if cause is None else errors[cause])
+        set_attribute(error, "__context__", None if context is None else errors[context])
+        set_attribute(error, "__suppress_context__", suppress)
     return errors[0]
 
 

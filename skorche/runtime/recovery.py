@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from skorche.compile.plan import NodePlan
-from skorche.errors import InternalError, SkorcheError, TooManyFailures, shorten
+from skorche.errors import InternalError, SkorcheError, TooManyFailures, add_note, drop_traceback, shorten
 from skorche.events import Failure
 from skorche.kernel import Trouble
 from skorche.named import NamedTuple
@@ -79,7 +79,7 @@ class Recovery:
                 return True
             retries = known < node.retries and isinstance(trouble.error, node.retry_on)
             if retries and trouble.as_text:
-                trouble.error.add_note("not tried again: it cannot be pickled, so only its text came from the worker")
+                add_note(trouble.error, "not tried again: it cannot be pickled, so only its text came from the worker")
             elif retries:
                 again = Again(trouble.item, place, known + 1, trouble.step, origin)
                 self._delay(stage, again, node, number, now)
@@ -129,7 +129,7 @@ class Recovery:
         failure = Failure(node.name, trouble.item, trouble.error, trouble.traceback, attempts, trouble.output)
         self.failures.append(failure)
         if errors is not None:
-            failure.error.__traceback__ = None  # its text is kept; frames would keep the items they hold
+            drop_traceback(failure.error)  # its text is kept; frames would keep the items they hold
             tally.handled += 1
             self._books.ledger.mark(place, End.FAILED)
             errors.accept([failure], [place])
@@ -148,7 +148,7 @@ class Recovery:
         elif self._too_many():
             self._books.fatal = self._give_up(failure)
         else:
-            failure.error.__traceback__ = None  # its text is kept; frames would keep the items they hold
+            drop_traceback(failure.error)  # its text is kept; frames would keep the items they hold
 
     def _too_many(self) -> bool:
         limit = self._policy.max_failures
@@ -199,19 +199,16 @@ def explain_failure(node: NodePlan, failure: Failure) -> BaseException:
     error = failure.error
     if isinstance(error, InternalError):
         return error
-    notes = getattr(error, "__notes__", [])
-    if not isinstance(notes, list):  # a class of the user's that has other plans with the name
-        error.__notes__ = [str(notes)]
     tries = "" if failure.attempts == 1 else f" (attempt {failure.attempts})"
-    error.add_note(f"in {node.title}{tries}, for the item {shorten(failure.item)}")
+    add_note(error, f"in {node.title}{tries}, for the item {shorten(failure.item)}")
     if failure.traceback and not isinstance(error, SkorcheError) and error.__traceback__ is None:
-        error.add_note(f"where it was raised:\n{failure.traceback}")
+        add_note(error, f"where it was raised:\n{failure.traceback}")
     if node.is_task and _lacks_arguments(error, failure.item):
-        error.add_note("the item is one argument: with @skorche.task(unpack=True) its elements are the arguments.")
+        add_note(error, "the item is one argument: with @skorche.task(unpack=True) its elements are the arguments.")
     if failure.output:
-        error.add_note(f"what was said on this item:\n{failure.output.rstrip()}")
+        add_note(error, f"what was said on this item:\n{failure.output.rstrip()}")
     more = ", queue_errors= makes them a queue, retries= tries again" if node.is_task else ""
-    error.add_note(f"to keep going after a failure: run(on_error='collect') lists failures in the report{more}.")
+    add_note(error, f"to keep going after a failure: run(on_error='collect') lists failures in the report{more}.")
     return error
 
 

@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -120,7 +121,44 @@ def test_a_result_that_cannot_come_back_fails_alone_also_when_nothing_may_run_tw
     assert len(tasks.effects(log)) == 51
 
 
+class Lingering(ProcessPoolExecutor):
+    """As the standard library's may do when it breaks: it waits for a worker that it has not told to end."""
+
+    def __init__(self) -> None:
+        super().__init__(2, multiprocessing.get_context("spawn"))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if self._broken:  # type: ignore[attr-defined]  # the library's own mark
+            forgotten = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(1000,))
+            forgotten.start()
+            self._processes[0] = forgotten  # type: ignore[attr-defined]  # its workers
+            forgotten.join()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+def test_an_executor_that_broke_and_waits_for_a_worker_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skorche.engines.pools.BURIAL_SECONDS", 0.5)
+
+    report, results = collect(deadly.Deadly("3", frozenset({7})), range(20), max_workers=2, engine=Lingering)
+
+    assert [failure.item for failure in report.failures] == [7]
+    assert results == [number for number in range(20) if number != 7]
+
+
 # -- executors of the user's -------------------------------------------------------------------------------------------
+
+
+def test_a_class_of_executors_is_called_to_make_one() -> None:
+    report, results = collect(tasks.double, range(10), engine=ThreadPoolExecutor)
+
+    assert (report.ok, results) == (True, [2 * number for number in range(10)])
+
+
+def test_what_makes_something_else_than_an_executor_is_refused() -> None:
+    pipeline, _ = mapping(tasks.double, [1], engine=lambda: 3)
+
+    with pytest.raises(skorche.GraphError, match=r"<lambda> was given as an engine, and gave 3\."):
+        pipeline.run()
 
 
 def test_an_executor_given_as_an_object_is_left_to_its_owner() -> None:

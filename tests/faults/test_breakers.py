@@ -15,7 +15,7 @@ from engines.runs import collect, mapping
 from engines.tasks import double, effects
 
 import skorche
-from skorche.engines.process.breaker import Breaker
+from skorche.engines.process.breaker import MOST_FAILED_STARTS, Breaker
 
 from .fatal import DieBetween, DieLoading, say
 from .poison import Poison
@@ -139,6 +139,25 @@ def test_a_result_ends_a_row() -> None:
     third = crashes(breaker, [18])
 
     assert (first, second, third) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("deaths", [*itertools.product(["start", "load 0", "load 1"], repeat=3)])
+def test_who_may_not_be_replaced_any_more_is_told_of(deaths: Sequence[str]) -> None:
+    """No worker is hired after so many failed starts: whoever stopped hiring and raised nothing would wait for ever."""
+    breaker, told = Breaker(1), False
+
+    for death in deaths:
+        kind, _, stage = death.partition(" ")
+        try:
+            if kind == "start":
+                breaker.count_start(1, "")
+            else:
+                breaker.count_load(int(stage), "task", 1, "")
+        except skorche.WorkerStartError:
+            told = True
+
+    assert told == (breaker.failed_starts >= MOST_FAILED_STARTS)
+    assert told == (len(set(deaths) - {"start"}) < 2)
 
 
 # -- deaths before the first item --------------------------------------------------------------------------------------

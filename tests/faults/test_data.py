@@ -118,6 +118,21 @@ def test_an_odd_cause_fails_no_more_than_its_item(kind: str, cause: type[Excepti
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("policy", ["collect", "raise"])
+def test_an_exception_whose_class_is_frozen_is_raised_and_told_as_any_other(policy: Any, engine: str) -> None:
+    with skorche.Pipeline("zoo") as pipeline:
+        items = [0, zoo.Order(("frozen", os.getpid()))]
+        skorche.map(skorche.task(engine=engine)(zoo.obey), skorche.Queue(fixed_inputs=items))
+    run = pipeline.run(progress=False, on_error=policy)
+
+    report = run.join(30)
+
+    error = report.failures[0].error
+    assert (type(error), error.key) == (zoo.Frozen, 7)
+    assert len(getattr(error, "__notes__", ())) == (0 if policy == "collect" else 2 + (engine == "process"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", ["mute note", "no list of notes"])
 def test_notes_that_cannot_be_told_fail_no_more_than_their_item(kind: str, engine: str) -> None:
     error = the_failure_of(kind, engine).error

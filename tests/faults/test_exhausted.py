@@ -183,7 +183,7 @@ def test_who_has_no_memory_to_hand_over_results_ends_the_run(
     with skorche.Pipeline("filled") as pipeline:
         skorche.map(skorche.task(engine=engine)(task), skorche.Queue(fixed_inputs=range(100)))
 
-    with pytest.raises(skorche.EngineError, match="memory ran out in the (event loop|process engine)"):
+    with pytest.raises(skorche.EngineError, match=r"memory ran out in the (event loop|process engine)"):
         pipeline.run(progress=False).wait(20)
 
 

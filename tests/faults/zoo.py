@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 
@@ -69,6 +70,13 @@ class Locked(Exception):
         self.lock = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """Nobody may change it, but Python does: it gets a traceback, notes and a cause."""
+
+    key: int
+
+
 class Particular(Exception):
     """Its constructor wants something else than what it passes on."""
 
@@ -131,6 +139,8 @@ def noted_with(notes: Any) -> BaseException:
 MAKERS: dict[str, Callable[[int], BaseException]] = {
     "particular": lambda home: annotated(Particular(7, "no disk")),
     "locked": lambda home: annotated(Locked("held")),
+    "frozen": lambda home: Frozen(7),
+    "caused by the frozen": lambda home: caused_by(Frozen(7)),
     "irreducible": lambda home: annotated(Irreducible("stays")),
     "disguised": lambda home: annotated(Disguised("as a number")),
     "homesick": lambda home: annotated(Homesick(home, "abroad")),

@@ -1,7 +1,7 @@
 """When it is the environment that is broken, not an item: deaths are counted until something is finished.
 
-it died before it could take an item        3 in a row: the engine cannot start workers
-it died while it loaded a task              3 in a row: nor can it for this task
+it died before it could take an item        3 in a row, both together: the engine cannot start workers
+it died while it loaded a task              (of loads those of one task count), or not for this task
 it died with work, on an item or on none    as many in a row as MOST_CRASHES says: every item would meet the same end
 
 Any result puts an end to a row. An item that is tried again and dies again counts once: it may well be to blame itself.
@@ -54,7 +54,7 @@ class Breaker:
         self.deaths += 1
         self._starts += 1
         self._said = said or self._said
-        if self._starts >= MOST_FAILED_STARTS:
+        if self.failed_starts >= MOST_FAILED_STARTS:
             raise _cannot_start("could take an item", code, self._said)
 
     def count_load(self, stage: int, task: str, code: int, said: str) -> None:
@@ -66,7 +66,7 @@ class Breaker:
         self.deaths += 1
         self._loads[stage] += 1
         self._said = said or self._said
-        if self._loads[stage] >= MOST_FAILED_STARTS:
+        if self.failed_starts >= MOST_FAILED_STARTS:
             raise _cannot_start(f"had loaded task {task!r}", code, self._said)
 
     def count_crash(self, crash: WorkerCrash, suspect: tuple[int, Place] | None) -> None:
