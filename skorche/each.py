@@ -7,6 +7,7 @@ from functools import partial
 from time import perf_counter, thread_time
 from typing import Any, Protocol, cast
 
+from skorche.cut import Cut
 from skorche.errors import trimmed
 from skorche.expansion import Portion
 from skorche.kernel import Item, Kernel, Outcome, Path, Paths, Record, StepCount, Trouble
@@ -31,19 +32,19 @@ def each_of(kernel: Kernel) -> Callable[[Item], Any] | None:
     return cast("PerItem", work).each
 
 
-def runner_of(kernel: Kernel) -> Runner:
+def runner_of(kernel: Kernel, cut: Cut | None = None) -> Runner:
     """What runs items through the steps where nobody need see which one it is on. A worker asks once."""
     call = each_of(kernel)
     if call is None:
-        return lambda items, entry, portion: kernel.run(items, entry=entry, portion=portion)
-    return Each(call).run
+        return lambda items, entry, portion: kernel.run(items, entry=entry, portion=portion, cut=cut)
+    return Each(call, Cut() if cut is None else cut).run
 
 
 class Each:
     """The function, and what has to be known of its calls."""
 
-    def __init__(self, call: Callable[[Item], Any]) -> None:
-        self._call = call
+    def __init__(self, call: Callable[[Item], Any], cut: Cut) -> None:
+        self._call, self._cut = call, cut
 
     def run(self, items: Sequence[Item], entry: int, portion: Portion | None) -> Outcome:
         """What became of the items; a kernel with one step is entered there, and gives all it has at once."""
@@ -53,22 +54,26 @@ class Each:
         paths: Paths = range(count)
         troubles: list[Trouble] = []
         cpu, wall = thread_time(), perf_counter()
-        calls = map(self._call, items)
+        iterator = self._cut.through(items)
+        calls = map(self._call, iterator)
         try:
             results.extend(calls)
         except BaseException as error:  # noqa: BLE001  (as in `Record.apply`)
             if type(error) is MemoryError:
                 RESERVE.clear()
             failed.append((len(results), trimmed(error)))
+        left: Paths = ()
         if len(results) < count:
-            failed = failed or [(len(results), StopIteration())]  # which map took for the end
-            record = Record(None, None)
-            _, _, paths = record.go_on(results, partial(results.extend, calls), failed, items, paths)
-            troubles = record.troubles
+            if not (failed or self._cut.was_made(iterator)):
+                failed = [(len(results), StopIteration())]  # which map took for the end
+            record = Record(None, None, self._cut)
+            _, _, paths = record.go_on(results, partial(results.extend, calls), failed, items, paths, iterator)
+            troubles, left = record.troubles, record.left
+        self._cut.end()
         passed = len(results)
         seconds = perf_counter() - wall
-        counted = StepCount(count, passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
-        return Outcome([(results, paths)], [counted], troubles, [], ())
+        counted = StepCount(count - len(left), passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
+        return Outcome([(results, paths)], [counted], troubles, [], (), left=left)
 
 
 def failed_last(

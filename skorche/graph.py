@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from skorche.errors import GraphError, Location, shorten
-from skorche.kernel import Regrouping, Work
+from skorche.kernel import Work
 from skorche.named import NamedTuple
 from skorche.queue import Queue
+from skorche.regrouping import Regrouping
 from skorche.tasks import Task
 
 if TYPE_CHECKING:

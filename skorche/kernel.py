@@ -11,12 +11,13 @@ engine or an operator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from time import perf_counter, thread_time
-from typing import Any, Literal, Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from skorche.compact import in_a_row, join
+from skorche.cut import Cut
 from skorche.errors import describe, ordinary, trimmed
 from skorche.expansion import Part, Portion, Rest
 from skorche.named import NamedTuple
@@ -69,9 +70,16 @@ class StepCount(NamedTuple):
 
 
 class Outcome:
-    """What became of a chunk: items and paths per port, counts per step (None: not reached), troubles."""
+    """What became of a chunk: items and paths per port, counts per step (None: not reached), troubles.
 
-    __slots__ = ("bytes_in", "bytes_out", "counts", "dropped", "expansions", "parts", "ports", "rerun", "troubles")
+    `left` are those of its items that were not begun, since the chunk was cut short.
+    """
+
+    # fmt: off
+    __slots__ = (
+        "bytes_in", "bytes_out", "counts", "dropped", "expansions", "left", "parts", "ports", "rerun", "troubles",
+    )
+    # fmt: on
 
     def __init__(
         self,
@@ -81,10 +89,12 @@ class Outcome:
         expansions: list[tuple[Path, int]],
         dropped: Paths,
         parts: list[Part] | None = None,
+        left: Paths = (),
     ) -> None:
         self.ports, self.counts = ports, counts
         self.troubles, self.expansions, self.dropped = troubles, expansions, dropped
         self.parts: list[Part] = [] if parts is None else parts
+        self.left = left
         self.bytes_in = self.bytes_out = self.rerun = 0
 
     @classmethod
@@ -107,6 +117,7 @@ class Outcome:
             self.bytes_in += other.bytes_in
             self.bytes_out += other.bytes_out
             self.rerun += other.rerun
+            self.left = other.left  # only the last one is cut
 
     @property
     def eventful(self) -> bool:
@@ -144,13 +155,14 @@ class Record:
 
     # fmt: off
     __slots__ = (
-        "cached", "dropped", "expansions", "filtered", "mark", "members", "parts", "passed", "portion", "step",
-        "troubles",
+        "cached", "cut", "dropped", "expansions", "filtered", "left", "mark", "members", "parts", "passed", "portion",
+        "step", "troubles",
     )
     # fmt: on
 
-    def __init__(self, mark: Mark | None, portion: Portion | None) -> None:
-        self.mark, self.portion = mark, portion
+    def __init__(self, mark: Mark | None, portion: Portion | None, cut: Cut | None = None) -> None:
+        self.mark, self.portion, self.cut = mark, portion, cut
+        self.left: Paths = ()
         self.step = 0
         self.filtered = self.members = self.passed = self.cached = 0
         self.troubles: list[Trouble] = []
@@ -171,7 +183,7 @@ class Record:
         self, branches: int, items: Sequence[Item], paths: Paths, error: BaseException
     ) -> list[tuple[Sequence[Item], Paths]]:
         """The step itself broke: all its items fail, and nothing comes out of it."""
-        ours = set(paths)
+        ours, self.left = set(paths), ()
         self.filtered = self.members = self.passed = self.cached = 0
         self.troubles[:] = [trouble for trouble in self.troubles if trouble.step != self.step]
         self.expansions[:] = [expansion for expansion in self.expansions if expansion[0] not in ours]
@@ -190,8 +202,11 @@ class Record:
         `results` and the iterator goes on behind it, so no item ever runs twice.
         """
         results: list[Any] = []
-        failed: list[tuple[int, BaseException]] = []
-        return self.go_on(results, self._advance(function, items, paths, results), failed, items, paths)
+        iterator = iter(items) if self.cut is None else self.cut.through(items)
+        advance = self._advance(function, iterator, paths, results)
+        found = self.go_on(results, advance, [], items, paths, iterator)
+        self.cut = None  # what comes now is of items that have begun
+        return found
 
     def go_on(
         self,
@@ -200,13 +215,20 @@ class Record:
         failed: list[tuple[int, BaseException]],
         items: Sequence[Item],
         paths: Paths,
+        iterator: Iterator[Item],
     ) -> tuple[list[Any], Sequence[Item], Paths]:
-        """The same where some of it has been done: `advance` adds to the results until an item fails."""
+        """The same where some of it has been done: `advance` adds to the results until an item fails.
+
+        It goes through `iterator`. If that is cut, what is left of the items is noted.
+        """
         while len(results) + len(failed) < len(items):
             try:
                 advance()
-                if len(results) + len(failed) < len(items):  # map took a StopIteration of the function for the end
-                    failed.append((len(results) + len(failed), StopIteration()))
+                if len(results) + len(failed) < len(items):
+                    if self._is_cut(iterator, len(results) + len(failed), paths):
+                        items, paths = items[: -len(self.left)], paths[: -len(self.left)]
+                        break
+                    failed.append((len(results) + len(failed), StopIteration()))  # which map took for the end
             except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item: DESIGN 3.2)
                 if type(error) is MemoryError:
                     RESERVE.clear()
@@ -219,8 +241,15 @@ class Record:
         kept = [position for position in range(len(items)) if position not in out]
         return results, [items[position] for position in kept], [paths[position] for position in kept]
 
+    def _is_cut(self, iterator: Iterator[Item], done: int, paths: Paths) -> bool:
+        """Whether somebody else has ended this, and so the items from there on have not begun."""
+        if self.cut is None or not self.cut.was_made(iterator):
+            return False
+        self.left = paths[done:]
+        return True
+
     def _advance(
-        self, function: Callable[[Item], Any], items: Sequence[Item], paths: Paths, results: list[Any]
+        self, function: Callable[[Item], Any], items: Iterator[Item], paths: Paths, results: list[Any]
     ) -> Callable[[], None]:
         """A call that works on from where it stopped; with a mark it says before each item which one it is."""
         if self.mark is None:
@@ -228,10 +257,10 @@ class Record:
         mark, append = self.mark, results.append
         mark[0], mark[1] = -1, self.step
         indices = [path if type(path) is int else path[0] for path in paths] if type(paths) is not range else paths
-        marked = zip(indices, items, strict=True)
+        marked = zip(items, indices)  # noqa: B905  (items may be cut)
 
         def advance() -> None:
-            for mark[0], item in marked:
+            for item, mark[0] in marked:
                 append(function(item))
 
         return advance
@@ -292,14 +321,23 @@ class Kernel(NamedTuple):
         entry: int = 0,
         mark: Mark | None = None,
         portion: Portion | None = None,
+        cut: Cut | None = None,
     ) -> Outcome:
-        """Run the items through the steps, beginning at step `entry`; `mark` says which item it is on."""
-        record = Record(mark, portion)
+        """Run the items through the steps, beginning at step `entry`; `mark` says which item it is on.
+
+        The first step may be `cut` short, unless its items are done by and by.
+        """
+        record = Record(mark, portion, cut if portion is None else None)
         ports: list[tuple[list[Item], Paths]] = [([], ())] * self.ports
         counts: list[StepCount | None] = [None] * len(self.steps)
         outcome = Outcome(ports, counts, record.troubles, record.expansions, (), record.parts)
         self._visit(entry, items, range(len(items)) if paths is None else paths, record, outcome)
         outcome.dropped = record.dropped
+        if record.left and (begun := counts[entry]) is not None:
+            outcome.left = record.left
+            counts[entry] = begun._replace(received=begun.received - len(record.left))
+        if cut is not None:
+            cut.end()
         return outcome
 
     def _visit(self, index: int, items: Sequence[Item], paths: Paths, record: Record, outcome: Outcome) -> None:
@@ -328,60 +366,3 @@ class Kernel(NamedTuple):
                 outcome.ports[~target] = (made if type(made) is list else list(made), made_paths)
             elif made:
                 self._visit(target, made, made_paths, record, outcome)
-
-
-class Regrouping(Protocol):
-    """An operator with memory: regroups items without looking at them, in the scheduler. Calls no user code."""
-
-    held: int
-    """Items taken in and not yet given out."""
-    eager: bool
-    """Whether a group that is not full may leave as soon as its reader has nothing else to do."""
-    closed: dict[str, int]
-    """How many groups were given out for which reason; empty for an operator that makes none."""
-
-    def feed(self, items: Items, places: Any) -> tuple[Items, Any]:
-        """Take items and places in, give what is complete."""
-        ...
-
-    def close(self, reason: Literal["end", "early"]) -> tuple[list[Item], Any]:
-        """Give all that is held, since the input has ended, or a group that is not full."""
-        ...
-
-    def drop(self) -> Any:
-        """Forget what is held, and give its places: the run stops."""
-        ...
-
-    def held_within(self, depth: int) -> int:
-        """How many items the held ones hold, in so many batches."""
-        ...
-
-    def outputs(self, inputs: int) -> int:
-        """How many items at most come out when so many more come in."""
-        ...
-
-    def inputs(self, outputs: int) -> int:
-        """How many items surely fit in when so many may come out."""
-        ...
-
-    def members(self, items: Iterable[Item]) -> int:
-        """How many of the items that came in these outputs hold."""
-        ...
-
-
-class Grouping(Regrouping, Protocol):
-    """A regrouping whose groups may be complete at any time; `inputs` and `outputs` are but what can be expected."""
-
-    now: float
-    """The time, in seconds. It is told before anything else is asked."""
-    due: float
-    """When the next group is complete by the clock; infinity if none will be."""
-
-    def expire(self) -> tuple[list[Item], Any]:
-        """Give the groups whose time has come."""
-        ...
-
-
-def is_grouping(memory: Regrouping) -> TypeGuard[Grouping]:
-    """Whether its groups may be complete at any time."""
-    return hasattr(memory, "expire")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from skorche.errors import GraphError, nearest, shorten
 from skorche.graph import Pairing
-from skorche.kernel import Kernel, Regrouping
+from skorche.kernel import Kernel
 from skorche.limits import AnyLimit, Rate
 from skorche.named import NamedTuple
 from skorche.options import OnError, Recycling
+from skorche.regrouping import Regrouping
 
 if TYPE_CHECKING:
     from skorche.shard import Shard

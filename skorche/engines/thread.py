@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from skorche.call import Ends, close_all
 from skorche.compile.plan import StagePlan
+from skorche.cut import Cut
 from skorche.each import Each, runner_of
 from skorche.errors import EngineError, TaskTimeout, blamed_on
 from skorche.kernel import Paths, Record
@@ -62,6 +63,12 @@ class ThreadEngine:
         """Let a stage use more or fewer threads; `most` is of no use to an engine whose stages share nothing."""
         self._pools[stage].resize(workers)
 
+    def cut(self) -> None:
+        """End the chunks that threads have been on since this was called last."""
+        for pool in self._pools.values():
+            for cut in [*pool.cuts.values()]:
+                cut.look()
+
     def kill(self, ticket: int) -> None:
         """Abandon the thread that works on this ticket."""
         for pool in self._pools.values():
@@ -101,6 +108,7 @@ class _Pool:
         self._working: dict[int, Thread] = {}
         self._growing = False
         self._shortage = ""
+        self.cuts: dict[Thread, Cut] = {}
 
     def submit(self, ticket: int, chunk: Chunk) -> None:
         with self._lock:
@@ -191,12 +199,14 @@ class _Pool:
             while not (self._ended or self._give_up(error, held)):
                 time.sleep(MEMORY_SECONDS)  # others use memory too, and let go of it as the run stops
         finally:
+            self.cuts.pop(current_thread(), None)
             close_all(ends, complain)
 
     def _work_off(self, ends: Ends, held: list[tuple[int, Chunk]]) -> None:
         """Until there is no more for this thread. `held` is the chunk that it alone knows of, until it is told."""
         me, run, tells_start = current_thread(), None, self._stage.tells_start
         worker, lock, working = me.native_id, self._lock, self._working
+        self.cuts[me] = cut = Cut()
         self._has_grown()
         while (work := self._work.get()) is not None or not self._leaves(me):
             if work is None:
@@ -213,7 +223,7 @@ class _Pool:
                 del work, chunk
                 continue
             if run is None:
-                run = runner_of(self._stage.kernel.opened(ends))
+                run = runner_of(self._stage.kernel.opened(ends), cut)
             if tells_start:
                 self._emit(Started(ticket))
             outcome = run(chunk.items, chunk.entry, chunk.portion)
@@ -222,11 +232,27 @@ class _Pool:
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
                 held.append((ticket, kept))
-                self._emit(Done(ticket, outcome, worker))
+                self._emit(Done(ticket, outcome, worker, self._take_line() if outcome.left else ()))
                 held.clear()
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
+
+    def _take_line(self) -> list[int]:
+        """The tickets that stand in line for a lone thread. Nobody works on them any more."""
+        with self._lock:
+            if self._workers > 1:
+                return []
+            behind, others = list[int](), list[Callable[[], None] | None]()
+            while not self._work.empty():
+                work = self._work.get()
+                if isinstance(work, tuple):
+                    behind += [work[0]] if self._chunks.pop(work[0], None) is not None else []
+                else:
+                    others.append(work)
+            for other in others:
+                self._work.put(other)
+            return behind
 
     def _give_up(self, error: BaseException, held: list[tuple[int, Chunk]]) -> bool:
         """This thread cannot go on: the run ends, and all that no other thread is on comes back.

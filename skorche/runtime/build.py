@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skorche.compile.plan import Destination, GatherPlan, Plan, StagePlan, ZipPlan
-from skorche.kernel import is_grouping
+from skorche.regrouping import is_grouping
 from skorche.runtime.command import Resize
 from skorche.runtime.drain import Drain
 from skorche.runtime.engine import Capabilities

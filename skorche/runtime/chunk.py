@@ -12,7 +12,6 @@ from skorche.kernel import Items
 from skorche.named import NamedTuple
 from skorche.place import Places
 
-
 LITTLE = 256
 """So many items are copied in no time."""
 

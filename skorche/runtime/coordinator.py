@@ -117,7 +117,7 @@ class Coordinator:
         numbered = [(engine, [stage.number for stage in stages]) for engine, stages in engines]
         self._gauges = Gauges(self.scheduler.parts, numbered)
         budget = None if memory_bytes is None else MemoryBudget(memory_bytes, self._hold)
-        self._lookout = Lookout(self._gauges, plan.name, budget)
+        self._lookout = Lookout(self._gauges, plan.name, budget, [engine for engine, _ in engines])
         self._shared = [engine for engine, _ in engines if is_shared(engine)]
 
     def _reporter(self, end: int) -> Callable[[int], None]:

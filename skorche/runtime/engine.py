@@ -40,11 +40,16 @@ class Capabilities(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A chunk has been worked on, by this thread or process, as the system numbers it (None: not known)."""
+    """A chunk has been worked on, by this thread or process, as the system numbers it (None: not known).
+
+    If its outcome says that some of it is left, those stand first in line again, and next the chunks `behind` it, by
+    their tickets: they come back as they were, so that a lone worker keeps the order.
+    """
 
     ticket: int
     outcome: Outcome
     worker: int | None = None
+    behind: Sequence[int] = ()
 
 
 class Returned(NamedTuple):
@@ -177,6 +182,14 @@ Lend = Callable[[Callable[[], None]], bool]
 """Has an idle thread do something; see `Lender`."""
 
 
+class Cutting(Protocol):
+    """An engine that can end chunks early: their outcomes say which items are left."""
+
+    def cut(self) -> None:
+        """End those that have been worked on since this was called last. From any thread; it does not wait."""
+        ...
+
+
 class Lender(Protocol):
     """An engine that has threads in this process, which may do something for the run while they are idle."""
 
@@ -253,6 +266,11 @@ def can_resize(engine: Engine) -> TypeGuard[Resizable]:
 def can_lend(engine: Engine) -> TypeGuard[Lender]:
     """Whether it has threads that may do something for the run."""
     return hasattr(engine, "lend")
+
+
+def can_cut(engine: Engine) -> TypeGuard[Cutting]:
+    """Whether it can end chunks that take too long."""
+    return hasattr(engine, "cut")
 
 
 def has_workers(engine: Engine) -> TypeGuard[HasWorkers]:

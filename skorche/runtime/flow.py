@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from skorche.compact import pack
 from skorche.compile.plan import Plan
 from skorche.events import Decision
-from skorche.kernel import Items, Regrouping
+from skorche.kernel import Items
 from skorche.place import Places
+from skorche.regrouping import Regrouping
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.command import Command, Deliver
 from skorche.runtime.ledger import End, Ledger

@@ -8,8 +8,9 @@ here until its target has room, and nothing more is let in meanwhile than what i
 
 from __future__ import annotations
 
-from skorche.kernel import Grouping, Items
+from skorche.kernel import Items
 from skorche.place import Places
+from skorche.regrouping import Grouping
 from skorche.runtime.chunk import Waiting
 from skorche.runtime.flow import Books, Gather
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Sequence
 from threading import Event, Thread
 
 from skorche.log import say
+from skorche.runtime.engine import Engine, can_cut
 from skorche.runtime.gauges import Gauges
 from skorche.runtime.memory import MemoryBudget
 from skorche.runtime.vitals import Vitals
@@ -18,7 +20,7 @@ FIRST_SECONDS, LONGEST_SECONDS = 0.005, 0.05
 GROWTH = 1.5
 """Looks are frequent at first, so that something is known of a short run."""
 WEIGH_SECONDS = 0.1
-"""How often memory is looked at, and who stands in line for a core."""
+"""How often memory is looked at, who stands in line for a core, and which chunks take far too long."""
 MULTIPLIER, MODULUS = 48_271, 2**31 - 1
 """The "minimal standard" generator (Park, Miller and Stockmeyer, CACM 36(7), 1993): `random` takes 2 ms to import."""
 LATE_SHARE = 0.4
@@ -29,8 +31,11 @@ time waits longer than that in four cases of five and more; who waits for a core
 class Lookout:
     """Looks until stopped."""
 
-    def __init__(self, gauges: Gauges, name: str, budget: MemoryBudget | None = None) -> None:
+    def __init__(
+        self, gauges: Gauges, name: str, budget: MemoryBudget | None = None, engines: Sequence[Engine] = ()
+    ) -> None:
         self._gauges, self._budget = gauges, budget
+        self._cutting = [engine for engine in engines if can_cut(engine)]
         self._ended = Event()
         self._due = self._seen_from = time.monotonic() + UNSEEN_SECONDS
         # A daemon, as the coordinator is where a run is stuck; whoever starts it stops it.
@@ -87,6 +92,8 @@ class Lookout:
             last = now
             if now - weighed >= WEIGH_SECONDS:
                 self._weigh(vitals)
+                for engine in self._cutting:
+                    engine.cut()
                 weighed = now
             pause = min(pause * GROWTH, LONGEST_SECONDS)
 

@@ -161,7 +161,7 @@ class Scheduler:
     # -- what comes back from engines -------------------------------------------------------------------------------
 
     def _done(self, event: Done, now: float) -> None:
-        ticket, outcome, _ = event
+        ticket, outcome, _, behind = event
         flight = self.flights.pop(ticket, None)
         if flight is None:
             raise InternalError(f"an engine returned ticket {ticket}, which is not out.")
@@ -171,7 +171,9 @@ class Scheduler:
         if (limit := stage.plan.timeout) is not None and outcome.seconds > limit and not stage.capabilities.kill:
             outcome = Outcome.empty(stage.plan.kernel)
             outcome.troubles.append(self._suspicion(flight, 0, timeout_error(flight)))
-        self._land(flight, outcome, (), now)
+        for waited in [self.flights.pop(other) for other in reversed(behind)]:
+            self._land(waited, Outcome.empty(stage.plan.kernel), range(waited.count), now)
+        self._land(flight, outcome, outcome.left, now)
 
     def _returned(self, event: Returned, now: float) -> None:
         flight = self.flights.get(event.ticket)
@@ -239,7 +241,7 @@ class Scheduler:
             flight.stage.settle_parts(outcome, resolver, self.books.ledger)
         if outcome.dropped:
             self.books.ledger.end(resolver.places(outcome.dropped), End.FILTERED)
-        again.update([index for index in left if self._give_back(flight, index)])
+        again.update([index for index in reversed(left) if self._give_back(flight, index)])
         for trouble in outcome.troubles:
             if self.recovery.handle(flight, trouble, resolver.place(trouble.path), now):
                 again.add(trouble.path if type(trouble.path) is int else trouble.path[0])
@@ -248,12 +250,11 @@ class Scheduler:
         """An item that was not finished enters the stage again, unless the run is stopping; whether it does."""
         chunk, stage = flight.chunk, flight.stage
         if self.books.stopping:
-            stage.tallies[chunk.entry].cancelled += 1  # it may have entered behind the first step
-            self.books.ledger.end([chunk.places[index]], End.CANCELLED)
+            stage.cancel(chunk.entry, chunk.places[index], self.books.ledger)
             return False
         origin = flight.origins[index] if flight.origins else None
         attempts = chunk.attempts[index] if chunk.attempts else 0
-        stage.due.append(Again(chunk.items[index], chunk.places[index], attempts, chunk.entry, origin))
+        stage.due.appendleft(Again(chunk.items[index], chunk.places[index], attempts, chunk.entry, origin))
         return True
 
     def _pass_on(self, flight: Flight, outcome: Outcome) -> None:
@@ -322,8 +323,7 @@ class Scheduler:
             one.drop()
 
     def _cancel(self, stage: Stage, again: Again) -> None:
-        self.books.tallies[stage.plan.nodes[again.entry]].cancelled += 1
-        self.books.ledger.end([again.place], End.CANCELLED)
+        stage.cancel(again.entry, again.place, self.books.ledger)
         if again.origin is None:
             for target in stage.targets:
                 target.release(1)

@@ -22,7 +22,7 @@ from skorche.runtime.chunk import Chunk
 from skorche.runtime.command import Warn
 from skorche.runtime.engine import Capabilities
 from skorche.runtime.flow import Books, Edge, Target
-from skorche.runtime.ledger import Ledger
+from skorche.runtime.ledger import End, Ledger
 from skorche.runtime.order import Origin, Window
 from skorche.runtime.resolve import Resolver
 from skorche.runtime.tally import Tally
@@ -196,7 +196,7 @@ class Stage:
         if self.side_by_side:
             return self.slots - self.in_flight
         alone = self.plan.one_by_one or not self.capabilities.chunk_seconds
-        return 1 if alone else -(-len(self.due) // (2 * self.workers))
+        return 1 if alone else min(self._ideal, -(-len(self.due) // (2 * self.workers)))
 
     def _share(self, items: int) -> int:
         """A fair share of these items: half of what each worker would get; all, for one that is alone.
@@ -267,6 +267,11 @@ class Stage:
                 rests.append(part.rest)
                 places.append(place)
         self.edge.put_back(rests, places)
+
+    def cancel(self, entry: int, place: Place, ledger: Ledger) -> None:
+        """An item will not enter again, which it would have done at this step."""
+        self.tallies[entry].cancelled += 1
+        ledger.end([place], End.CANCELLED)
 
     def learn(self, outcome: Outcome, count: int) -> None:
         """Take the cost of a chunk into account; a rise is believed sooner than a fall."""

@@ -47,12 +47,14 @@ class Faults:
 
     `losses`: a process dies between two items; `crashes`: it dies on an item that is worked on for the first time;
     `stop`: the run is cancelled at a random moment; `breakdown`: the engine breaks down at a random moment;
+    `cuts`: a chunk is cut short, and what has not begun goes back;
     and at each step of the run: `pauses`, that a stage is paused, for up to two seconds; `resizes`, that a task gets
     another number of workers; `holds`, that the sources are held, for up to two seconds.
     """
 
     losses: float = 0.0
     crashes: float = 0.0
+    cuts: float = 0.0
     stop: float = 0.0
     breakdown: float = 0.0
     pauses: float = 0.0
@@ -137,7 +139,8 @@ class _Play:
         self._events: list[Event] = []
         self._trace: list[tuple[object, ...]] = []
         emit = self._events.append
-        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, faults.losses, faults.crashes, calm=calm)
+        chances = faults.losses, faults.crashes, faults.cuts
+        self._engine = SimulatedEngine(plan.stages, self._agenda, emit, *chances, calm=calm)
         sources, ends = pipeline.graph.sources(), pipeline.graph.ends()
         self._sources = [
             Source(number, _items(queue), self._agenda, emit, calm=calm) for number, queue in enumerate(sources)

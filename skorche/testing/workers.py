@@ -97,7 +97,8 @@ class Line:
 
 
 class SimulatedEngine:
-    """All stages of a plan. `losses` and `crashes` are the chances that a process dies with a chunk.
+    """All stages of a plan. `losses` and `crashes` are the chances that a process dies with a chunk, `cuts` that one is
+    cut short.
 
     While it is `calm`, an item takes the time its task sleeps, and no more.
     """
@@ -109,11 +110,12 @@ class SimulatedEngine:
         emit: Callable[[EngineEvent], None],
         losses: float = 0.0,
         crashes: float = 0.0,
+        cuts: float = 0.0,
         *,
         calm: bool = False,
     ) -> None:
         self._agenda, self._emit = agenda, emit
-        self._losses, self._crashes = losses, crashes
+        self._losses, self._crashes, self._cuts = losses, crashes, cuts
         self._ends: Ends = []
         self.lines = [Line(stage, agenda.random, self._ends, calm=calm) for stage in stages]
 
@@ -160,7 +162,7 @@ class SimulatedEngine:
             self._begin(line, *line.waiting.popleft())
 
     def _begin(self, line: Line, ticket: int, chunk: Chunk) -> None:
-        bounds = self._cut(line, len(chunk.items))
+        bounds = self._cut_short(line, chunk, self._cut(line, len(chunk.items)))
         slices, seconds, crashed = [], [], None
         if line.plan.tells_start and line.capabilities.kill:
             self._emit(Started(ticket))
@@ -183,6 +185,15 @@ class SimulatedEngine:
             return range(count + 1)
         random = self._agenda.random
         return sorted({0, count, *(random.randrange(count + 1) for _ in range(random.randrange(3)))})
+
+    def _cut_short(self, line: Line, chunk: Chunk, bounds: Sequence[int]) -> Sequence[int]:
+        """The same, or what is done of a chunk of which the rest goes back, since it takes too long."""
+        random = self._agenda.random
+        alone = line.kind in ("inline", "process") and line.most_workers == 1
+        if not self._cuts or alone or chunk.portion is not None or random.random() >= self._cuts:
+            return bounds
+        stop = random.randint(1, len(chunk.items))
+        return [*(bound for bound in bounds if bound < stop), stop]
 
     def _run(self, line: Line, chunk: Chunk, start: int, stop: int) -> tuple[Outcome, float]:
         """The results of a slice, and the virtual seconds they took, waiting: there is no CPU to run short of."""
@@ -210,7 +221,7 @@ class SimulatedEngine:
             stop = random.randrange(len(job.slices) + 1)
             self._agenda.after(end - now, lambda: self._die(line, job, stop, None))
         elif line.kind == "process" and random.random() < self._crashes:
-            index = random.randrange(len(job.chunk.items))
+            index = random.randrange(job.bounds[-1])
             first = not job.chunk.attempts or not job.chunk.attempts[index]
             done = sum(bound <= index for bound in job.bounds) - 1
             self._agenda.after(end - now, lambda: self._die(line, job, done, index if first else None))
@@ -221,7 +232,13 @@ class SimulatedEngine:
     def _finish(self, line: Line, job: Job) -> None:
         if line.working.pop(job.ticket, None) is None:
             return
-        self._emit(Done(job.ticket, join_outcomes(line.plan.kernel, job.slices)))
+        outcome = join_outcomes(line.plan.kernel, job.slices)
+        outcome.left = range(job.bounds[-1], len(job.chunk.items))
+        behind: list[int] = []
+        if outcome.left and line.kind == "thread" and line.most_workers == 1:
+            behind = [ticket for ticket, _ in line.waiting]
+            line.waiting.clear()
+        self._emit(Done(job.ticket, outcome, behind=behind))
         self._serve(line)
 
     def _die(

@@ -1,5 +1,6 @@
 """How the results of a chunk leave a worker: slice by slice into the spool, and from there together."""
 
+import itertools
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import skorche
+from skorche.cut import Cut
 from skorche.deadly import Deadly
 from skorche.engines.process.job import Job
 from skorche.engines.process.member import Member
@@ -16,7 +18,7 @@ from skorche.engines.process.packing import Piece, Sealing
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
 from skorche.engines.process.slot import SLOT_BYTES, SPOOL_END, SPOOLED
 from skorche.engines.process.voice import Voice
-from skorche.engines.process.wire import END, HEADER, PART, PARTS, Frame, Work
+from skorche.engines.process.wire import CUT, END, HEADER, PART, PARTS, Frame, Work
 from skorche.engines.transfer import LEAST_BYTES
 from skorche.runtime.chunk import Chunk
 
@@ -53,7 +55,13 @@ def job_of(function: Callable[[int], Any], items: Sequence[int]) -> Job:
     return Job(7, stage, Chunk(items, range(len(items)), 0))
 
 
-def work_off(job: Job, look: Callable[[bytes, bytes], None] = lambda data, spooled: None) -> list[Frame]:
+def work_off(
+    job: Job,
+    look: Callable[[bytes, bytes], None] = lambda data, spooled: None,
+    cut: Cut | None = None,
+    *,
+    may_be_cut: bool = True,
+) -> list[Frame]:
     """What a worker sends of the job. `look` is called with what it sends at once, and what is in the spool then."""
     sent = bytearray()
 
@@ -65,9 +73,9 @@ def work_off(job: Job, look: Callable[[bytes, bytes], None] = lambda data, spool
     here, there = socket.socketpair()
     with here, there, memoryview(bytearray(SPOOL_END)) as shared:
         slot = shared[:SLOT_BYTES].cast("q")
-        slicer = Slicer(slot, shared[SLOT_BYTES:], Voice(there.fileno(), slot), here.fileno(), send)
+        slicer = Slicer(slot, shared[SLOT_BYTES:], Voice(there.fileno(), slot), here.fileno(), send, cut or Cut())
         items = job.chunk.items
-        work = Work(0, 0, single=False, timed=False, indices=None, sizes=None, deadly={})
+        work = Work(0, 0, single=False, timed=False, indices=None, sizes=None, deadly={}, may_be_cut=may_be_cut)
         stage = LoadedStage(job.stage.kernel, Sealing(), most_items=0, most_bytes=0)
         slicer.go_through(Assignment(job.ticket, work, items, range(len(items))), stage)
         assert slot[SPOOLED] == 0
@@ -89,6 +97,44 @@ def test_slices_leave_in_one_message_and_the_last_in_another():
     assert [frame.kind for frame in frames] == [PARTS, END]
     assert [(first, last) for first, last, _ in frames[0].parts()] == [(index, index) for index in range(COUNT - 1)]
     assert [(frame.first, frame.last) for frame in frames] == [(0, COUNT - 2), (COUNT - 1, COUNT - 1)]
+
+
+class Watched:
+    """Items up to a number are quick, on the next ones somebody looks so often."""
+
+    def __init__(self, quick: int, looks: int) -> None:
+        self.cut, self.quick, self.looks, self.done = Cut(), quick, looks, list[int]()
+
+    def __call__(self, number: int) -> int:
+        self.done.append(number)
+        for _ in range(self.looks if number >= self.quick else 0):
+            self.cut.look()
+        return number
+
+
+@pytest.mark.parametrize("quick", [10, 50_000])
+def test_a_slice_that_takes_far_too_long_ends_and_with_it_the_chunk(quick: int):
+    watched = Watched(quick, looks=2)
+    items = range(quick + 1000)
+
+    frames = work_off(job_of(watched, items), cut=watched.cut)
+
+    assert frames[-1].kind == CUT
+    assert watched.done == list(range(quick + 1))
+    assert frames[-1].parts()[-1][1] == quick
+
+
+def test_a_chunk_that_may_not_be_cut_is_gone_through_in_small_slices():
+    watched = Watched(50_000, looks=2)
+
+    frames = work_off(job_of(watched, range(50_010)), cut=watched.cut, may_be_cut=False)
+
+    assert frames[-1].kind == END
+    assert watched.done == list(range(50_010))
+    slices = [(first, last) for frame in frames for first, last, _ in frame.parts()]
+    assert (slices[0][0], slices[-1][1]) == (0, 50_009)
+    assert all(one[1] + 1 == other[0] for one, other in itertools.pairwise(slices))
+    assert any(last == 50_000 for _, last in slices)
 
 
 def test_one_slice_is_a_message_of_its_own():

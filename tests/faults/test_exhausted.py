@@ -160,7 +160,7 @@ def test_where_an_engines_thread_cannot_be_started_that_is_raised_and_nothing_st
     with skorche.Pipeline("crowded") as pipeline:
         out = skorche.chain([abs, skorche.task(**options)(task)], skorche.Queue(fixed_inputs=[-1]))
 
-    with pytest.raises((RuntimeError, skorche.EngineError), match="start new thread|no thread could be started"):
+    with pytest.raises((RuntimeError, skorche.EngineError), match=r"start new thread|no thread could be started"):
         pipeline.run(progress=False)
 
     assert out.flush() == []

@@ -19,14 +19,16 @@ SEEDS = st.integers(0, 2**32 - 1)
 NO_FAULTS = Faults()
 CHANCES = st.sampled_from([0.0, 0.3])
 PAUSES = st.sampled_from([0.0, 0.0, 0.1])
-DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, pauses=PAUSES)
-STOPS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, stop=st.just(1.0), breakdown=CHANCES, pauses=PAUSES)
-
+DEATHS = st.builds(Faults, losses=CHANCES, crashes=CHANCES, cuts=CHANCES, pauses=PAUSES)
+STOPS = st.builds(
+    Faults, losses=CHANCES, crashes=CHANCES, cuts=CHANCES, stop=st.just(1.0), breakdown=CHANCES, pauses=PAUSES
+)
 
 RESIZES = st.builds(
     Faults,
     losses=CHANCES,
     crashes=CHANCES,
+    cuts=CHANCES,
     pauses=PAUSES,
     resizes=st.sampled_from([0.05, 0.3]),
     holds=st.sampled_from([0.0, 0.1]),

@@ -1,5 +1,7 @@
 """The quick way through a kernel that only calls a function: it does what the kernel's own `run` does."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skorche.cut import Cut
 from skorche.each import each_of, runner_of
 from skorche.engines.process.packing import Results, Sealing, pack_results, unpack_outcome
 from skorche.errors import TransferError
@@ -41,6 +44,96 @@ def test_what_comes_is_what_the_kernel_gives(items: list[str]):
     kernel = kernel_of(obey)
 
     assert told(runner_of(kernel)(items, 0, None)) == told(kernel.run(items))
+
+
+def looked_at(cut: Cut, at: int, raises: type[BaseException] | None = None) -> Callable[[Any], Any]:
+    """Somebody looks twice while this is at one of its items, which may fail for it."""
+
+    def give_back(item: int) -> int:
+        if item == at:
+            cut.look()
+            cut.look()
+            if raises is not None:
+                raise raises
+        return item
+
+    return give_back
+
+
+@pytest.mark.parametrize("items", [list(range(100)), tuple(range(100)), range(100)], ids=["list", "tuple", "range"])
+@pytest.mark.parametrize("at", [0, 50, 98, 99])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_what_was_not_begun_when_a_chunk_is_cut_is_left(items: Any, at: int, steps: int):
+    cut = Cut()
+    first, second = Step(Mapping(looked_at(cut, at)), (1,)), Step(Mapping(str), (~0,))
+    kernel = Kernel((first, second), ports=1) if steps == 2 else kernel_of(looked_at(cut, at))
+
+    outcome = runner_of(kernel, cut)(items, 0, None)
+
+    ((results, paths),) = outcome.ports
+    assert [int(one) for one in results] == list(paths) == list(range(at + 1))
+    assert list(outcome.left) == list(range(at + 1, 100))
+    assert [count and (count.received, count.passed) for count in outcome.counts] == [(at + 1, at + 1)] * steps
+    assert outcome.troubles == []
+
+
+@pytest.mark.parametrize("raises", [ValueError, SystemExit])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_item_on_which_a_chunk_is_cut_may_fail(raises: type[BaseException], steps: int):
+    cut = Cut()
+    first, second = Step(Mapping(looked_at(cut, 5, raises)), (1,)), Step(Mapping(str), (~0,))
+    kernel = Kernel((first, second), ports=1) if steps == 2 else kernel_of(looked_at(cut, 5, raises))
+
+    outcome = runner_of(kernel, cut)(list(range(10)), 0, None)
+
+    assert [trouble.path for trouble in outcome.troubles] == [5]
+    assert list(outcome.ports[0][1]) == list(range(5))
+    assert list(outcome.left) == list(range(6, 10))
+
+
+def test_a_chunk_after_one_that_was_cut_is_gone_through_to_its_end():
+    cut = Cut()
+    run = runner_of(kernel_of(looked_at(cut, 5)), cut)
+
+    run(list(range(10)), 0, None)
+    outcome = run(list(range(10, 20)), 0, None)
+
+    assert (outcome.ports[0][0], list(outcome.left)) == (list(range(10, 20)), [])
+
+
+def test_one_look_cuts_nothing():
+    cut = Cut()
+
+    def look(item: int) -> int:
+        if item == 5:
+            cut.look()
+        return item
+
+    assert list(runner_of(kernel_of(look), cut)(list(range(10)), 0, None).left) == []
+
+
+class Thing:
+    """What can be looked at from outside, to see whether it is still there."""
+
+
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_nothing_is_kept_of_what_was_gone_through(steps: int, raises: bool):
+    def take(thing: Thing) -> bool:
+        if raises:
+            raise ValueError
+        return True
+
+    cut, (taking, asking) = Cut(), (Step(Mapping(take), (1,)), Step(Mapping(str), (~0,)))
+    things = [Thing(), Thing()]
+    seen = [weakref.ref(thing) for thing in things]
+
+    runner_of(Kernel((taking, asking), ports=1) if steps == 2 else kernel_of(take), cut)(things, 0, None)
+    cut.look()
+    del things
+    gc.collect()
+
+    assert [one() for one in seen] == [None, None]
 
 
 def test_no_item_is_called_twice():

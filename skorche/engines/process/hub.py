@@ -186,8 +186,8 @@ class Hub:
             self._tell_size(member.jobs[0].stage, message.first, result=True)
         else:
             self._take(member, message)
-            if message.kind == wire.END:
-                self._settle(member.jobs.popleft())
+            if message.kind in (wire.END, wire.CUT):
+                self._settle(member.jobs.popleft(), cut=message.kind == wire.CUT)
 
     def _take(self, member: Member, results: wire.Frame) -> None:
         """Results of the job that a worker is on."""
@@ -206,13 +206,13 @@ class Hub:
         while member.jobs:
             self._settle(member.jobs.pop())  # the last first, so that they stand in line as before
 
-    def _settle(self, job: Job) -> None:
-        """A worker has done with a job: it is complete, or the rest of it is for another worker."""
+    def _settle(self, job: Job, *, cut: bool = False) -> None:
+        """A worker has done with a job: it is complete or cut short, or the rest of it is for another worker."""
         again = job.absorb()
         if again:
             job.outcome.rerun += len(again)
             self._again(job)
-        elif job.left:
+        elif job.left and not cut:
             self._return(job)
         else:
             self._give_back(job.done())
@@ -261,7 +261,7 @@ class Hub:
                 self._give(member, queue.popleft())
 
     def _give(self, member: Member, job: Job) -> None:
-        request = job.request()
+        request = job.request(alone=self._stages[job.stage.number].workers == 1)
         if not job.left:  # none of its items could be pickled
             self._give_back(job.done())
             return

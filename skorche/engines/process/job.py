@@ -41,8 +41,11 @@ class Job:
         self.deadly: dict[int, Deadly] = {}
         self.outcome = Outcome.empty(stage.kernel)
 
-    def request(self) -> list[Piece]:
-        """The frame that asks a worker to do what is left; items that cannot be pickled fail here."""
+    def request(self, *, alone: bool) -> list[Piece]:
+        """The frame that asks a worker to do what is left; items that cannot be pickled fail here.
+
+        A worker that is `alone` keeps its order, so no chunk is cut short, behind which it has another one already.
+        """
         packed = [] if self.careful else self._pack_together()
         if self.careful:
             packed = self._pack_each()
@@ -52,7 +55,8 @@ class Job:
         indices, sizes = None if whole else list(self.left), lengths if self.careful else None
         self.outcome.bytes_in += sum(lengths)
         self.largest = max(lengths, default=0)
-        work = Work(stage.number, self.chunk.entry, single, timed, indices, sizes, self.deadly)
+        may_be_cut = not (alone or self.careful or self.deadly)
+        work = Work(stage.number, self.chunk.entry, single, timed, indices, sizes, self.deadly, may_be_cut)
         return work_frame(self.ticket, work, list(chain.from_iterable(packed)))
 
     def _pack_together(self) -> list[list[Piece]]:
@@ -185,7 +189,8 @@ class Job:
         self.fail(index, problem, describe(error))
 
     def done(self) -> Done:
-        """All of it has come back."""
+        """All of it has come back, but for what is left of a chunk that was cut."""
+        self.outcome.left = self.left
         return Done(self.ticket, self.outcome, self.worker)
 
     def lost(self, cause: BaseException, suspect: int | None, rerun: int, output: str = "") -> Lost:

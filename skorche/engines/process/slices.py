@@ -1,7 +1,8 @@
 """How a worker goes through a chunk: slice by slice, saying in its slot where it is, and saving what is done.
 
-A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. Its results
-go into the spool, or with all that is in it to the parent when it is full or the chunk is done.
+A slice is about a millisecond of measured work, so that no more than that is lost when the process dies; where items
+suddenly take much longer it is cut. Its results go into the spool, or with all that is in it to the parent when it is
+full or the chunk is done.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from skorche.cut import Cut
 from skorche.each import each_of, failed_last
 from skorche.engines.process.packing import Piece, Sealing, pack_outcome, pack_results, size_of, unpack
 from skorche.engines.process.slot import ANY, IDLE, INDEX, LAST, NONE, READING, SPOOLED, STEP, WRITING
 from skorche.engines.process.voice import At, Voice
-from skorche.engines.process.wire import END, HEADER, LARGE, LARGE_BYTES, PART, PARTS, RETIRED, Work, frame
+from skorche.engines.process.wire import CUT, END, HEADER, LARGE, LARGE_BYTES, PART, PARTS, RETIRED, Work, frame
 from skorche.engines.transfer import largest, largest_result
 from skorche.errors import TransferError, describe, text_of
 from skorche.kernel import Kernel, Outcome, Trouble
@@ -28,6 +30,10 @@ GROWTH = 4
 FINE_SLICE = 1000
 """In a larger slice, of items below a microsecond, the slot does not say which one the worker is on: saying it would
 take as long as the item. When the worker dies there, the slice is done again one by one."""
+
+
+LOOKS = 2
+"""A chunk that has seen so many looks has taken a tenth of a second, and should have taken a third of that."""
 
 
 class LoadedStage:
@@ -67,13 +73,15 @@ Send = Callable[[Sequence[Piece]], None]
 class Slicer:
     """Goes through chunks, in one worker. `channel` is the pipe to the parent, to which `send` writes."""
 
-    def __init__(self, slot: memoryview, spool: memoryview, voice: Voice, channel: int, send: Send) -> None:
+    def __init__(self, slot: memoryview, spool: memoryview, voice: Voice, channel: int, send: Send, cut: Cut) -> None:
         self._slot, self._spool, self._voice, self._channel, self._send = slot, spool, voice, channel, send
+        self._cut, self._looks = cut, 0
         self._first = self._last = 0  # the items that the spool has results of
 
     def go_through(self, job: Assignment, stage: LoadedStage) -> None:
-        """Work on the items, as long as this process may."""
+        """Work on the items, as long as this process may, and unless it takes far too long."""
         start, count = 0, len(job.items)
+        self._looks = self._cut.looks
         if stage.each is not None and job.work.is_plain and self._voice.transcript is None:
             self._voice.at = At(job.work.stage, job.items, job.indices)
             began = time.thread_time()
@@ -91,33 +99,28 @@ class Slicer:
         the caches of the processor meanwhile. CPU time is told with the last slice.
         """
         slot, stop = self._slot, min(len(job.items), start + stage.slice(single=False))
-        indices, items, results = job.indices[start:stop], job.items[start:stop], list[Any]()
+        indices, results = job.indices[start:stop], list[Any]()
+        items = self._cut.through(job.items[start:stop])
         slot[LAST] = indices[-1]
-        failure: BaseException = StopIteration()  # where `map` takes one of the function's for the end of the items
         began = time.perf_counter()
-        try:
-            if stop - start > FINE_SLICE:
-                slot[INDEX], slot[STEP] = ANY, 0
-                results.extend(map(call, items))
-            else:
-                slot[INDEX], slot[STEP] = NONE, 0
-                append = results.append
-                for slot[INDEX], item in zip(indices, items):  # noqa: B905  (as long as each other)
-                    append(call(item))
-        except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item, as in `kernel`)
-            failure = error
+        failure = self._call(call, items, indices, results)
         seconds = time.perf_counter() - began
-        failed = len(results) < len(items)
-        if failed:
-            stop = start + len(results) + 1
-            slot[LAST] = indices[len(results)]
+        count = len(results)
+        if start + count < stop:
+            if failure is None and not self._cut.was_made(items):
+                failure = StopIteration()  # which `map` took for the end of the items
+            stop = start + count + (failure is not None)
+            if stop == start:
+                return start  # it was ended before it had begun
+            slot[LAST] = job.indices[stop - 1]
         stage.learn(stop - start, seconds)
         slot[STEP] = WRITING
         kind = self._count_off(job, stage, start, stop)
         cpu = 0.0 if kind == PART else time.thread_time() - cpu_began
-        done = indices[: len(results)]
-        if failed:
-            outcome = failed_last(results, done, items[len(results)], indices[len(results)], failure, seconds, cpu)
+        done = indices[:count]
+        if failure is not None:
+            failed = start + count
+            outcome = failed_last(results, done, job.items[failed], job.indices[failed], failure, seconds, cpu)
             body = pack_outcome(outcome, stage.kernel, None, stage.sealing)
         else:
             body = pack_results(results, stage.kernel, done, seconds, cpu, stage.sealing)
@@ -126,12 +129,33 @@ class Slicer:
             self._tell_size(job.ticket, stage, size if stop == start + 1 else largest(results))
         self._leave(kind, job.ticket, body, indices[0], job.indices[stop - 1])
         slot[STEP] = IDLE
-        return stop
+        return len(job.items) if kind == CUT else stop
+
+    def _call(
+        self, call: Callable[[Any], Any], items: Iterator[Any], indices: Sequence[int], results: list[Any]
+    ) -> BaseException | None:
+        """Add a result for each item, up to one that fails: what it has raised."""
+        slot = self._slot
+        try:
+            if len(indices) > FINE_SLICE:
+                slot[INDEX], slot[STEP] = ANY, 0
+                results.extend(map(call, items))
+            else:
+                slot[INDEX], slot[STEP] = NONE, 0
+                append = results.append
+                for item, slot[INDEX] in zip(items, indices):  # noqa: B905  (as long as each other, unless it is cut)
+                    append(call(item))
+        except BaseException as error:  # noqa: BLE001  (a SystemExit in a task fails its item, as in `kernel`)
+            return error
+        return None
 
     def _count_off(self, job: Assignment, stage: LoadedStage, start: int, stop: int) -> int:
         """These items are done; gives the kind of the message that says so."""
         stage.items_left -= stop - start
-        return RETIRED if not stage.items_left else END if stop == len(job.items) else PART
+        if stop == len(job.items) or not stage.items_left:
+            return END if stage.items_left else RETIRED
+        took_long = self._cut.looks >= self._looks + LOOKS
+        return CUT if took_long and job.work.may_be_cut else PART
 
     def _slice(self, job: Assignment, stage: LoadedStage, start: int) -> int:
         """Work on the next slice and send its results; gives where the one after it starts."""
@@ -153,7 +177,7 @@ class Slicer:
             self._tell_size(job.ticket, stage, size if stop == start + 1 else largest_result(outcome))
         self._leave(kind, job.ticket, body, indices[0], indices[-1])
         self._slot[STEP] = IDLE
-        return stop
+        return len(job.items) if kind == CUT else stop
 
     def _run(self, work: Work, stage: LoadedStage, items: Sequence[Any], indices: Sequence[int]) -> Outcome:
         """Run the kernel over a slice."""

@@ -22,12 +22,13 @@ HEADER = struct.Struct("<QBQqq")
 # to a worker
 STAGE, WORK, REST, WAKE = 1, 2, 3, 4
 # from a worker
-READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED, LARGE, PARTS = 11, 12, 13, 14, 15, 16, 17, 18, 19
+READY, BEGUN, PART, END, UNREADABLE, REFUSED, RETIRED, LARGE, PARTS, CUT = 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
 # REST ends a run: all that is of it is to be put down. WAKE begins the next.
 # Both carry, as their first index, the number of the call, which READY repeats; 0: the process has started.
 # A STAGE carries a kernel and its ports that may be sealed; and, where others have indices, after how many items and
 # above how many bytes a worker retires (0: never).
 # RETIRED is like PART, but the worker takes no more: neither the rest of the chunk nor another.
+# CUT is like END, but the rest of the chunk was not begun: it took too long already.
 # PARTS carries PARTs, with their headers, one behind the other, as they stood in the spool.
 # LARGE carries, as its first index, how many bytes a result takes that comes next.
 
@@ -40,7 +41,8 @@ class Work(NamedTuple):
 
     `single`: each result leaves before the next item starts. `timed`: say when the work begins. `sizes`: items are
     pickled one by one, carefully, and take so many bytes each (None: all together). Items whose worker died behind
-    the first step, which are `deadly` by their numbers, go as far as that.
+    the first step, which are `deadly` by their numbers, go as far as that. `may_be_cut`: if it takes far too long, what
+    has not begun may go back.
     """
 
     stage: int
@@ -50,6 +52,7 @@ class Work(NamedTuple):
     indices: list[int] | None
     sizes: list[int] | None
     deadly: dict[int, Deadly]
+    may_be_cut: bool
 
     @property
     def is_plain(self) -> bool:

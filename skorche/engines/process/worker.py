@@ -2,12 +2,12 @@
 
     parent ──STAGE, WORK──▶ main thread ──PARTS, END──▶ parent            one private pipe
 
-A slice is about a millisecond of measured work, so that no more than that is lost when the process dies. The *slot*,
-memory shared with the parent, says at any time which ticket, which item and which step the worker is on; the *spool*
-behind it keeps the results of slices until the chunk's last one, so that the parent need not wake for each. The parent
-reads both when the worker has died. A worker ignores Ctrl-C, ends with the pipe, and is killed when its parent dies. It
-also ends when it has done enough: so many items of a task, or when it has grown too large. Between two runs it may be
-kept: then it has put down all that was the first one's.
+A slice is about a millisecond of measured work, so that no more than that is lost when the process dies; where items
+suddenly take much longer it is cut. The *slot*, memory shared with the parent, says at any time which ticket, which
+item and which step the worker is on; the *spool* behind it keeps the results of slices until the chunk's last one, so
+that the parent need not wake for each. The parent reads both when the worker has died. A worker ignores Ctrl-C, ends
+with the pipe, and is killed when its parent dies. It also ends when it has done enough: so many items of a task, or
+when it has grown too large. Between two runs it may be kept: then it has put down all that was the first one's.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from skorche.call import Ends, close_all
+from skorche.cut import Cut
 from skorche.engines.process.buffers import Buffers
 from skorche.engines.process.packing import TAKEN_BYTES, Piece, Sealing, size_of, unpack
 from skorche.engines.process.slices import Assignment, LoadedStage, Slicer
@@ -99,7 +100,8 @@ def main(files: Files, parent: int, levels: dict[str, int], disabled: int, captu
         os.set_inheritable(file, False)  # a program that a task starts must not hold the pipe open
     _hang_on(files.lifeline)
     answer_in(files.slot)
-    Thread(target=_watch_parent, args=(parent, files.slot), name="skorche parent watch", daemon=True).start()
+    cut = Cut()
+    Thread(target=_watch_parent, args=(parent, files.slot, cut), name="skorche parent watch", daemon=True).start()
     with (
         mmap(files.slot, SHARED_BYTES) as shared,
         memoryview(shared) as view,
@@ -110,7 +112,7 @@ def main(files: Files, parent: int, levels: dict[str, int], disabled: int, captu
     ):
         voice = Voice(files.pipe, numbers, Transcript(numbers, region) if capture == "item" else None)
         take_over = partial(voice.take_over, levels, disabled) if capture != "off" else lambda: None
-        _Worker(files, numbers, spool, voice, take_over).serve()
+        _Worker(files, numbers, spool, voice, take_over, cut).serve()
         voice.end()  # the parent is gone, or wants no more
     # The pipe stays open: its end tells the parent that this process has ended, which then need not wait for it.
 
@@ -127,14 +129,18 @@ def _hang_on(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def _watch_parent(parent: int, slot: int) -> None:
-    """Tell the parent what this process needs; and where the lifeline does not do it, end when the parent has died."""
+def _watch_parent(parent: int, slot: int, cut: Cut) -> None:
+    """Tell the parent what this process needs; and where the lifeline does not do it, end when the parent has died.
+
+    What takes far too long is cut.
+    """
     answer_here()
     vitals = Vitals(os.getpid())  # the main thread has the number of the process
     numbers = memoryview(mmap(slot, PAGESIZE)).cast("q")
     while os.getppid() == parent:
         numbers[RESIDENT] = vitals.resident_bytes()
         numbers[LINED] = round(1e9 * vitals.seconds_in_line())
+        cut.look()
         time.sleep(REST_SECONDS if numbers[AT_REST] else WATCH_SECONDS)  # nothing tells that a parent has died
     try:
         os.killpg(os.getpid(), signal.SIGKILL)  # the task cannot be asked, and nobody is left to want its result
@@ -144,12 +150,12 @@ def _watch_parent(parent: int, slot: int) -> None:
 
 class _Worker:
     def __init__(
-        self, files: Files, slot: memoryview, spool: memoryview, voice: Voice, take_over: Callable[[], None]
+        self, files: Files, slot: memoryview, spool: memoryview, voice: Voice, take_over: Callable[[], None], cut: Cut
     ) -> None:
         self._channel, self._stderr = files.channel, files.stderr
         self._born = os.fstat(files.lifeline).st_mtime_ns  # by the clock that files have: a pipe's is when it was made
         self._slot, self._voice, self._take_over = slot, voice, take_over
-        self._slicer = Slicer(slot, spool, voice, self._channel, self._send)
+        self._slicer = Slicer(slot, spool, voice, self._channel, self._send, cut)
         if self._stderr < 0:
             take_over()
         self._stages: dict[int, LoadedStage] = {}
