@@ -269,7 +269,8 @@ def _input(queue: Queue[Any], keeps: Keeps[Any] | None) -> InputMaker:
     if type(queue.fixed_inputs) is range and keeps is None:
         numbers = queue.fixed_inputs
         return lambda own, users: RangeInput(numbers, own)
-    return lambda own, users: ReadInput(queue.fixed_inputs, queue.name or "inputs", own, users, keeps)
+    name, items = queue.name or "inputs", queue.fixed_inputs
+    return lambda own, users: ReadInput(items, name, own, users, keeps, queue.declared)
 
 
 def _outbox(queue: Queue[Any], keeps: bool, taken: Callable[[int], None]) -> Outbox[Any]:

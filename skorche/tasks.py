@@ -213,7 +213,7 @@ def task(
     function: None = None, /, *, unpack: Literal[True], **options: Any
 ) -> Callable[[Callable[..., B]], Task[Any, B]]: ...
 def task(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
-    """Make a function, or a class, a task, with or without options. The function can still be called.
+    """Make a function, or a class, a task, with or without options; of a task one with these too. It can be called.
 
     An `async def` runs on an event loop, whatever the engine of the run, but "inline"; `max_workers` are then its items
     in flight. Calling a class whose instances can be called gives a task: see `TaskClass`.
@@ -248,9 +248,13 @@ def task(function: Any = None, /, *, name: str | None = None, **options: Any) ->
         GraphError: it is not callable, is an asynchronous generator, or an option is unknown or has no meaning.
     """
     settings = changed_options(TaskOptions(), options)
-    if function is None:
-        return lambda real: _task_from(real, name, settings)
-    return _task_from(function, name, settings)
+
+    def decorate(given: Any) -> Task[Any, Any]:
+        if isinstance(given, Task):
+            return given.options(**options if name is None else options | {"name": name})
+        return _task_from(given, name, settings)
+
+    return decorate if function is None else decorate(function)
 
 
 def _task_from(given: Any, name: str | None, options: TaskOptions) -> Task[Any, Any]:

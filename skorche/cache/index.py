@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -171,7 +172,7 @@ def _prepare(connection: sqlite3.Connection, folder: str) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise sqlite3.OperationalError(f"it was written by a later version of skorche (form {version})")
-    wanted = "DELETE" if _is_on_network(folder) else "WAL"
+    wanted = "DELETE" if is_on_network(folder) else "WAL"
     with suppress(sqlite3.OperationalError):  # a file system without shared memory: the journal is a file then
         connection.execute(f"PRAGMA journal_mode={wanted}")
     connection.execute("PRAGMA synchronous=NORMAL")
@@ -204,17 +205,19 @@ def _locked(folder: str) -> Iterator[None]:
         os.close(file)
 
 
-def _is_on_network(folder: str) -> bool:
+def _unescaped(path: str) -> str:
+    """A path as it is: spaces, tabs, line ends and backslashes stand there by their numbers, such as `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path)
+
+
+def is_on_network(folder: str, mountinfo: str = "/proc/self/mountinfo") -> bool:
     """Whether other hosts may see the folder."""
     try:
-        with open("/proc/self/mountinfo") as lines:
+        with open(mountinfo, encoding="utf-8", errors="surrogateescape") as lines:
             mounts = [line.split() for line in lines]
     except OSError:
         return False
     around = os.path.realpath(folder).rstrip("/") + "/"
-    fitting = [
-        (len(fields[4]), fields[fields.index("-") + 1])
-        for fields in mounts
-        if around.startswith(fields[4].rstrip("/") + "/")
-    ]
+    points = [(_unescaped(fields[4]), fields[fields.index("-") + 1]) for fields in mounts]
+    fitting = [(len(point), kind) for point, kind in points if around.startswith(point.rstrip("/") + "/")]
     return bool(fitting) and max(fitting)[1].startswith(NETWORK)

@@ -36,20 +36,24 @@ class Pairs(NamedTuple):
     sources: tuple[AnyQueue, ...]
 
 
-def find_pairs(graph: Graph, node: Node) -> Pairs:
-    """What belongs together at this `zip`.
+def find_pairs(graph: Graph, node: Node, known: dict[str, Pairs] | None = None) -> Pairs:
+    """What belongs together at this `zip`. Of zips before it that is `known`, by name, once it has been found.
 
     Raises:
         GraphError: there are no pairs.
     """
+    known = {} if known is None else known
+    if node.name in known:
+        return known[node.name]
     tee = _common_tee(graph, node)
     if tee is not None:
-        _Streams(graph, node, tee).of(tee.inputs[0])
-    ways = [_Way(graph, node, tee, position) for position in range(len(node.inputs))]
+        _Streams(graph, node, tee, known).of(tee.inputs[0])
+    ways = [_Way(graph, node, tee, position, known) for position in range(len(node.inputs))]
     _check_meeting(node, ways)
     branches = tuple(Branch(frozenset(way.nodes), frozenset(way.inner), way.depths) for way in ways)
     sources = {id(one): one for way in ways for one in way.roots.values() if id(one) not in graph.producers}
-    return Pairs(tee, branches, () if tee else tuple(sources.values()))
+    known[node.name] = pairs = Pairs(tee, branches, () if tee else tuple(sources.values()))
+    return pairs
 
 
 def _check_meeting(node: Node, ways: Sequence[_Way]) -> None:
@@ -108,8 +112,8 @@ def _leads_only_through(graph: Graph, queue: AnyQueue, tee: Node) -> bool:
 class _Way:
     """The way to one input of a zip, walked from the input up to the tee, or to the sources."""
 
-    def __init__(self, graph: Graph, zipped: Node, tee: Node | None, position: int) -> None:
-        self._graph, self._zip, self._tee, self._position = graph, zipped, tee, position
+    def __init__(self, graph: Graph, zipped: Node, tee: Node | None, position: int, known: dict[str, Pairs]) -> None:
+        self._graph, self._zip, self._tee, self._position, self._known = graph, zipped, tee, position, known
         self.nodes: set[str] = set()
         self.inner: set[str] = set()
         self.depths: dict[int, int] = {}
@@ -174,7 +178,7 @@ class _Way:
 
     def _pass_zip(self, queue: AnyQueue, node: Node) -> int:
         """The depth behind another zip: that at which its own branches began."""
-        inner = find_pairs(self._graph, node)
+        inner = find_pairs(self._graph, node, self._known)
         if self._tee is not None and inner.tee is None:
             raise self._no_pairs(node, "makes tuples by number of them, which have no partners")
         self.inner.update(*[branch.nodes for branch in inner.branches])
@@ -237,8 +241,8 @@ class Stream(NamedTuple):
 class _Streams:
     """What comes to the tee of a zip. No two items of it may be at one place, since partners are found by place."""
 
-    def __init__(self, graph: Graph, zipped: Node, tee: Node) -> None:
-        self._graph, self._zip, self._tee = graph, zipped, tee
+    def __init__(self, graph: Graph, zipped: Node, tee: Node, pairs: dict[str, Pairs]) -> None:
+        self._graph, self._zip, self._tee, self._pairs = graph, zipped, tee, pairs
         self._known: dict[int, frozenset[Stream]] = {}
 
     def of(self, queue: AnyQueue) -> frozenset[Stream]:
@@ -255,7 +259,7 @@ class _Streams:
 
     def _behind(self, node: Node, queue: AnyQueue) -> frozenset[Stream]:
         if node.pairing is not None:
-            tee = find_pairs(self._graph, node).tee
+            tee = find_pairs(self._graph, node, self._pairs).tee
             return frozenset({Stream(node.name)}) if tee is None else self.of(tee.inputs[0])
         above = [self.of(one) for one in node.inputs]
         for one, other in combinations(above, 2):
@@ -279,11 +283,12 @@ def _position(queue: AnyQueue, node: Node) -> int:
 
 def is_fed_only(graph: Graph, source: AnyQueue, node: Node) -> bool:
     """Whether all that becomes of a source's items goes to this node (failures left aside)."""
-    ahead = [source]
+    ahead, seen = [source], {node.name}
     while ahead:
         consumer = graph.consumers.get(id(ahead.pop()))
         if consumer is None:
             return False
-        if consumer.name != node.name:
+        if consumer.name not in seen:
+            seen.add(consumer.name)
             ahead += consumer.outputs
     return True

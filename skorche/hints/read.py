@@ -6,6 +6,7 @@ decorator says nothing: `functools.wraps` copies the hints, whatever the decorat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import _lru_cache_wrapper, partial
 from types import CodeType, FunctionType, MethodDescriptorType, MethodType, SimpleNamespace
 from typing import Any, Optional, TypeGuard, get_type_hints
@@ -89,7 +90,7 @@ def _is_plain(function: object) -> TypeGuard[FunctionType]:
 
 
 def _read_function(function: FunctionType, parameter: int | str, skipped: int, bound: frozenset[str]) -> Said:
-    if not function.__annotations__:
+    if not _annotations(function):
         return Said()
     gives = _hint(function, "return")
     name = _name(function.__code__, parameter, skipped)
@@ -99,6 +100,14 @@ def _read_function(function: FunctionType, parameter: int | str, skipped: int, b
     if takes is not Any and _is_none_by_default(function, name):
         takes = Optional[takes]  # noqa: UP045  (made here, not written down)
     return Said(name, takes, gives)
+
+
+def _annotations(function: FunctionType) -> Mapping[str, Hint]:
+    """Its hints as they stand. From Python 3.14 on they are looked at now: one may be for type checkers only."""
+    try:
+        return function.__annotations__
+    except Exception:  # noqa: BLE001  (whatever stands there may raise)
+        return {}
 
 
 def _name(code: CodeType, parameter: int | str, skipped: int) -> str | None:
@@ -116,9 +125,10 @@ def _name(code: CodeType, parameter: int | str, skipped: int) -> str | None:
 
 def _hint(function: FunctionType, name: str) -> Hint:
     """Each is resolved by itself, so that one that cannot be does not hide the other."""
-    if name not in function.__annotations__ or hasattr(function, "__no_type_check__"):
+    annotations = _annotations(function)
+    if name not in annotations or hasattr(function, "__no_type_check__"):
         return Any
-    hint: Hint = function.__annotations__[name]
+    hint: Hint = annotations[name]
     if type(hint) is type:  # the usual case, ten times as fast
         return hint
     said = SimpleNamespace(__annotations__={name: hint})

@@ -22,7 +22,7 @@ REASONS = ("size", "weight", "timeout", "key", "early", "end")
 TOLD = (
     *("name", "ok", "elapsed", "admitted", "delivered", "filtered", "failed", "cancelled", "rerun"),
     *("abandoned_threads", "failures", "nodes", "guarantees", "recycled", "status", "causes", "phases", "folder"),
-    *("shard", "surroundings", "running", "bottleneck", "verdict", "decisions"),
+    *("shard", "surroundings", "running", "bottleneck", "verdict", "decisions", "error"),
 )
 
 
@@ -33,8 +33,9 @@ class Report(Pictured):
     `admitted == delivered + filtered + failed + cancelled`. `rerun` counts items that ran again because a worker died
     before their results had left it; `recycled` counts workers replaced because they had done so many items, or had
     grown so large, as `max_items_per_worker` and `max_worker_memory` say. `ok`: nothing failed unhandled, nothing was
-    cancelled. `nodes` are by node name. `shard` is "2/8" if that was the part of the inputs that the run was for: items
-    of other shards are not admitted, and counted nowhere.
+    cancelled, and no `error` ended the run: the exception that `wait()` raises, or None. `nodes` are by node name.
+    `shard` is "2/8" if that was the part of the inputs that the run was for: items of other shards are not admitted,
+    and counted nowhere.
 
     By node name too: `status` ("ok", "cached": all its results were found in the store, "failed": an item failed there,
     "skipped": nothing came since a node before it failed, which `causes` names, or "cancelled") and `phases` (how many
@@ -67,6 +68,7 @@ class Report(Pictured):
         self.surroundings: Surroundings = record.surroundings
         self.running = record.running
         self.decisions: tuple[Decision, ...] = record.decisions
+        self.error = record.error
         self.sketch = shape.sketch(record.name, status, record.nodes) if shape is not None else Sketch()
 
     @classmethod
@@ -156,6 +158,7 @@ class Report(Pictured):
         plain = self._told() | {"failures": failures, "nodes": nodes, "guarantees": list(self.guarantees)}
         plain["surroundings"] = self.surroundings._asdict()
         plain["decisions"] = [decision._asdict() for decision in self.decisions]
+        plain["error"] = "" if self.error is None else text_of(self.error)
         return plain | {name: dict(plain[name]) for name in ("status", "causes", "phases")}
 
     def __str__(self) -> str:
@@ -167,7 +170,15 @@ class Report(Pictured):
 
     def _notes(self) -> list[str]:
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in self.causes.items()]
-        return [*skipped, *self._closed_lines(), *self._shed_lines(), *self.guarantees]
+        return [*self.ended_by, *skipped, *self._closed_lines(), *self._shed_lines(), *self.guarantees]
+
+    @property
+    def ended_by(self) -> list[str]:
+        """A line on what ended the run, unless that is among the failures."""
+        error = self.error
+        if error is None or any(error is failure.error for failure in self.failures):
+            return []
+        return [f"ended by {_cut(text_of(error))}"]
 
     @property
     def headline(self) -> str:

@@ -52,6 +52,7 @@ class Exit:
         Raises:
             RunCancelled: it would be cut off, for the interpreter ends and does not wait for this thread.
         """
+        self._register()
         if self.begun and threading.current_thread().daemon:
             raise RunCancelled(
                 "a run was started while the interpreter ends.",
@@ -60,14 +61,18 @@ class Exit:
             )
         untold = [one for one in self.runs if not one.running and one.untold is not None]
         self.runs = untold[-MOST_KEPT:] + [one for one in self.runs if one.running]
-        self._register()
 
     def _register(self) -> None:
         """Not when imported: exits run backwards, and this one must come before those of executors that runs use."""
-        if not self._registered and not self.begun:
-            self._registered = True
+        if self._registered or self.begun:
+            return
+        try:
             # atexit itself comes only after all threads have been joined
             threading._register_atexit(self._leave)  # type: ignore[attr-defined]  # as concurrent.futures does
+        except RuntimeError:  # the main thread has ended: a thread that goes on begins the first run
+            self.begun = True
+        else:
+            self._registered = True
             atexit.register(self._die)
 
     def come_first(self) -> None:

@@ -85,19 +85,36 @@ class LiveInput:
         self._inbox.detach()
 
 
+def _length_of(iterable: Any) -> int | None:
+    """How many items it has, where it can tell: the `len` of what wraps a generator raises."""
+    try:
+        return len(iterable)
+    except Exception:  # noqa: BLE001  (whatever that raises, its items can be read)
+        return None
+
+
 class ReadInput:
     """An iterable, read on a thread of its own."""
 
-    def __init__(self, iterable: Any, name: str, wake: Wake, leave: Wake, keeps: Keeps[Any] | None = None) -> None:
+    def __init__(
+        self,
+        iterable: Any,
+        name: str,
+        wake: Wake,
+        leave: Wake,
+        keeps: Keeps[Any] | None = None,
+        declared: object = None,
+    ) -> None:
         self._name = name
-        self.sized = hasattr(iterable, "__len__")
-        self.length: int | None = len(iterable) if self.sized and keeps is None else None
+        length = _length_of(iterable)
+        self.sized = length is not None
+        self.length = length if keeps is None else None
         self._patient_until = math.inf
         if keeps is not None:
             from skorche.shard import sifted  # only who runs a part of a job needs it
 
             iterable = sifted(iterable, keeps)
-        self._reader = Reader(iterable, name, wake, leave)
+        self._reader = Reader(iterable, name, wake, leave, declared)
 
     @property
     def error(self) -> BaseException | None:

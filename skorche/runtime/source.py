@@ -18,7 +18,7 @@ from threading import Condition, Thread
 from time import perf_counter
 from typing import Any
 
-from skorche.errors import TaskError, shorten
+from skorche.errors import TaskError, add_note, shorten
 from skorche.reserve import RESERVE
 
 QUICK = (list, tuple, str, bytes)
@@ -29,9 +29,17 @@ SOON_SECONDS = 50e-6
 class Reader:
     """One source while running."""
 
-    def __init__(self, iterable: Iterable[Any], name: str, wake: Callable[[], None], leave: Callable[[], None]) -> None:
-        """`wake` may take a turn in this thread; `leave` has another take it."""
+    def __init__(
+        self,
+        iterable: Iterable[Any],
+        name: str,
+        wake: Callable[[], None],
+        leave: Callable[[], None],
+        declared: object = None,
+    ) -> None:
+        """`wake` may take a turn in this thread; `leave` has another take it. `declared` is the place of its queue."""
         self._iterable, self._name, self._wake, self._leave = iterable, name, wake, leave
+        self._declared, self._given = declared, 0
         self._told_at = -math.inf
         self._buffer: deque[Any] = deque()
         self._portions: deque[list[Any]] = deque()
@@ -86,6 +94,9 @@ class Reader:
             if type(error) is MemoryError:
                 RESERVE.clear()
             self.error = error if isinstance(error, Exception) else self._unusual(error)
+            where = "" if self._declared is None else f" ({self._declared})"
+            after = "1 item" if self._given == 1 else f"{self._given} items"
+            add_note(self.error, f"in the source of {self._name!r}{where}, after {after}")
         finally:
             self._close(iterator)
             self._exhausted = True
@@ -109,6 +120,7 @@ class Reader:
     def _feed_quickly(self, iterator: Iterator[Any], count: int) -> bool:
         """All at once, from what cannot block; whether it has ended."""
         read = list(islice(iterator, count))
+        self._given += len(read)
         if read:
             self._portions.append(read)
         self._tell()
@@ -116,14 +128,17 @@ class Reader:
 
     def _feed_slowly(self, iterator: Iterator[Any], count: int) -> bool:
         """One by one, so that nothing is held back when the iterable blocks; whether it has ended."""
-        append = self._buffer.append
-        for item in islice(iterator, count):
-            append(item)
-            count -= 1
-            if self._hungry:
-                self._tell()
-            if self._stopped:
-                return True
+        append, wanted = self._buffer.append, count
+        try:
+            for item in islice(iterator, count):
+                append(item)
+                count -= 1
+                if self._hungry:
+                    self._tell()
+                if self._stopped:
+                    return True
+        finally:
+            self._given += wanted - count
         return count > 0
 
     def _tell(self) -> None:

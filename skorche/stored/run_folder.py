@@ -73,7 +73,7 @@ class RunFolder:
         try:
             report = self._make_report(record)
             self._write_all(report)
-            self._log.note(report.headline)
+            self._log.note("; ".join([report.headline, *report.ended_by]))
         finally:
             logging.getLogger().removeHandler(self._log)
             self._log.close()

@@ -28,9 +28,9 @@ class StoredRun(Pictured):
     """What is known of a run that was kept in a store: what its report said, and the results.
 
     `to_html`, `save_page`, `to_svg` and `to_dot` give its status page and diagram, as those of a `Report`.
-    `ok`, `status`, `phases`, `failures`, `nodes`, `bottleneck` and `verdict` are as in `Report`, in plain values;
-    `arguments` are those of the tasks, as text. `results` reads a result when it is asked for. `print(run)` shows the
-    report.
+    `ok`, `status`, `phases`, `failures`, `nodes`, `bottleneck`, `verdict` and `error` are as in `Report`, in plain
+    values; `arguments` are those of the tasks, as text. `results` reads a result when it is asked for. `print(run)`
+    shows the report.
     """
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
@@ -51,6 +51,7 @@ class StoredRun(Pictured):
         self.ok: bool = report["ok"]
         self.bottleneck: str = report.get("bottleneck", "")  # runs of before have none
         self.verdict: str = report.get("verdict", "")
+        self.error: str = report.get("error", "")
         self.status: dict[str, str] = report["status"]
         self.phases: dict[str, int] = report["phases"]
         self.failures: list[dict[str, Any]] = report["failures"]
@@ -68,6 +69,9 @@ class StoredRun(Pictured):
         whole = self.to_dict()
         failures = [FailureText(**failure) for failure in self.failures[:SHOWN_FAILURES]]
         skipped = [f"{name} was skipped: {cause} failed" for name, cause in whole["causes"].items()]
+        ended_by = (
+            [f"ended by {self.error}"] if self.error and self.error not in [one.error for one in failures] else []
+        )
         return Overview(
             self.name,
             str(self).partition("\n")[0],
@@ -80,7 +84,7 @@ class StoredRun(Pictured):
             picture=self._picture(),
             failures=failures,
             failed=len(self.failures),
-            notes=[*skipped, *whole["guarantees"]],
+            notes=[*ended_by, *skipped, *whole["guarantees"]],
             surroundings=Surroundings(**whole["surroundings"]),
             written=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.ended / 1e9)),
             bottleneck=whole.get("bottleneck", ""),
@@ -178,6 +182,7 @@ class ShardedRun(StoredRun):
         self.nodes = {name: NodeTally(**tally) for name, tally in tallies.items()}
         longest = max(self.parts, key=lambda run: run.to_dict()["elapsed"])
         self.bottleneck, self.verdict = longest.bottleneck, longest.verdict
+        self.error = next((run.error for run in self.parts if run.error), "")
         self.results = _Joined(self.parts)
 
     def _worst(self, name: str) -> str:
@@ -206,7 +211,7 @@ class ShardedRun(StoredRun):
         whole = _sum([run.to_dict() for run in self.parts])
         nodes = {name: tally._asdict() for name, tally in self.nodes.items()}
         joined = {"ok": self.ok, "status": self.status, "failures": self.failures, "nodes": nodes, "shard": None}
-        joined |= {"bottleneck": self.bottleneck, "verdict": self.verdict}
+        joined |= {"bottleneck": self.bottleneck, "verdict": self.verdict, "error": self.error}
         return whole | joined | {"missing": self.missing}
 
     def _text(self, name: str) -> str:

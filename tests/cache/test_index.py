@@ -1,6 +1,13 @@
 """The index: looking for many results in one go holds nobody up."""
 
-from skorche.cache.index import Entry, Index
+import pytest
+
+from skorche.cache.index import Entry, Index, is_on_network
+
+MOUNTS = b"""22 1 8:1 / / rw - ext4 /dev/sda rw
+40 22 0:40 / /mnt/lab\\040share rw - nfs4 server:/share rw
+41 22 0:41 / /media/M\xfcller rw - vfat /dev/sdb rw
+"""
 
 
 def entry(name):
@@ -44,3 +51,13 @@ def test_other_workers_write_while_one_reads(tmp_path):
     assert ours.find(b"known").data == b"2"
     for one in (ours, others):
         one.close()
+
+
+@pytest.mark.parametrize(
+    ("folder", "far"), [("/mnt/lab share/store", True), ("/mnt/lab share", True), ("/mnt/lab", False), ("/home", False)]
+)
+def test_a_folder_on_another_host_is_known_whatever_the_names_of_mounts(tmp_path, folder, far):
+    mounts = tmp_path / "mountinfo"
+    mounts.write_bytes(MOUNTS)
+
+    assert is_on_network(folder, str(mounts)) == far

@@ -65,6 +65,9 @@ FINISHED = {
         "threading.Thread(target=feed).start()\nstarted.wait()"
     ),
     "one of two": "start(source=[])\nstart()",
+    "begun after main has ended": (
+        "def late():\n    threading.main_thread().join()\n    start()\nthreading.Thread(target=late).start()"
+    ),
 }
 
 

@@ -13,6 +13,28 @@ pytestmark = pytest.mark.timeout(60)
 PATIENCE = 20.0
 
 
+class Streamed:
+    """As progress bars and loaders do it: it has a length, which nobody may ask for."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __iter__(self):
+        return iter([1, 2, 3])
+
+    def __len__(self):
+        return self.length()
+
+
+@pytest.mark.parametrize("length", [lambda: len(iter([])), lambda: 1 << 80, lambda: 1 // 0])
+def test_a_source_that_cannot_tell_its_length_is_read(length):
+    with skorche.Pipeline() as pipeline:
+        out = skorche.map(str, skorche.Queue(fixed_inputs=Streamed(length)))
+    pipeline.run().wait()
+
+    assert out.flush() == ["1", "2", "3"]
+
+
 def test_a_generator_is_read_lazily():
     given, gate = [], threading.Event()
 

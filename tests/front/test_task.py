@@ -70,6 +70,16 @@ def test_methods_and_builtins_are_tasks_too():
     assert words == [2]
 
 
+def test_a_task_that_is_decorated_again_has_both_options():
+    first = skorche.task(retries=3, max_workers=2)(add_one)
+
+    both = skorche.task(max_workers=8, name="wide")(first)
+
+    assert (both.name, both.settings.retries, both.settings.max_workers) == ("wide", 3, 8)
+    assert (first.name, first.settings.max_workers) == ("add_one", 2)
+    assert skorche.task(first).settings == first.settings
+
+
 class Shop:
     """What it sells has its price in `rate`."""
 

@@ -250,6 +250,7 @@ def test_a_report_goes_through_json_unchanged():
         "bottleneck": "",
         "verdict": "it was too short to tell what limits it: 0.00 s were watched",
         "decisions": [],
+        "error": "",
         "folder": "",
     }
 
@@ -262,6 +263,35 @@ def test_items_and_errors_that_cannot_be_shown_do_not_keep_a_report_from_being_r
     assert told["item"] == "<Unshowable whose repr() raised RuntimeError>"
     assert told["error"] == "Unspeakable: <Unspeakable whose str() raised RuntimeError>"
     assert "whose str() raised RuntimeError>" in str(report).splitlines()[-1]
+
+
+# -- why it ended ---------------------------------------------------------------------------------------------------
+
+
+def test_what_ended_a_run_is_told():
+    def rows():
+        yield 1
+        raise OSError("the disk is gone")
+
+    with skorche.Pipeline("rows") as pipeline:
+        skorche.map(str, skorche.Queue(name="rows", fixed_inputs=rows()))
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        pipeline.run().wait()
+
+    report = pipeline.last_run.report
+    assert report.error is caught.value
+    assert report.to_dict()["error"] == "OSError: the disk is gone"
+    assert "ended by OSError: the disk is gone" in str(report).splitlines()
+    assert "ended by OSError: the disk is gone" in report.to_html()
+    (note,) = report.error.__notes__
+    assert note.startswith("in the source of 'rows' (")
+    assert note.endswith(f"test_report.py:{rows.__code__.co_firstlineno + 5}), after 1 item")
+
+
+def test_a_failure_that_ended_a_run_is_told_once():
+    report = report_of(error=(error := ValueError("no")), failures=(Failure("inc", 1, error, ""),))
+
+    assert str(report).count("ValueError: no") == 1
 
 
 # -- whether all went well ------------------------------------------------------------------------------------------

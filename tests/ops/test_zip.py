@@ -468,3 +468,16 @@ def test_the_same_queue_twice_is_refused():
     queue = source([1])
     with Pipeline(), pytest.raises(GraphError, match="consumes"):
         skorche.zip((queue, queue))
+
+
+def test_a_plan_of_many_zips_in_a_row_looks_at_each_zip_once_for_each_of_them(monkeypatch):
+    looked = []
+    monkeypatch.setattr("skorche.compile.pairs._common_tee", lambda graph, node: looked.append(node.name))
+    with Pipeline() as pipeline:
+        numbers = source(range(3))
+        for _ in range(20):
+            numbers = skorche.apply(max, numbers, source(range(3)))
+
+    pipeline.plan()
+
+    assert len(looked) <= 2 * 20 * 20

@@ -105,6 +105,23 @@ def test_coroutines_and_asynchronous_generators():
     assert run(spec) == {"double": [0, 2, 4]}
 
 
+def test_an_asynchronous_iterable_is_gone_through_once():
+    class Rows:
+        def __aiter__(self):
+            return self.read()
+
+        async def read(self):
+            for number in range(3):
+                yield number
+
+    spec = {
+        "nodes": {"rows": {"coro": Rows}, "same": {"coro": lambda row: row}},
+        "graph": {"rows": ("same",), "same": None},
+    }
+
+    assert run(spec) == {"same": [0, 1, 2]}
+
+
 def test_properties_are_options_of_the_task():
     spec = {
         "nodes": {"inp": {"coro": words}, "rev": {"coro": reverse, "properties": {"max_workers": 3, "retries": 1}}},

@@ -333,6 +333,19 @@ def test_a_folder_of_anything_but_bytes_and_arrays_is_not_read(tmp_path, entry):
         skorche.open_run(tmp_path).results["end"]
 
 
+def test_why_a_run_ended_is_kept(tmp_path):
+    def rows():
+        yield 1
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        run(stream(square, rows()), tmp_path)
+
+    kept = skorche.open_run(tmp_path)
+    assert kept.error == "OSError: the disk is gone"
+    assert all("ended by OSError: the disk is gone" in text for text in (str(kept), kept.log, kept.to_html()))
+
+
 # -- several runs -----------------------------------------------------------------------------------------------------
 
 

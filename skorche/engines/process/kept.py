@@ -168,7 +168,7 @@ def _limits() -> dict[int, tuple[int, int]]:
 
 def _mask() -> str:
     """Which permissions new files do not get; "" where it can only be read by setting it, which others would notice."""
-    with suppress(OSError), open("/proc/self/status") as status:
+    with suppress(OSError), open("/proc/self/status", encoding="utf-8", errors="replace") as status:
         return next((line for line in status if line.startswith("Umask")), "")
     return ""
 

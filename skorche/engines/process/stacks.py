@@ -84,7 +84,7 @@ def ask(pid: int, file: int, start: int) -> Question:
 def _handles(pid: int) -> bool:
     """Whether the process catches the signal, where the system tells; else whoever says it is ready is believed."""
     try:
-        with open(f"/proc/{pid}/status") as status:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
             (mask,) = [line for line in status if line.startswith("SigCgt:")]
     except (OSError, ValueError):
         return not os.path.isdir("/proc/self")

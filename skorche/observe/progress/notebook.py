@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from itertools import count
 
 from IPython import display
 
@@ -17,12 +18,15 @@ PAUSE = 0.5
 """Seconds between two updates, each of which goes over the network."""
 
 
+_NUMBERS = count()
+
+
 class Notebook:
     """A table with a row for the run, and one for each task."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._display_id = f"skorche-progress-{id(self):x}"
+        self._display_id = f"skorche-progress-{next(_NUMBERS)}"
         self._shown = False
 
     def draw(self, view: View, seconds: float) -> float:
