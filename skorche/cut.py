@@ -11,38 +11,28 @@ looks now and then, sets it to the end. So it costs an item nothing, and the one
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from collections.abc import Iterator
+from typing import Any
 
 
 class Cut:
     """What one worker is going through, for another thread to end.
 
     >>> cut = Cut()
-    >>> items = cut.through([1, 2, 3])
+    >>> cut.items = items = iter([1, 2, 3])
     >>> next(items), cut.look(), cut.look(), list(items), cut.was_made(items)
     (1, None, None, [], True)
     """
 
-    __slots__ = ("_ended", "_seen", "_through", "looks")
+    __slots__ = ("_ended", "_seen", "items", "looks")
 
     def __init__(self) -> None:
-        self._through: Iterator[Any] | None = None
+        self.items: Iterator[Any] | None = None
+        """What the worker goes through now. It says so itself, once a chunk, and None when it has come to the end."""
         self._seen: Iterator[Any] | None = None
         self._ended: Iterator[Any] | None = None
         self.looks = 0
         """How often somebody has looked: what has seen two of them took as long as lies between."""
-
-    def through(self, items: Iterable[T]) -> Iterator[T]:
-        """The worker begins to go through these."""
-        self._through = iterator = iter(items)
-        return iterator
-
-    def end(self) -> None:
-        """The worker goes through nothing any more, and nothing is kept of what it went through."""
-        self._through = None
 
     def was_made(self, iterator: Iterator[Any]) -> bool:
         """Whether this was ended before it had come to its end."""
@@ -50,7 +40,7 @@ class Cut:
 
     def look(self) -> None:
         """End what has been gone through since the last look. From another thread, every tenth of a second."""
-        iterator = self._through
+        iterator = self.items
         self.looks += 1
         if iterator is not None and iterator is self._seen and hasattr(iterator, "__setstate__"):
             self._ended = iterator

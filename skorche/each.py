@@ -54,7 +54,8 @@ class Each:
         paths: Paths = range(count)
         troubles: list[Trouble] = []
         cpu, wall = thread_time(), perf_counter()
-        iterator = self._cut.through(items)
+        cut = self._cut
+        cut.items = iterator = iter(items)
         calls = map(self._call, iterator)
         try:
             results.extend(calls)
@@ -64,16 +65,17 @@ class Each:
             failed.append((len(results), trimmed(error)))
         left: Paths = ()
         if len(results) < count:
-            if not (failed or self._cut.was_made(iterator)):
+            if not (failed or cut.was_made(iterator)):
                 failed = [(len(results), StopIteration())]  # which map took for the end
-            record = Record(None, None, self._cut)
+            record = Record(None, None, cut)
             _, _, paths = record.go_on(results, partial(results.extend, calls), failed, items, paths, iterator)
             troubles, left = record.troubles, record.left
-        self._cut.end()
+            count -= len(left)
+        cut.items = None
         passed = len(results)
         seconds = perf_counter() - wall
-        counted = StepCount(count - len(left), passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
-        return Outcome([(results, paths)], [counted], troubles, [], (), left=left)
+        counted = StepCount(count, passed, passed, 0, 0, seconds, thread_time() - cpu, 0, 0)
+        return Outcome([(results, paths)], [counted], troubles, [], (), None, left)
 
 
 def failed_last(

@@ -202,7 +202,9 @@ class Record:
         `results` and the iterator goes on behind it, so no item ever runs twice.
         """
         results: list[Any] = []
-        iterator = iter(items) if self.cut is None else self.cut.through(items)
+        iterator = iter(items)
+        if self.cut is not None:
+            self.cut.items = iterator
         advance = self._advance(function, iterator, paths, results)
         found = self.go_on(results, advance, [], items, paths, iterator)
         self.cut = None  # what comes now is of items that have begun
@@ -337,7 +339,7 @@ class Kernel(NamedTuple):
             outcome.left = record.left
             counts[entry] = begun._replace(received=begun.received - len(record.left))
         if cut is not None:
-            cut.end()
+            cut.items = None
         return outcome
 
     def _visit(self, index: int, items: Sequence[Item], paths: Paths, record: Record, outcome: Outcome) -> None:

@@ -52,19 +52,22 @@ class Waiting:
     def take(self, count: int) -> tuple[Items, Places]:
         """Up to `count` items from the front. A piece that is nearly as large goes as it is, which saves copying it."""
         items, places = self._pieces[0]
-        start = self._start
-        found = len(items) - start
+        found = len(items) - self._start
         if found > count:
-            end = start + count
-            self._begin_at(end)
-            self.count -= count
-            return items[start:end], places[start:end]
-        items, places = self._pop_first()
+            return self._take_part(items, places, count)
+        items, places = self._pop_first() if self._start else self._pieces.popleft()
         if 4 * found < 3 * count and self._pieces:
             items, places = self._gather(items, places, count)
             found = len(items)
         self.count -= found
         return items, places
+
+    def _take_part(self, items: Items, places: Places, count: int) -> tuple[Items, Places]:
+        """So many of the first piece, of which there are more."""
+        start, end = self._start, self._start + count
+        self._begin_at(end)
+        self.count -= count
+        return items[start:end], places[start:end]
 
     def _begin_at(self, start: int) -> None:
         """What stands before that in the first piece was taken.

@@ -171,8 +171,9 @@ class Scheduler:
         if (limit := stage.plan.timeout) is not None and outcome.seconds > limit and not stage.capabilities.kill:
             outcome = Outcome.empty(stage.plan.kernel)
             outcome.troubles.append(self._suspicion(flight, 0, timeout_error(flight)))
-        for waited in [self.flights.pop(other) for other in reversed(behind)]:
-            self._land(waited, Outcome.empty(stage.plan.kernel), range(waited.count), now)
+        if behind:
+            for waited in [self.flights.pop(other) for other in reversed(behind)]:
+                self._land(waited, Outcome.empty(stage.plan.kernel), range(waited.count), now)
         self._land(flight, outcome, outcome.left, now)
 
     def _returned(self, event: Returned, now: float) -> None:
@@ -212,7 +213,7 @@ class Scheduler:
         """Everything a chunk leaves behind: counts, expansions, failures, items to do again, results."""
         stage, chunk = flight.stage, flight.chunk
         stage.in_flight -= flight.workers
-        stage.learn(outcome, flight.count - len(left))
+        stage.learn(outcome, flight.count - len(left), now)
         tallies, entry = stage.tallies, chunk.entry
         for step, count in enumerate(outcome.counts):
             if count is not None:

@@ -9,6 +9,7 @@ are near.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 EDGE_SECONDS, EDGE_CHUNKS = 0.05, 2.5
 """How long a stage works at what its edge holds: at least so many seconds, and so many chunks for each worker."""
+LATELY_SECONDS, OF_LATELY = 0.05, 4
+"""What an edge holds is also no more than so many times what was taken off it in such a time lately: a stage takes less
+than it could where what follows is slower."""
 GROWTH = 4
 AHEAD_SECONDS = 0.03
 """Items that take longer do not wait in the engine: another worker may be idle before the one at work is done."""
@@ -123,6 +127,8 @@ class Stage:
         self.bytes_in = self.bytes_out = 0
         self._largest, self._ideal = 0, 1
         self._settled = self._bytes = self._unpaid = 0.0
+        self._taken = self._most = 0
+        self._taken_since, self._tells_at = -1.0, -math.inf
         self._expanding = plan.flows
         self._ratios = [1.0] * len(targets)
 
@@ -273,7 +279,7 @@ class Stage:
         self.tallies[entry].cancelled += 1
         ledger.end([place], End.CANCELLED)
 
-    def learn(self, outcome: Outcome, count: int) -> None:
+    def learn(self, outcome: Outcome, count: int, now: float) -> None:
         """Take the cost of a chunk into account; a rise is believed sooner than a fall."""
         seconds, moved = outcome.seconds, outcome.bytes_in or outcome.bytes_out
         if moved:
@@ -296,9 +302,31 @@ class Stage:
         self.cost = cost
         if moved:
             self._bytes = max(outcome.bytes_in, outcome.bytes_out) / count
-        if count > self._largest or self._bytes or abs(cost - self._settled) > SETTLED * self._settled:
+        self._taken += count
+        news = now >= self._tells_at and self._look_back(now)
+        if count > self._largest or self._bytes or news or abs(cost - self._settled) > SETTLED * self._settled:
             self._largest = max(count, self._largest)
             self._settle()
+
+    def _look_back(self, now: float) -> bool:
+        """How much was taken off the edge lately; whether that is news.
+
+        Until that has been seen for a while, the edge may grow with what was.
+        """
+        known, since = self._most, self._taken_since
+        if since < 0:
+            self._taken_since = since = now
+        if now - since < LATELY_SECONDS:
+            self._most = OF_LATELY * self._taken
+        else:
+            self._most = int(OF_LATELY * self._edge_seconds * self._taken / (now - since))
+            self._taken, self._taken_since, self._tells_at = 0, now, now + LATELY_SECONDS
+        return abs(self._most - known) > SETTLED * known
+
+    @property
+    def _edge_seconds(self) -> float:
+        """For so long should its edge have work."""
+        return max(EDGE_SECONDS, EDGE_CHUNKS * self.capabilities.chunk_seconds)
 
     def _learn_ratios(self, outcome: Outcome, count: int) -> None:
         self._expanding = True
@@ -311,8 +339,7 @@ class Stage:
         assert self.cost is not None
         self._settled = self.cost
         workers, can = self.workers, self.capabilities
-        seconds = max(EDGE_SECONDS, EDGE_CHUNKS * can.chunk_seconds)
-        limit = min(can.edge_items, int(seconds * workers / self.cost))
+        limit = min(can.edge_items, int(self._edge_seconds * workers / self.cost), self.floor + self._most)
         ideal = round(can.chunk_seconds / self.cost)
         if can.chunk_bytes and self._bytes:
             limit = min(limit, int(4 * workers * can.chunk_bytes / self._bytes))

@@ -7,23 +7,32 @@ import pytest
 
 import skorche
 from skorche.kernel import Outcome, StepCount
-from skorche.runtime.stage import Stage
+from skorche.runtime.stage import LATELY_SECONDS, Stage
+
+from skorche.testing import FakeClock, simulate
 
 from .driving import KILLABLE, UNSTOPPABLE, by_hand, outcome
 
 PLENTY = 1000
 
 
-def stage(capabilities: Any = UNSTOPPABLE, maxsize: int | None = None, **options: Any) -> Stage:
+def new_stage(capabilities: Any = UNSTOPPABLE, maxsize: int | None = None, **options: Any) -> Stage:
     """A stage of one task, whose results go to an end of this size."""
     with by_hand(capabilities) as drive:
         skorche.map(skorche.task(**options)(abs), skorche.Queue(), queue_out=skorche.Queue(maxsize=maxsize))
     return drive().scheduler.parts.stages[0]
 
 
-def measured(stage: Stage, item_seconds: float, count: int = 1) -> Stage:
+def stage(capabilities: Any = UNSTOPPABLE, maxsize: int | None = None, **options: Any) -> Stage:
+    """The same when so much was taken off its edge lately that this bounds nothing."""
+    made = new_stage(capabilities, maxsize, **options)
+    made._most, made._tells_at = 1 << 40, LATELY_SECONDS
+    return made
+
+
+def measured(stage: Stage, item_seconds: float, count: int = 1, now: float = 0.0) -> Stage:
     """The stage after a chunk of so many items, each of which took so long."""
-    stage.learn(outcome(range(count), item_seconds * count), count)
+    stage.learn(outcome(range(count), item_seconds * count), count, now)
     return stage
 
 
@@ -92,7 +101,7 @@ def test_chunks_that_are_copied_are_bounded_in_bytes():
     weighed = outcome(range(100), 1e-4)
     weighed.bytes_in = 100 * 200
 
-    heavy.learn(weighed, 100)
+    heavy.learn(weighed, 100, 0.0)
 
     assert heavy.size(PLENTY) == 5
 
@@ -109,7 +118,7 @@ def expanded(parts: int, count: int, seconds: float = 1e-4) -> Outcome:
 def test_an_expansion_needs_as_much_room_as_the_last_ones_took():
     fan = stage(maxsize=100)
 
-    fan.learn(expanded(parts=10, count=20), 20)
+    fan.learn(expanded(parts=10, count=20), 20, 0.0)
 
     assert fan.size(PLENTY) == 10
     assert fan.hold(4) == [40]
@@ -118,7 +127,7 @@ def test_an_expansion_needs_as_much_room_as_the_last_ones_took():
 def test_an_expansion_may_overflow_by_one_item_rather_than_never_start():
     fan = stage(maxsize=5)
 
-    fan.learn(expanded(parts=10, count=20), 20)
+    fan.learn(expanded(parts=10, count=20), 20, 0.0)
 
     assert fan.size(PLENTY) == 1
 
@@ -137,7 +146,7 @@ def test_a_rise_of_the_cost_is_believed_sooner_than_a_fall():
 def test_nothing_measured_changes_nothing():
     untouched = stage()
 
-    untouched.learn(outcome(()), 0)
+    untouched.learn(outcome(()), 0, 0.0)
 
     assert untouched.cost is None
 
@@ -208,3 +217,49 @@ def test_a_stage_keeps_its_last_worker():
     starved = stage(max_workers=2)
 
     assert [starved.shed(), starved.shed(), starved.slots] == [True, False, 1]
+
+
+# -- what was taken off its edge lately --------------------------------------------------------------------------------
+
+
+def test_an_edge_grows_with_what_was_taken_off_it_while_that_is_all_that_is_known():
+    quick = new_stage()
+    limits = []
+
+    for count in (1, 4, 20):
+        measured(quick, 1e-6, count=count, now=0.001)
+        limits.append(quick.edge.limit)
+
+    assert limits == [2 + 4, 2 + 20, 2 + 100]
+
+
+def test_an_edge_holds_no_more_than_four_times_what_was_taken_off_it_lately():
+    quick, limits = new_stage(), []
+    measured(quick, 1e-6, count=100, now=0.0)
+
+    for count, now in ((100, 0.0625), (2000, 0.125), (2, 0.25)):
+        measured(quick, 1e-6, count=count, now=now)
+        limits.append(quick.edge.limit)
+
+    assert limits == [2 + int(4 * 0.05 * 200 / 0.0625), 4096, 2 + int(4 * 0.05 * 2 / 0.125)]
+
+
+def test_what_waits_in_front_of_a_quick_task_is_what_the_slow_one_behind_takes():
+    clock, given, leads = FakeClock(), [0], []
+
+    def give():
+        for number in range(4_000):
+            given[0] = number + 1
+            yield number
+
+    def work(number):
+        clock.sleep(0.004)
+        leads.append(given[0] - number)
+
+    with skorche.Pipeline() as pipeline:
+        skorche.sink(work, skorche.map(abs, skorche.Queue(fixed_inputs=give())))
+
+    report = simulate(pipeline, clock=clock, calm=True).report
+
+    assert report.delivered == 4_000
+    assert max(leads) < 300

@@ -100,7 +100,7 @@ class Slicer:
         """
         slot, stop = self._slot, min(len(job.items), start + stage.slice(single=False))
         indices, results = job.indices[start:stop], list[Any]()
-        items = self._cut.through(job.items[start:stop])
+        self._cut.items = items = iter(job.items[start:stop])
         slot[LAST] = indices[-1]
         began = time.perf_counter()
         failure = self._call(call, items, indices, results)
