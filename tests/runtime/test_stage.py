@@ -8,7 +8,6 @@ import pytest
 import skorche
 from skorche.kernel import Outcome, StepCount
 from skorche.runtime.stage import LATELY_SECONDS, Stage
-
 from skorche.testing import FakeClock, simulate
 
 from .driving import KILLABLE, UNSTOPPABLE, by_hand, outcome
