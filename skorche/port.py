@@ -16,7 +16,7 @@ from functools import partial
 from threading import Condition, Lock, RLock
 from typing import Generic, NoReturn, TypeVar
 
-from skorche.errors import AlreadyRunning, QueueClosed
+from skorche.errors import AlreadyRunning, QueueClosed, RunCancelled, text_of
 from skorche.input_order import in_order
 from skorche.place import Places
 from skorche.waiters import Waiters, cancel_after_signal
@@ -101,7 +101,8 @@ class Inbox(Generic[T]):
                 if self._closed or self._closed_for_run:
                     self.refuse("it is closed")
                 if self._stopped is not None:
-                    self.refuse("its run has stopped")
+                    failed = not isinstance(self._stopped, RunCancelled)
+                    self.refuse(f"its run has stopped{f', by {text_of(self._stopped)}' if failed else ''}")
                 if self._bound is None or len(self._items) < self._bound:
                     break
                 if not wait:

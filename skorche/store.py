@@ -104,6 +104,22 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all: who finds it finds all of it, also when the disk is full.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb", opener=private) as file:
+            file.write(data)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def slug(name: str) -> str:
     """A name as part of a path: no separators, no leading dots, never empty.
 

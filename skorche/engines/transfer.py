@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from skorche.errors import GraphError, RemoteError, TransferError, describe, shorten, text_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 D = TypeVar("D")
 
 PROTOCOL = 5
+GENERATORS = "give the task to skorche.flat_map, which makes items of what its generator gives."
 set_attribute = BaseException.__setattr__
 """Whatever the class of an exception does to attributes; one may be frozen."""
 LEAST_BYTES = 1 << 16
@@ -300,7 +302,9 @@ def _refuse(outcome: Outcome, step: int, path: Any, item: Any, error: BaseExcept
     problem = TransferError(
         f"a result cannot be pickled: {shorten(item)}: {text_of(error)}",
         "a process gives its results back as bytes. The function did run.",
-        "return something that can be pickled, such as a path or plain values, or use engine='thread'.",
+        GENERATORS
+        if isinstance(item, GeneratorType)
+        else "return something that can be pickled, such as a path or plain values, or use engine='thread'.",
     )
     problem.__cause__ = error
     count = outcome.counts[step] or StepCount()

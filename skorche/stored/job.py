@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skorche.errors import StoreError, shorten, text_of
-from skorche.store import private
+from skorche.store import write_whole
 from skorche.stored.run_folder import JOB
 from skorche.stored.values import is_ours, sign
 
@@ -21,8 +21,7 @@ def write_job(folder: Path, job: dict[str, Any]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with open(folder / JOB, "w", encoding="utf-8", opener=private) as file:
-        json.dump(job | {"seal": sign(JOB, _signed(job))}, file, indent=1)
+    write_whole(folder / JOB, json.dumps(job | {"seal": sign(JOB, _signed(job))}, indent=1).encode())
 
 
 def read_job(folder: Path, *, trust: bool) -> dict[str, Any] | None:

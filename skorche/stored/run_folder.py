@@ -36,7 +36,7 @@ from skorche.observe.picture import picture_of, plain_picture
 from skorche.observe.report import Report
 from skorche.observe.svg import svg_of
 from skorche.shard import Shard
-from skorche.store import PRIVATE, Store, private, slug
+from skorche.store import PRIVATE, Store, private, slug, write_whole
 from skorche.stored.values import write_value
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -145,8 +145,7 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the folder."""
-        with open(self.path / name, "w", encoding="utf-8", errors="backslashreplace", opener=private) as file:
-            file.write(text)
+        write_whole(self.path / name, text.encode(errors="backslashreplace"))
 
     def _attempt(self, what: str, write: Callable[[], Any]) -> None:
         try:

@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from skorche.cache.codec import SIGNED, as_json, decode, encode
 from skorche.cache.seal import NoSecretError, is_sealed, read_secret, seal_of
 from skorche.errors import StoreError, shorten, text_of
 from skorche.named import NamedTuple
-from skorche.store import PRIVATE, private
+from skorche.store import PRIVATE, write_whole
 
 ENDINGS = {"json": ".json", "bytes": ".bin", "npy": ".npy", "pickle": ".pickle"}
 NUMBERED = ("bytes", "npy")
@@ -41,14 +42,14 @@ def write_value(folder: Path, stem: str, value: Any) -> Stored:
     if type(value) is list and value:
         lines = _as_lines(value)
         if lines is not None:
-            _write(folder / f"{stem}.{LINES}", b"\n".join([*lines, b""]))
+            write_whole(folder / f"{stem}.{LINES}", b"\n".join([*lines, b""]))
             return Stored(f"{stem}.{LINES}", LINES)
         kind = _kind_of(value)
         if kind in NUMBERED:
             return _write_numbered(folder / stem, kind, value)
     kind, data = _encoded(value)
     file_name = f"{stem}{ENDINGS[kind]}"
-    _write(folder / file_name, data)
+    write_whole(folder / file_name, data)
     return Stored(file_name, kind, seal=sign(file_name, data) if kind in SIGNED else "")
 
 
@@ -90,14 +91,13 @@ def _encoded(value: Any) -> tuple[str, bytes]:
 def _write_numbered(folder: Path, kind: str, values: list[Any]) -> Stored:
     folder.mkdir(mode=PRIVATE)
     digits = len(str(len(values) - 1))
-    for number, value in enumerate(values):
-        _write(folder / f"{number:0{digits}}{ENDINGS[kind]}", encode(value)[1])
+    try:
+        for number, value in enumerate(values):
+            write_whole(folder / f"{number:0{digits}}{ENDINGS[kind]}", encode(value)[1])
+    except BaseException:
+        rmtree(folder)
+        raise
     return Stored(folder.name, kind, many=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with open(path, "wb", opener=private) as file:
-        file.write(data)
 
 
 def sign(name: str, data: bytes) -> str:
@@ -125,7 +125,7 @@ def read_value(folder: Path, stored: Stored, *, trust: bool) -> Any:
     if stored.many:
         if stored.format not in NUMBERED:
             raise StoreError(f"{path} is a folder of {stored.format}, says its report.", "runs write none.", NO_TRUST)
-        return [decode(stored.format, one.read_bytes()) for one in sorted(path.iterdir())]
+        return [decode(stored.format, one.read_bytes()) for one in sorted(path.glob(f"[!.]*{ENDINGS[stored.format]}"))]
     if stored.format == LINES:
         return [decode("json", line) for line in path.read_bytes().splitlines()]
     data = path.read_bytes()

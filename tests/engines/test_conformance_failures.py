@@ -25,6 +25,13 @@ def the_error_of(choice: Choice, function: Callable[[Any], Any]) -> BaseExceptio
     return failure.error
 
 
+def test_a_generator_that_would_have_to_travel_is_met_with_flat_map() -> None:
+    report, _ = collect(lambda number: (one for one in range(number)), [3], engine="process")
+
+    (failure,) = report.failures
+    assert "skorche.flat_map" in failure.error.mend
+
+
 def test_a_failure_is_raised_as_itself_with_notes_that_explain_it(choice: Choice) -> None:
     pipeline, _ = mapping(choice.form(failing.raise_annotated), ["item"])
 

@@ -159,6 +159,17 @@ def test_put_wakes_and_raises_when_the_run_stops():
     assert isinstance(error.__cause__, RunCancelled)
 
 
+def test_put_after_a_failure_says_what_failed():
+    numbers = Queue(name="numbers")
+    with Pipeline() as pipeline:
+        skorche.map(lambda number: 1 // number, numbers)
+    run = pipeline.run()
+
+    with pytest.raises(QueueClosed, match="its run has stopped, by ZeroDivisionError: "):
+        list(map(numbers.put, itertools.count()))
+    run.join(PATIENCE)
+
+
 def test_put_after_the_inputs_were_closed_for_the_run_is_refused():
     gate = threading.Event()
     numbers = Queue()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from engines.programs import run_program
 
 import skorche
 
@@ -344,6 +345,26 @@ def test_why_a_run_ended_is_kept(tmp_path):
     kept = skorche.open_run(tmp_path)
     assert kept.error == "OSError: the disk is gone"
     assert all("ended by OSError: the disk is gone" in text for text in (str(kept), kept.log, kept.to_html()))
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_not_there_at_all(tmp_path):
+    program = """
+import resource, signal, skorche, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with skorche.Pipeline("full") as pipeline:
+    for name, size in (("large", 100_000), ("small", 10), ("many", 100_000)):
+        items = [b"xx", b"x" * size] if name == "many" else ["x" * size]
+        skorche.map(skorche.task(name=name)(lambda item: item), skorche.Queue(fixed_inputs=items))
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+pipeline.run(store=sys.argv[1], progress=False).wait()
+"""
+    done = run_program("-c", program, tmp_path, seconds=60)
+
+    (folder,) = folders(tmp_path)
+    assert done.returncode == 0
+    assert [what in done.stderr for what in ("results of large", "results of small", "results of many")] == [1, 0, 1]
+    assert [path.name for path in (folder / "results").iterdir()] == ["small.jsonl"]
+    assert dict(skorche.open_run(tmp_path).results) == {"small": ["x" * 10]}
 
 
 # -- several runs -----------------------------------------------------------------------------------------------------
