@@ -15,6 +15,7 @@ from skorche.api import Pipeline
 from skorche.errors import HERE, GraphError, SkorcheError, nearest, text_of
 
 YAML = (".yaml", ".yml", ".json")
+RAISED = "where it was raised"
 SPELLINGS = {
     "run(on_error='collect')": "--on-error collect",
     "run(store='store/')": "--store store/",
@@ -96,6 +97,14 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
+def _lines_of_user(error: BaseException) -> list[str]:
+    """The lines of the user's own code that it came through, from the task on."""
+    from traceback import StackSummary, extract_tb
+
+    frames = [one for one in extract_tb(error.__traceback__) if not one.filename.startswith(("<frozen ", HERE))]
+    return [f"{RAISED}:\n{''.join(StackSummary.from_list(frames).format()).rstrip()}"] if frames else []
+
+
 def frames_of_user(error: Exception) -> str:
     """The error, as Python would print it, with the frames of the user's own code."""
     from traceback import TracebackException
@@ -166,8 +175,10 @@ def _only(module: ModuleType, place: str) -> Pipeline:
 
 
 def told(error: BaseException) -> str:
-    """An error for people: its text, with the notes that tell where it was raised."""
+    """An error for people: its text, with the lines and the notes that tell where it was raised."""
     notes = [str(note) for note in getattr(error, "__notes__", [])]
+    if not isinstance(error, SkorcheError) and not any(note.startswith(RAISED) for note in notes):
+        notes = [*_lines_of_user(error), *notes]
     text = "\n".join([str(error) if isinstance(error, SkorcheError) else text_of(error), *notes])
     for in_python, here in SPELLINGS.items():
         text = text.replace(in_python, here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from threading import Thread
@@ -11,6 +12,7 @@ from skorche.errors import EngineError, GraphError, shorten
 
 BURIAL_SECONDS = 5.0
 """So long may an executor that broke take to end, before its workers are killed; and again after that."""
+LOOK_SECONDS = 0.1
 
 
 def make_executor(make: Callable[[], Executor]) -> Executor:
@@ -41,10 +43,11 @@ def end_broken(executor: Executor) -> None:
     ending = Thread(target=executor.shutdown, name="skorche executor end", daemon=True)
     ending.start()
     ending.join(BURIAL_SECONDS)
-    if ending.is_alive():
-        for process in [*children.values()]:
+    end = time.monotonic() + BURIAL_SECONDS
+    while ending.is_alive() and time.monotonic() < end:
+        for process in [*children.values()]:  # also those that it starts only now
             process.kill()
-        ending.join(BURIAL_SECONDS)
+        ending.join(LOOK_SECONDS)
     if ending.is_alive():
         raise EngineError(
             f"{executor!r} broke, and has not ended within {2 * BURIAL_SECONDS:g} s.",

@@ -86,6 +86,11 @@ class Exit:
         if self.begun:
             self._take_care(run)
 
+    def drop(self, run: Leftover) -> None:
+        """There is nothing left to tell of it, and so nothing to keep it for."""
+        with suppress(ValueError):  # it was none of them any more
+            self.runs.remove(run)
+
     def _leave(self) -> None:
         self.begun = True
         SIGNALS.watch()

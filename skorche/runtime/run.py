@@ -70,7 +70,9 @@ class Run(Generic[R]):
                 raise self._coordinator.error or AssertionError("a run has ended without a record")
             self._report = self._make_report(record)
         if self._report is not None:
-            self.told = True
+            if not self.told:
+                self.told = True
+                EXIT.drop(self)
             SIGNALS.settle()
         return self._report
 

@@ -49,7 +49,11 @@ def test_a_failure_that_stops_the_run_is_told_with_its_task_and_what_was_done_is
     done = skorche_command("run", "job.py")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("error: ValueError: no 9\nin task 'refuse_nine' (")
+    told = done.stderr.splitlines()
+    assert told[:2] == ["error: ValueError: no 9", "where it was raised:"]
+    assert told[2].endswith('job.py", line 9, in refuse_nine')
+    assert told[3].strip() == 'raise ValueError(f"no {x}")'
+    assert told[4].startswith("in task 'refuse_nine' (")
     assert "Traceback" not in done.stderr
     assert done.stdout.splitlines()[:3] == ["checked: 0", "checked: 1", "checked: 4"]
 

@@ -128,16 +128,17 @@ class Lingering(ProcessPoolExecutor):
         super().__init__(2, multiprocessing.get_context("spawn"))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        if self._broken:  # type: ignore[attr-defined]  # the library's own mark
+        is_broken, workers = self._broken, self._processes  # type: ignore[attr-defined]  # the library's own
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        if is_broken:
             forgotten = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(1000,))
             forgotten.start()
-            self._processes[0] = forgotten  # type: ignore[attr-defined]  # its workers
+            workers[0] = forgotten
             forgotten.join()
-        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 def test_an_executor_that_broke_and_waits_for_a_worker_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skorche.engines.pools.BURIAL_SECONDS", 0.5)
+    monkeypatch.setattr("skorche.engines.pools.BURIAL_SECONDS", 2.0)
 
     report, results = collect(deadly.Deadly("3", frozenset({7})), range(20), max_workers=2, engine=Lingering)
 

@@ -18,6 +18,13 @@ def log(item: int) -> int:
     return os.getpid()
 
 
+def find_and_log(item: int) -> None:
+    from importlib.util import find_spec
+
+    assert find_spec("logging") is not None
+    get_logger().warning("%d is found", item)
+
+
 def log_at_all_levels(item: int) -> list[int]:
     """Gives the levels at which this process would make a record at all."""
     levels = (10, 20, 30, 40)

@@ -168,6 +168,12 @@ def test_of_a_very_long_record_the_middle_is_left_out(kept: Kept) -> None:
     assert kept.texts == ["a" * 8000 + "\n... 84000 characters are left out ...\n" + "z" * 8000]
 
 
+def test_a_task_that_looks_whether_logging_is_there_before_it_imports_it_is_heard(kept: Kept) -> None:
+    collect(speaking.find_and_log, [7], engine="process")
+
+    assert kept.texts == ["7 is found"]
+
+
 def test_a_worker_whose_tasks_log_nothing_does_not_even_import_logging() -> None:
     _, results = collect(speaking.has_logging, [7], engine="process")
 

@@ -1,8 +1,11 @@
 """`Run` and `Pipeline`: starting, waiting, stopping, and doing it again."""
 
+import gc
 import itertools
 import logging
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 from engines.deadly import Deadly
@@ -25,6 +28,24 @@ def wait_at(gate: threading.Event):
         return item
 
     return pass_on
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_is_kept_of_a_run_that_was_waited_for(fails):
+    class Result:
+        pass
+
+    with Pipeline() as pipeline:
+        made = skorche.map(lambda number: Result() if number else 1 / 0, Queue(fixed_inputs=[1, 0] if fails else [1]))
+    with suppress(ZeroDivisionError):
+        pipeline.run().wait()
+    (result,) = made.flush()
+    seen = [weakref.ref(one) for one in (result, pipeline, pipeline.last_run)]
+
+    del pipeline, made, result
+    gc.collect()
+
+    assert [one() for one in seen] == [None, None, None]
 
 
 def test_declaring_runs_nothing():

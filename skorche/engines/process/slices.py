@@ -89,6 +89,7 @@ class Slicer:
                 start = self._call_each(job, stage, stage.each, start, began)
         while start < count and stage.items_left:
             start = self._slice(job, stage, start)
+        self._cut.items = None
 
     def _call_each(
         self, job: Assignment, stage: LoadedStage, call: Callable[[Any], Any], start: int, cpu_began: float

@@ -237,8 +237,7 @@ class _Awaiting:
         """The module's spec as the other finders give it, with a loader that tells when it is done."""
         if name != self._name:
             return None
-        sys.meta_path.remove(self)
-        found = (finder.find_spec(name, None) for finder in sys.meta_path)
+        found = (finder.find_spec(name, None) for finder in sys.meta_path if finder is not self)
         spec = next((one for one in found if one is not None), None)
         if spec is not None and spec.loader is not None:
             self._follow(spec.loader)
@@ -249,6 +248,7 @@ class _Awaiting:
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
+            sys.meta_path.remove(self)  # not before: who asks for a spec may only want to know whether it is there
             self._then()
 
         loader.exec_module = exec_module
