@@ -12,8 +12,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import takewhile
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread, current_thread
 from types import FrameType
 from typing import Any, Literal
@@ -232,27 +233,28 @@ class _Pool:
                 kept = self._chunks.pop(ticket, None)
             if kept is not None:
                 held.append((ticket, kept))
-                self._emit(Done(ticket, outcome, worker, self._take_line() if outcome.left else ()))
+                self._emit(Done(ticket, outcome, worker, self._take_line(held) if outcome.left else ()))
                 held.clear()
             if me not in self._threads:
                 return
             del work, chunk, kept, outcome  # an idle thread must not keep items alive
 
-    def _take_line(self) -> list[int]:
-        """The tickets that stand in line for a lone thread. Nobody works on them any more."""
+    def _take_line(self, held: list[tuple[int, Chunk]]) -> list[int]:
+        """The tickets that stand in line for a lone thread. It alone knows of them now, until that is told."""
         with self._lock:
             if self._workers > 1:
                 return []
-            behind, others = list[int](), list[Callable[[], None] | None]()
-            while not self._work.empty():
-                work = self._work.get()
-                if isinstance(work, tuple):
-                    behind += [work[0]] if self._chunks.pop(work[0], None) is not None else []
-                else:
-                    others.append(work)
+            others: list[Callable[[], None] | None] = []
+            with suppress(Empty):  # asked without waiting: a thread that is about to leave may take one too
+                while True:
+                    work = self._work.get_nowait()
+                    if not isinstance(work, tuple):
+                        others.append(work)
+                    elif self._chunks.pop(work[0], None) is not None:
+                        held.append(work)
             for other in others:
                 self._work.put(other)
-            return behind
+            return [ticket for ticket, _ in held[1:]]
 
     def _give_up(self, error: BaseException, held: list[tuple[int, Chunk]]) -> bool:
         """This thread cannot go on: the run ends, and all that no other thread is on comes back.

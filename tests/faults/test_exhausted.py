@@ -91,6 +91,33 @@ def test_a_chunk_whose_results_cannot_be_told_is_not_lost(monkeypatch: pytest.Mo
     assert run.report.cancelled >= 1
 
 
+def test_chunks_behind_one_that_was_cut_are_not_lost_where_that_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    emit, refused = Turns.emit, list[Done]()
+
+    def emit_but_the_first(turns: Turns, event: Any) -> None:
+        if type(event) is Done and event.behind and not refused:
+            refused.append(event)
+            raise MemoryError
+        emit(turns, event)
+
+    def work(number: int) -> int:
+        if number >= 5_000:
+            time.sleep(0.02)  # the work itself, behind items that are done already
+        return number
+
+    monkeypatch.setattr(Turns, "emit", emit_but_the_first)
+    with skorche.Pipeline("filled") as pipeline:
+        skorche.map(work, skorche.Queue(fixed_inputs=list(range(20_000))))
+    run = pipeline.run(progress=False)
+
+    with pytest.raises(skorche.EngineError, match="memory ran out in a thread of the thread engine"):
+        run.wait(20)
+
+    assert refused
+    assert run.report is not None
+    assert run.report.admitted == run.report.delivered + run.report.cancelled
+
+
 def refuse_more_threads(monkeypatch: pytest.MonkeyPatch, kind: str, most: int) -> None:
     """The system has room for so many threads of this name."""
     start, started = threading.Thread.start, list[threading.Thread]()

@@ -1,7 +1,7 @@
 """When it is the environment that is broken, not an item: deaths are counted until something is finished.
 
-it died before it could take an item        3 in a row, both together: the engine cannot start workers
-it died while it loaded a task              (of loads those of one task count), or not for this task
+it died before it could take an item        3 in a row: the engine cannot start workers
+it died while it loaded a task              3 in a row, those above counted in: nor can it for this task
 it died with work, on an item or on none    as many in a row as MOST_CRASHES says: every item would meet the same end
 
 Any result puts an end to a row. An item that is tried again and dies again counts once: it may well be to blame itself.
